@@ -1,0 +1,1 @@
+"""How to reach other systems. Nothing here imports the hub."""

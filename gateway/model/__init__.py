@@ -1,0 +1,1 @@
+"""The nouns of the hub: frozen structs and closed enums, no I/O."""
