@@ -5,8 +5,8 @@ the person who reads it.
 """
 
 __all__ = [
-    "Conflict",
     "ConfigError",
+    "Conflict",
     "HubError",
     "NotFound",
     "Reject",

@@ -1,0 +1,101 @@
+"""Reads a config folder whole, or not at all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from gateway.errors import ConfigError
+from gateway.settings.structs import (
+    HubSettings,
+    InterfaceSettings,
+    RoutesFile,
+    SinkSettings,
+    SourceSettings,
+)
+from gateway.settings.yaml_text import Tree, decode, load
+
+__all__ = ["Config", "ConfigFile", "read_config"]
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file as read: its text goes into the bundle, its lines into error messages."""
+
+    name: str
+    text: str
+    tree: Tree
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A config folder. `files` holds the text of every file by its name below the folder."""
+
+    hub: HubSettings
+    interfaces: Mapping[str, InterfaceSettings]
+    routes: RoutesFile
+    files: Mapping[str, ConfigFile]
+
+    def sources(self) -> list[SourceSettings]:
+        """Return the feeds in, by name."""
+        return [i for i in self.interfaces.values() if isinstance(i, SourceSettings)]
+
+    def sinks(self) -> list[SinkSettings]:
+        """Return the systems out, by name."""
+        return [i for i in self.interfaces.values() if isinstance(i, SinkSettings)]
+
+    def place(self, file: str, path: str, reason: str) -> ConfigError:
+        """Return an error that points at a path inside one of the files."""
+        tree = self.files[file].tree if file in self.files else None
+        return ConfigError(reason, file=file, line=tree.line_of(path) if tree else 0)
+
+
+def _read(folder: Path, name: str, environment: Mapping[str, str]) -> ConfigFile:
+    try:
+        text = (folder / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError("not UTF-8 text", file=name, line=1) from None
+    return ConfigFile(name=name, text=text, tree=load(text, file=name, environment=environment))
+
+
+def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
+    """Read `hub.yaml`, `routes.yaml` and `interfaces/*.yaml`. Raises ConfigError (file, line).
+
+    Only REMITHUB_ variables of the environment may be named by `${env:...}`.
+    """
+    if not folder.is_dir():
+        raise ConfigError(
+            f"there is no config folder at {folder}",
+            next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
+        )
+    allowed = {k: v for k, v in environment.items() if k.startswith("REMITHUB_")}
+    names = [name for name in ("hub.yaml", "routes.yaml") if (folder / name).is_file()]
+    names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
+    files = {name: _read(folder, name, allowed) for name in names}
+    interfaces: dict[str, InterfaceSettings] = {}
+    for name, file in files.items():
+        if name.startswith("interfaces/"):
+            interface = _interface(file)
+            interfaces[interface.interface] = interface
+    hub = decode(files["hub.yaml"].tree, HubSettings) if "hub.yaml" in files else HubSettings()
+    routes = (
+        decode(files["routes.yaml"].tree, RoutesFile) if "routes.yaml" in files else RoutesFile()
+    )
+    return Config(hub=hub, interfaces=interfaces, routes=routes, files=files)
+
+
+def _interface(file: ConfigFile) -> InterfaceSettings:
+    data = file.tree.data
+    direction = data.get("direction") if isinstance(data, dict) else None
+    if direction not in ("in", "out"):
+        line = file.tree.line_of("$.direction")
+        raise ConfigError("'direction' must be `in` or `out`", file=file.name, line=line)
+    kind: type[SourceSettings] | type[SinkSettings] = (
+        SourceSettings if direction == "in" else SinkSettings
+    )
+    interface: InterfaceSettings = decode(file.tree, kind)
+    stem = Path(file.name).stem
+    if interface.interface != stem:
+        reason = (
+            f"interface '{interface.interface}' must be in a file of its own name, not '{stem}'"
+        )
+        raise ConfigError(reason, file=file.name, line=file.tree.line_of("$.interface"))
+    return interface
