@@ -1,0 +1,171 @@
+"""The command line: `remithub VERB`, one module per noun, each loaded when it is called."""
+
+import difflib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gateway.cli.exits import Exit, exit_code
+from gateway.cli.verbs import NOUNS, VERBS, Verb
+from gateway.errors import HubError
+
+if TYPE_CHECKING:
+    from cyclopts import App, CycloptsError
+
+__all__ = ["build", "main", "present"]
+
+
+def present(verbs: Iterable[Verb] = VERBS) -> list[Verb]:
+    """Return the verbs whose module is installed, without loading it."""
+    return [verb for verb in verbs if importlib.util.find_spec(verb.target.partition(":")[0])]
+
+
+def _examples(lines: Iterable[str]) -> str:
+    return "\n".join(["Examples", *(f"  {line}" for line in lines)])
+
+
+def _version() -> str:
+    from gateway.cli.version import installed
+
+    return installed()
+
+
+def build(*, decorated: bool) -> "App":
+    """Return the command tree; no verb's module is loaded yet.
+
+    `decorated` draws help in boxes, for a terminal.
+    """
+    from cyclopts import App, Parameter
+
+    verbs = present()
+    app = App(
+        name="remithub",
+        help="The integration hub of payment posting: remittance files in, balanced journals out.",
+        help_prologue=_examples(verb.examples[-1] for verb in verbs[:5]),
+        help_format="plaintext",
+        help_formatter="default" if decorated else "plain",
+        version=_version,
+        default_parameter=Parameter(negative=()),
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    nouns: dict[str, App] = {}
+    for verb in verbs:
+        parent = app
+        if verb.noun:
+            if verb.noun not in nouns:
+                nouns[verb.noun] = _noun(verb.noun, verbs)
+                app.command(nouns[verb.noun])
+            parent = nouns[verb.noun]
+        parent.command(
+            verb.target,
+            name=verb.name.rpartition(" ")[2],
+            help=verb.summary,
+            group=None if verb.noun else verb.group.value,
+            help_prologue=_examples(verb.examples),
+        )
+    return app
+
+
+def _noun(noun: str, verbs: Iterable[Verb]) -> "App":
+    from cyclopts import App
+
+    own = [verb for verb in verbs if verb.noun == noun]
+    return App(
+        name=noun,
+        help=NOUNS[noun],
+        group=own[0].group.value,
+        help_prologue=_examples(verb.examples[0] for verb in own),
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code (`gateway.cli.exits`).
+
+    Errors of ours are told on stderr with their next step. Anything unexpected is one line that
+    names the place, never the value; REMITHUB_DEBUG=1 shows the traceback.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _guarded(lambda: _call(tokens))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (a pager, `head`) has what it wanted; without this Python complains at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.BROKEN_PIPE
+    return code
+
+
+def _call(tokens: list[str]) -> int:
+    from cyclopts import CycloptsError
+
+    app = build(decorated=sys.stdout.isatty())
+    try:
+        result = app(tokens, exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        return _usage(error)
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _guarded(call: Callable[[], int]) -> int:
+    debug = os.environ.get("REMITHUB_DEBUG", "") not in {"", "0"}
+    try:
+        return call()
+    except KeyboardInterrupt:
+        _say("Interrupted.")
+        return Exit.INTERRUPTED
+    except HubError as error:
+        if debug:
+            raise
+        _say(error.message, error.next_step)
+        return exit_code(error)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        _say(
+            f"Unexpected {type(error).__name__} at {_place(error)}.",
+            "run it again with REMITHUB_DEBUG=1 for the traceback, and report that.",
+        )
+        return Exit.FAILED
+
+
+def _place(error: Exception) -> str:
+    """Name the innermost line of ours; an exception's text may quote a payload, so it is not used."""
+    place = "an unknown place"
+    root = Path(__file__).parents[2]
+    trace = error.__traceback__
+    while trace is not None:
+        file = Path(trace.tb_frame.f_code.co_filename)
+        if file.is_relative_to(root) and "site-packages" not in file.relative_to(root).parts:
+            place = f"{file.relative_to(root)}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return place
+
+
+def _usage(error: "CycloptsError") -> int:
+    from cyclopts import UnknownCommandError
+
+    noun = " ".join(error.command_chain or ())
+    where = f"remithub {noun}".strip()
+    if isinstance(error, UnknownCommandError):
+        # The library's own text would load every verb's module to look for a similar name.
+        word = (error.unused_tokens or [""])[0]
+        inside = [verb.name.split() for verb in present() if not noun or verb.noun == noun]
+        names = sorted({words[1 if noun else 0] for words in inside})
+        close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+        guess = f" Did you mean `{where} {close[0]}`?" if close else ""
+        _say(f"There is no `{where} {word}`.{guess}", f"`{where} --help` lists what there is.")
+    else:
+        _say(" ".join(str(error).split()), f"`{where} --help` shows how it is called.")
+    return Exit.USAGE
+
+
+def _say(message: str, next_step: str = "") -> None:
+    print(f"remithub: {message}", file=sys.stderr)
+    if next_step:
+        print(f"Next: {next_step}", file=sys.stderr)

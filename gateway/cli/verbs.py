@@ -1,0 +1,186 @@
+"""The one list of verbs: name, where the function is, one line of help, examples.
+
+Nothing is imported for the list, so `remithub --help` stays quick: a verb's module is loaded when
+the verb is called. The README's table of verbs is generated from here.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+__all__ = ["NOUNS", "VERBS", "Group", "Verb"]
+
+
+class Group(StrEnum):
+    """Who a verb is for; the headings of `remithub --help`."""
+
+    TRY = "See it work"
+    RUN = "Run and watch the hub"
+    WRITE = "Write interfaces, mappings and contracts"
+    BUILD = "Work on RemitHub itself"
+
+
+class Verb(msgspec.Struct, frozen=True, kw_only=True):
+    """One command. `name` is a verb or "noun verb"; `target` is "module:function"."""
+
+    name: str
+    target: str
+    summary: str
+    group: Group
+    examples: tuple[str, ...]
+
+    @property
+    def noun(self) -> str:
+        """The noun of "noun verb", else an empty string."""
+        return self.name.rpartition(" ")[0]
+
+
+NOUNS = {
+    "contract": "What may travel: the contracts and their fields.",
+    "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
+    "mapping": "Test, run and explain a mapping.",
+    "message": "Messages with their deliveries and attempts.",
+}
+"""What each noun is about."""
+
+
+def _verb(group: Group, name: str, summary: str, *examples: str, function: str = "") -> Verb:
+    noun, _, verb = name.rpartition(" ")
+    module = noun or verb
+    return Verb(
+        name=name,
+        target=f"gateway.cli.{module}:{function or verb}",
+        summary=summary,
+        group=group,
+        examples=tuple(f"remithub {example}" for example in examples),
+    )
+
+
+VERBS = (
+    _verb(
+        Group.TRY,
+        "demo",
+        "Run the whole job once on your screen, with partners that fail.",
+        "demo",
+        "demo --once",
+    ),
+    _verb(
+        Group.TRY,
+        "generate",
+        "Write invented remittance files from a seed.",
+        "generate 835 --payments 100 --seed 7 --out sample.835",
+    ),
+    _verb(
+        Group.TRY,
+        "decode",
+        "Read remittance files (X12 835) and say what is wrong with them.",
+        "decode sample.835 --summary",
+        "decode inbox/*.835 > documents.jsonl",
+    ),
+    _verb(Group.RUN, "run", "Run the hub on a folder of configuration.", "run --root ."),
+    _verb(
+        Group.RUN,
+        "status",
+        "Show every interface: state, counts, backlog, money that waits.",
+        "status",
+        "status --json",
+    ),
+    _verb(
+        Group.RUN,
+        "message list",
+        "List messages, newest first.",
+        "message list --contract remittance-advice",
+    ),
+    _verb(
+        Group.RUN,
+        "message show",
+        "Show one message with its deliveries and attempts.",
+        "message show msg_0f3a",
+    ),
+    _verb(
+        Group.RUN, "dlq list", "List what waits for a person.", "dlq list --interface oakfield-erp"
+    ),
+    _verb(Group.RUN, "dlq show", "Show one with its attempts.", "dlq show dlv_0f3a"),
+    _verb(
+        Group.RUN,
+        "dlq replay",
+        "Send it through again, from where it failed.",
+        "dlq replay dlv_0f3a",
+        "dlq replay --group 5d41 --dry-run",
+    ),
+    _verb(Group.RUN, "dlq release", "Let a held part go on.", "dlq release prt_0f3a"),
+    _verb(Group.RUN, "dlq park", "Set it aside for later.", "dlq park dlv_0f3a"),
+    _verb(
+        Group.RUN,
+        "dlq discard",
+        "Close it without effect, with a reason.",
+        'dlq discard dlv_0f3a --reason "sent by paper"',
+    ),
+    _verb(
+        Group.RUN,
+        "reload",
+        "Make the running hub read its configuration again.",
+        "reload",
+        "reload --dry-run",
+    ),
+    _verb(
+        Group.RUN,
+        "doctor",
+        "Look for what will hurt: keys, clock, disk, permissions, partners.",
+        "doctor",
+    ),
+    _verb(
+        Group.WRITE,
+        "check",
+        "Check configuration, contracts, mappings and how they refer to each other.",
+        "check",
+        "check --root /srv/remithub",
+    ),
+    _verb(
+        Group.WRITE,
+        "contract list",
+        "List the contracts with version and state.",
+        "contract list",
+    ),
+    _verb(
+        Group.WRITE,
+        "contract show",
+        "Show the fields of one contract.",
+        "contract show remittance-advice",
+    ),
+    _verb(
+        Group.WRITE,
+        "mapping test",
+        "Run the cases of one mapping, or of all.",
+        "mapping test",
+        "mapping test journal-entry-to-erp-journal",
+    ),
+    _verb(
+        Group.WRITE,
+        "mapping run",
+        "Run a mapping over a file of documents.",
+        "mapping run remittance-advice-to-posting-request advice.json",
+    ),
+    _verb(
+        Group.WRITE,
+        "mapping explain",
+        "Say where one target field comes from.",
+        "mapping explain remittance-advice-to-posting-request /payment/amount advice.json",
+    ),
+    _verb(
+        Group.BUILD,
+        "bench",
+        "Measure a part of the hub, beside something comparable.",
+        "bench",
+        "bench codec --json",
+    ),
+    _verb(
+        Group.BUILD,
+        "docs",
+        "Write the generated tables of the README files, or check them.",
+        "docs",
+        "docs --check",
+    ),
+    _verb(Group.BUILD, "version", "Print the versions that a bug report needs.", "version"),
+)
+"""Every verb, in the order of `--help`."""
