@@ -1,0 +1,1 @@
+"""Keeps documents to their contracts: validators, profiles, masks, lint, lock. Pure."""
