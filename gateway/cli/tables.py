@@ -1,0 +1,77 @@
+"""The generated tables: each is made from the one place that knows, as Markdown."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+__all__ = ["markdown", "table"]
+
+
+def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a Markdown table; a bar inside a cell is escaped, a line break becomes a space."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(
+        "| " + " | ".join(" ".join(text.split()).replace("|", "\\|") for text in cells) + " |"
+        for cells in lines
+    )
+
+
+def table(name: str, argument: str, *, page: Path, root: Path) -> str:
+    """Return the table of that name for a page. Raises LookupError where there is none."""
+    if name not in _TABLES:
+        raise LookupError(f"there is no table {name!r}")
+    return _TABLES[name](argument, page, root)
+
+
+def _verbs(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.cli import present
+
+    rows = [(f"`remithub {verb.name}`", verb.summary) for verb in present()]
+    return markdown(("Command", "What it does"), rows)
+
+
+def _exits(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.cli.exits import Exit
+
+    rows = [(str(code.value), code.name.lower().replace("_", " ")) for code in Exit]
+    return markdown(("Exit code", "Meaning"), rows)
+
+
+def _packages(argument: str, _page: Path, root: Path) -> str:
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = project["project"]["dependencies"]
+    if argument:
+        wanted = project["project"]["optional-dependencies"][argument]
+    reasons = project["tool"]["remithub"]["packages"]
+    found = (re.match(r"([A-Za-z0-9._-]+)(?!.*\[)([^;]*)", line) for line in wanted)
+    rows = [(f"`{one[1]}`", one[2].strip(), reasons[one[1]]) for one in found if one]
+    return markdown(("Package", "Versions", "What it is for"), rows)
+
+
+def _benchmarks(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.cli.bench import explanation, names
+
+    rows = [(f"`remithub bench {name}`", explanation(name).partition("\n")[0]) for name in names()]
+    return markdown(("Command", "What it measures"), rows)
+
+
+def _connectors(_argument: str, _page: Path, _root: Path) -> str:
+    from connectors import find, names
+
+    rows = []
+    for name in names():
+        spec = find(name)
+        ways = [word for word, way in (("in", spec.source), ("out", spec.sink)) if way]
+        about = (spec.settings.__doc__ or "").strip().partition("\n\n")[0]
+        rows.append((f"[`{name}`](connectors/{name}/README.md)", " and ".join(ways), about))
+    return markdown(("Connector", "Direction", "What it does"), rows)
+
+
+_TABLES: dict[str, Callable[[str, Path, Path], str]] = {
+    "benchmarks": _benchmarks,
+    "connectors": _connectors,
+    "exit-codes": _exits,
+    "packages": _packages,
+    "verbs": _verbs,
+}
