@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.exits import Exit, exit_code
-from gateway.cli.verbs import NOUNS, VERBS, Verb
+from gateway.cli.verbs import NOUNS, VERBS, Verb, prologue
 from gateway.errors import HubError
 
 if TYPE_CHECKING:
@@ -21,10 +21,6 @@ __all__ = ["build", "main", "present"]
 def present(verbs: Iterable[Verb] = VERBS) -> list[Verb]:
     """Return the verbs whose module is installed, without loading it."""
     return [verb for verb in verbs if importlib.util.find_spec(verb.target.partition(":")[0])]
-
-
-def _examples(lines: Iterable[str]) -> str:
-    return "\n".join(["Examples", *(f"  {line}" for line in lines)])
 
 
 def _version() -> str:
@@ -44,7 +40,7 @@ def build(*, decorated: bool) -> "App":
     app = App(
         name="remithub",
         help="The integration hub of payment posting: remittance files in, balanced journals out.",
-        help_prologue=_examples(verb.examples[-1] for verb in verbs[:5]),
+        help_prologue=prologue(verb.examples[-1] for verb in verbs[:5]),
         help_format="plaintext",
         help_formatter="default" if decorated else "plain",
         version=_version,
@@ -65,7 +61,7 @@ def build(*, decorated: bool) -> "App":
             name=verb.name.rpartition(" ")[2],
             help=verb.summary,
             group=None if verb.noun else verb.group.value,
-            help_prologue=_examples(verb.examples),
+            **({} if verb.target.endswith(":app") else {"help_prologue": verb.prologue}),
         )
     return app
 
@@ -78,7 +74,7 @@ def _noun(noun: str, verbs: Iterable[Verb]) -> "App":
         name=noun,
         help=NOUNS[noun],
         group=own[0].group.value,
-        help_prologue=_examples(verb.examples[0] for verb in own),
+        help_prologue=prologue(verb.examples[0] for verb in own),
     )
 
 

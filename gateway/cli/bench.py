@@ -15,6 +15,7 @@ from typing import Any
 from cyclopts import App
 
 from gateway.cli.output import Column, Output
+from gateway.cli.verbs import VERBS
 
 __all__ = ["app", "explanation", "names"]
 
@@ -69,6 +70,7 @@ def _show(output: Output, result: Mapping[str, Any]) -> None:
 app = App(
     name="bench",
     help="Measure a part of the hub, beside something comparable, in one run on this machine.",
+    help_prologue=next(verb.prologue for verb in VERBS if verb.name == "bench"),
 )
 for _name in names():
     app.command(_command(_name), name=_name)

@@ -4,11 +4,12 @@ Nothing is imported for the list, so `remithub --help` stays quick: a verb's mod
 the verb is called. The README's table of verbs is generated from here.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-__all__ = ["NOUNS", "VERBS", "Group", "Verb"]
+__all__ = ["NOUNS", "VERBS", "Group", "Verb", "prologue"]
 
 
 class Group(StrEnum):
@@ -21,7 +22,8 @@ class Group(StrEnum):
 
 
 class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One command. `name` is a verb or "noun verb"; `target` is "module:function"."""
+    """One command. `name` is a verb or "noun verb"; `target` is "module:function", or "module:app"
+    for a command tree of its own."""
 
     name: str
     target: str
@@ -33,6 +35,16 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
     def noun(self) -> str:
         """The noun of "noun verb", else an empty string."""
         return self.name.rpartition(" ")[0]
+
+    @property
+    def prologue(self) -> str:
+        """How this verb's help begins."""
+        return prologue(self.examples)
+
+
+def prologue(lines: Iterable[str]) -> str:
+    """Return the examples that a help text begins with."""
+    return "\n".join(["Examples", *(f"  {line}" for line in lines)])
 
 
 NOUNS = {
@@ -173,6 +185,7 @@ VERBS = (
         "Measure a part of the hub, beside something comparable.",
         "bench",
         "bench codec --json",
+        function="app",
     ),
     _verb(
         Group.BUILD,

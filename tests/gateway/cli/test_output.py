@@ -1,0 +1,129 @@
+"""Output: plain lines off a terminal, tables on it, one JSON document for programs."""
+
+import io
+import re
+
+import msgspec
+import pytest
+
+from gateway.cli.output import Column, Output, cell
+
+COLUMNS = (
+    Column(key="interface", title="Interface"),
+    Column(key="files", title="Files", figures=True),
+)
+ROWS = [
+    {"interface": "harbor-835", "files": 12345},
+    {"interface": "[bold]odd[/bold]", "files": 7},
+]
+
+
+class Terminal(io.StringIO):
+    """A stream that says a person looks at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class StandingClock:
+    """A clock that moves when told."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_plain_rows_are_aligned_and_figures_stand_right() -> None:
+    out = io.StringIO()
+    Output(stdout=out).table(COLUMNS, ROWS)
+    assert out.getvalue().splitlines() == [
+        "Interface          Files",
+        "harbor-835        12,345",
+        "[bold]odd[/bold]       7",
+    ]
+
+
+def test_a_terminal_gets_a_table_and_markup_in_data_stays_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    out = Terminal()
+    Output(stdout=out).table(COLUMNS, ROWS, title="Feeds")
+    assert "Feeds" in out.getvalue()
+    assert "─" in out.getvalue()
+    assert "[bold]odd[/bold]" in out.getvalue()
+
+
+def test_json_is_one_document_with_the_values_as_they_are() -> None:
+    out = io.StringIO()
+    Output(json=True, stdout=out).table(COLUMNS, ROWS)
+    assert msgspec.json.decode(out.getvalue()) == ROWS
+    assert out.getvalue().count("\n") == 1
+
+
+def test_no_rows_are_said_on_stderr_and_are_an_empty_array_for_programs() -> None:
+    out, talk = io.StringIO(), io.StringIO()
+    Output(stdout=out, stderr=talk).table(COLUMNS, [], empty="No feeds.")
+    assert (out.getvalue(), talk.getvalue()) == ("", "No feeds.\n")
+    Output(json=True, stdout=out, stderr=talk).table(COLUMNS, [])
+    assert out.getvalue() == "[]\n"
+
+
+def test_a_record_is_named_lines_or_one_object() -> None:
+    out = io.StringIO()
+    Output(stdout=out).record({"files_taken": 3, "late": False, "note": ""}, title="Feed")
+    assert out.getvalue() == "Feed\nfiles taken  3\nlate         no\nnote         -\n"
+    out = io.StringIO()
+    Output(json=True, stdout=out).record({"files_taken": 3, "late": False})
+    assert out.getvalue() == '{"files_taken":3,"late":false}\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), ("", "-"), (True, "yes"), (1234, "1,234"), ("1.50", "1.50"), (["a", 1], "a, 1")],
+)
+def test_a_cell_is_written_for_people(value: object, text: str) -> None:
+    assert cell(value) == text
+
+
+def test_progress_off_a_terminal_is_a_line_every_ten_seconds_and_one_at_the_end() -> None:
+    talk, clock = io.StringIO(), StandingClock()
+    output = Output(stderr=talk, clock=clock)  # type: ignore[arg-type]  # only monotonic is used
+    with output.progress("Replayed", total=40) as done:
+        for _ in range(20):
+            clock.seconds += 1
+            done.advance()
+    assert talk.getvalue().splitlines() == [
+        "Replayed: 10 of 40, 1.0/s, 30 s left",
+        "Replayed: 20 of 40, 1.0/s, 20 s left",
+        "Replayed: 20 of 40, 1.0/s, 20 s left",
+    ]
+
+
+def test_progress_on_a_terminal_is_a_bar_with_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    talk = Terminal()
+    with Output(stderr=talk).progress("Replayed", total=2) as done:
+        done.advance(2)
+    assert "2/2" in talk.getvalue()
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_is_honoured(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    talk = Terminal()
+    with Output(stderr=talk).progress("Replayed", total=2) as done:
+        done.advance(2)
+    assert bool(re.search(r"\x1b\[(\d+;)*[34]\d(;|m)", talk.getvalue())) is coloured
+
+
+def test_progress_says_nothing_to_a_program() -> None:
+    talk = Terminal()
+    with Output(json=True, stderr=talk).progress("Replayed", total=2) as done:
+        done.advance(2)
+    assert talk.getvalue() == ""
