@@ -1,0 +1,36 @@
+"""Durable state: one interface, SQLite behind it; migrations; encryption of bodies."""
+
+from gateway.store.audit import verify_chain
+from gateway.store.interface import CHUNK_BYTES, Store, StoreSettings, StoreStats, WriterShape
+from gateway.store.keys import BACKUP_NOTICE, KeyRing
+from gateway.store.sqlite import open_store
+from gateway.store.units import (
+    AuditEntry,
+    Body,
+    Committed,
+    Row,
+    Statement,
+    StoreUnavailable,
+    Unit,
+    UnitConflict,
+)
+
+__all__ = [
+    "BACKUP_NOTICE",
+    "CHUNK_BYTES",
+    "AuditEntry",
+    "Body",
+    "Committed",
+    "KeyRing",
+    "Row",
+    "Statement",
+    "Store",
+    "StoreSettings",
+    "StoreStats",
+    "StoreUnavailable",
+    "Unit",
+    "UnitConflict",
+    "WriterShape",
+    "open_store",
+    "verify_chain",
+]

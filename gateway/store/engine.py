@@ -1,0 +1,177 @@
+"""Applies groups of units to SQLite: one transaction per group, a failing unit fails alone.
+
+A group runs without savepoints first. When a unit fails, the transaction is rolled back and run
+again with one savepoint per unit: failures are rare, savepoints cost 9 % of every unit.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from gateway.errors import HubError
+from gateway.store.audit import AuditChain
+from gateway.store.connection import batch_fault, connect_writer, unit_fault
+from gateway.store.keys import KeyRing
+from gateway.store.sealing import chunk_place
+from gateway.store.statements import Block, read_block, write_block
+from gateway.store.units import Committed, Row, Statement, Unit, UnitConflict
+
+__all__ = ["Engine", "EngineSettings", "Outcome"]
+
+Outcome = Committed | HubError
+"""What became of one unit."""
+
+_Sealed = tuple[dict[str, Any], ...]
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the writing side needs, also across a process boundary."""
+
+    path: str
+    writer_name: str
+    max_bytes: int | None = None
+
+
+class Engine:
+    """The one writing connection. Not thread-safe: one thread calls it."""
+
+    def __init__(self, settings: EngineSettings, keys: KeyRing) -> None:
+        self._connection = connect_writer(Path(settings.path), max_bytes=settings.max_bytes)
+        self._keys = keys
+        self._writer = settings.writer_name
+        self._body = write_block("body_insert").statements[0]
+        self._count = write_block("counter_add").statements[0]
+        self._audit = write_block("audit_insert").statements[0]
+        self._chain = self._load_chain()
+
+    def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
+        """Commit the units as one group, `at` in milliseconds; one outcome per unit, in order.
+
+        When it returns, every `Committed` is durable. StorageFault is raised when the group as a
+        whole could not be written: nothing of it was.
+        """
+        sealed = [self._seal(unit) for unit in units]
+        try:
+            outcomes = self._group(units, sealed, at=at, savepoints=False)
+            if outcomes is None:
+                outcomes = self._group(units, sealed, at=at, savepoints=True)
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise batch_fault(error) from error
+        return outcomes or []
+
+    def close(self) -> None:
+        """Close the connection; the last one to close folds the log into the database."""
+        self._connection.close()
+
+    def _group(
+        self, units: Sequence[Unit], sealed: list[_Sealed], *, at: int, savepoints: bool
+    ) -> list[Outcome] | None:
+        chain, totals = self._chain.copy(), Counter[tuple[str, str]]()
+        run = self._unit_in_savepoint if savepoints else self._unit
+        outcomes: list[Outcome] = []
+        self._connection.execute("BEGIN IMMEDIATE")
+        for unit, bodies in zip(units, sealed, strict=True):
+            outcome = run(unit, bodies)
+            outcomes.append(outcome)
+            if isinstance(outcome, Committed):
+                self._record(unit, outcome, chain, totals, at=at)
+            elif not savepoints:
+                self._roll_back()
+                return None
+        for (interface, name), value in totals.items():
+            self._connection.execute(
+                self._count,
+                {"owner": self._writer, "interface": interface, "name": name, "value": value},
+            )
+        self._connection.execute("COMMIT")
+        self._chain = chain
+        return outcomes
+
+    def _unit_in_savepoint(self, unit: Unit, bodies: _Sealed) -> Outcome:
+        self._connection.execute("SAVEPOINT unit")
+        outcome = self._unit(unit, bodies)
+        if not isinstance(outcome, Committed):
+            self._connection.execute("ROLLBACK TO unit")
+        self._connection.execute("RELEASE unit")
+        return outcome
+
+    def _unit(self, unit: Unit, bodies: _Sealed) -> Outcome:
+        name = "body_insert"
+        affected: list[int] = []
+        rows: list[tuple[Row, ...]] = []
+        try:
+            for body in bodies:
+                self._connection.execute(self._body, body)
+            for statement in unit.statements:
+                name = statement.name
+                count, found = self._statement(write_block(name), statement)
+                affected.append(count)
+                rows.append(found)
+        except (sqlite3.Error, OverflowError, HubError) as error:
+            fault = unit_fault(error, name)
+            if fault is None:
+                raise
+            return fault
+        return Committed(tuple(affected), tuple(rows))
+
+    def _statement(self, block: Block, statement: Statement) -> tuple[int, tuple[Row, ...]]:
+        affected, rows = 0, ()
+        found: tuple[Row, ...] = rows
+        for index, sql in enumerate(block.statements):
+            cursor = self._connection.execute(sql, statement.params)
+            if cursor.description is not None:
+                names = [column[0] for column in cursor.description]
+                found = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())
+            if index == block.counted:
+                affected = max(cursor.rowcount, 0)
+        if statement.expect is not None and affected != statement.expect:
+            raise UnitConflict(block.name, expected=statement.expect, got=affected)
+        return affected, found
+
+    def _record(
+        self,
+        unit: Unit,
+        outcome: Committed,
+        chain: AuditChain,
+        totals: Counter[tuple[str, str]],
+        *,
+        at: int,
+    ) -> None:
+        if unit.once is not None and not outcome.affected[unit.once]:
+            return
+        for interface, name, delta in unit.counts:
+            totals[interface, name] += delta
+        for entry in unit.audit:
+            self._connection.execute(self._audit, chain.extend(entry, at=at))
+
+    def _seal(self, unit: Unit) -> _Sealed:
+        return tuple(
+            {
+                "body_id": body.body_id,
+                "chunk": body.chunk,
+                "last": int(body.last),
+                "sealed": self._keys.seal(
+                    body.data, chunk_place(body.body_id, body.chunk, body.last)
+                ),
+            }
+            for body in unit.bodies
+        )
+
+    def _load_chain(self) -> AuditChain:
+        sql = read_block("audit_last").statements[0]
+        cursor = self._connection.execute(sql, {"writer": self._writer})
+        names = [column[0] for column in cursor.description]
+        row = cursor.fetchone()
+        if row is None:
+            return AuditChain(self._writer)
+        last = dict(zip(names, row, strict=True))
+        return AuditChain(self._writer, seq=last["seq"], last_hash=last["hash"])
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")

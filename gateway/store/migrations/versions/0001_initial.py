@@ -1,0 +1,273 @@
+"""The first schema: intake, lanes, retry, records. Frozen: later changes are later files."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+_INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def _text(name: str, *, key: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, primary_key=key, nullable=False)
+
+
+def _text_or_null(name: str) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=True)
+
+
+def _int(name: str, *, key: bool = False, default: str | None = None) -> sa.Column[int]:
+    return sa.Column(
+        name,
+        _INTEGER,
+        primary_key=key,
+        nullable=False,
+        autoincrement=False,
+        server_default=None if default is None else sa.text(default),
+    )
+
+
+def _int_or_null(name: str) -> sa.Column[int]:
+    return sa.Column(name, _INTEGER, nullable=True)
+
+
+def _blob(name: str, *, nullable: bool = False) -> sa.Column[bytes]:
+    return sa.Column(name, sa.LargeBinary, nullable=nullable)
+
+
+def _lane() -> sa.Column[int]:
+    return sa.Column(
+        "lane_id",
+        _INTEGER,
+        sa.ForeignKey("lane.lane_id"),
+        primary_key=True,
+        nullable=False,
+        autoincrement=False,
+    )
+
+
+def _table(name: str, *items: sa.schema.SchemaItem, rowid: bool = False) -> sa.Table:
+    return op.create_table(name, *items, sqlite_strict=True, sqlite_with_rowid=rowid)
+
+
+def upgrade() -> None:
+    """Make every table."""
+    _intake()
+    _lanes()
+    _records()
+
+
+def _intake() -> None:
+    _table(
+        "artifact",
+        _text("artifact_id", key=True),
+        _text("interface"),
+        _text("sha256"),
+        _int("occurrence"),
+        _int("size"),
+        _int("received_at"),
+        _text("bundle"),
+        _text("body_id"),
+        _text("media_type"),
+        _blob("meta", nullable=True),
+        sa.UniqueConstraint("interface", "sha256", "occurrence", name="artifact_identity"),
+        sa.Index("artifact_received", "received_at"),
+        rowid=True,
+    )
+    _table(
+        "body",
+        _text("body_id", key=True),
+        _int("chunk", key=True),
+        _int("last"),
+        _blob("sealed"),
+        rowid=True,
+    )
+    _table(
+        "message",
+        _text("message_id", key=True),
+        _text("contract"),
+        _text("version"),
+        _int("revision"),
+        _text_or_null("artifact_id"),
+        _int_or_null("part_offset"),
+        _text_or_null("cause_id"),
+        _text("interface"),
+        _text_or_null("correlation"),
+        _int_or_null("amount_cents"),
+        _int("created_at"),
+        _int("routed"),
+        _text("bundle"),
+        _text_or_null("trace"),
+        sa.Index("message_artifact", "artifact_id"),
+        sa.Index("message_correlation", "correlation"),
+        sa.Index("message_contract", "contract", "created_at"),
+        sa.Index(
+            "message_unrouted",
+            "created_at",
+            sqlite_where=sa.text("routed = 0"),
+            postgresql_where=sa.text("routed = 0"),
+        ),
+        rowid=True,
+    )
+    _table(
+        "part",
+        sa.Column(
+            "artifact_id",
+            sa.Text,
+            sa.ForeignKey("artifact.artifact_id"),
+            primary_key=True,
+            nullable=False,
+        ),
+        _int("revision", key=True),
+        _int("part_offset", key=True),
+        _int("length"),
+        _int("ordinal"),
+        _text("state"),
+        _text_or_null("contract"),
+        _text_or_null("message_id"),
+        _text_or_null("payment_key"),
+        _int_or_null("amount_cents"),
+        _int_or_null("claims_paid_cents"),
+        _int_or_null("adjustments_cents"),
+        _text_or_null("code"),
+        _text_or_null("findings"),
+        _int("at"),
+    )
+    _table(
+        "payment_seen",
+        _text("payment_key", key=True),
+        _text("artifact_id"),
+        _int("part_offset"),
+        _text_or_null("message_id"),
+        _int("at"),
+    )
+    _table(
+        "source_seen",
+        _text("interface", key=True),
+        _text("fingerprint", key=True),
+        _text("artifact_id"),
+        _int("at"),
+    )
+
+
+def _lanes() -> None:
+    _table(
+        "lane",
+        sa.Column("lane_id", _INTEGER, primary_key=True, nullable=False),
+        _text("name"),
+        _text("kind"),
+        _text_or_null("interface"),
+        _text_or_null("destination"),
+        _text_or_null("route"),
+        _int("head", default="0"),
+        _int("cursor", default="0"),
+        _int("epoch", default="0"),
+        sa.Column("owner", sa.Text, nullable=False, server_default=sa.text("''")),
+        _int("lease_until", default="0"),
+        sa.UniqueConstraint("name", name="lane_name"),
+        rowid=True,
+    )
+    _table(
+        "destination",
+        _text("name", key=True),
+        _text("state"),
+        _text_or_null("reason"),
+        _int("since"),
+        _text_or_null("detail"),
+    )
+    _table(
+        "owed",
+        _lane(),
+        _int("seq", key=True),
+        _text("item_id"),
+        _text("delivery_id"),
+        _text_or_null("order_key"),
+        _int("at"),
+        sa.UniqueConstraint("delivery_id", name="owed_delivery"),
+        sa.Index("owed_item", "item_id"),
+    )
+    _table(
+        "attempt",
+        _lane(),
+        _int("seq", key=True),
+        _int("part_offset", key=True),
+        _int("number", key=True),
+        _int("generation"),
+        _int("at"),
+        _int("took_ms"),
+        _text("outcome"),
+        _text_or_null("failure"),
+        _text_or_null("code"),
+        _text_or_null("detail"),
+        _text_or_null("fingerprint"),
+        _text_or_null("external_id"),
+        _text_or_null("reply_id"),
+        _int("epoch"),
+    )
+    _table(
+        "started",
+        _lane(),
+        _int("seq", key=True),
+        _int("generation", key=True),
+        _int("number", key=True),
+        _int("at"),
+    )
+    _table(
+        "retry",
+        _lane(),
+        _int("seq", key=True),
+        _int("part_offset", key=True),
+        _text("state"),
+        _int_or_null("due_at"),
+        _int("attempts"),
+        _int("generation"),
+        _text_or_null("failure"),
+        _text_or_null("code"),
+        _text_or_null("detail"),
+        _text_or_null("fingerprint"),
+        _text_or_null("order_key"),
+        _int("since"),
+        _int_or_null("amount_cents"),
+        _text_or_null("correlation"),
+        sa.Index("retry_due", "lane_id", "state", "due_at"),
+        sa.Index("retry_group", "state", "fingerprint"),
+    )
+
+
+def _records() -> None:
+    _table(
+        "idempotency",
+        _text("scope", key=True),
+        _text("idem_key", key=True),
+        _text("fingerprint"),
+        _text_or_null("reference"),
+        _int_or_null("status"),
+        _int("at"),
+        _int("expires_at"),
+    )
+    _table(
+        "counter",
+        _text("owner", key=True),
+        _text("interface", key=True),
+        _text("name", key=True),
+        _int("value"),
+    )
+    _table(
+        "audit",
+        _text("writer", key=True),
+        _int("seq", key=True),
+        _int("at"),
+        _text("actor"),
+        _text("action"),
+        _text("object_id"),
+        _text("reason"),
+        _text("outcome"),
+        _text("detail"),
+        _text("prev_hash"),
+        _text("hash"),
+        sa.Index("audit_object", "object_id"),
+    )
+    _table("bundle", _text("hash", key=True), _int("at"), _blob("body"), rowid=True)
+    _table("schedule_fire", _text("schedule", key=True), _int("fire_time", key=True))
+    _table("hub", _text("key", key=True), _text("value"))

@@ -1,0 +1,173 @@
+"""The writing engine in a child process: groups go over a socket pair, outcomes come back."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+
+import msgspec
+
+from gateway.errors import HubError, StorageFault, UsageFault
+from gateway.store.engine import Engine, EngineSettings, Outcome
+from gateway.store.keys import KeyRing
+from gateway.store.units import Committed, StoreUnavailable, Unit, UnitConflict
+
+__all__ = ["ProcessWriter", "serve"]
+
+_COMMAND = "from gateway.store.process import serve; serve()"
+
+
+class _Start(msgspec.Struct, frozen=True, kw_only=True):
+    engine: EngineSettings
+    keys: bytes
+
+
+class _Group(msgspec.Struct, frozen=True):
+    at: int
+    units: Sequence[Unit]
+
+
+class _Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
+    kind: str
+    code: str
+    message: str
+    next_step: str
+    statement: str = ""
+    expected: int = -1
+    got: int = -1
+
+
+class _Done(msgspec.Struct, frozen=True, tag="done"):
+    committed: Committed
+
+
+class _Reply(msgspec.Struct, frozen=True):
+    outcomes: list[_Done | _Fault] = []
+    fault: _Fault | None = None
+
+
+class ProcessWriter:
+    """A writer whose engine lives in a child process, which ends with this one.
+
+    The child inherits the store's lock: when this process is killed, the lock is free once the
+    child has finished its last commit and seen the socket close.
+    """
+
+    def __init__(self, settings: EngineSettings, keys: KeyRing, *, lock_descriptor: int) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._lock = lock_descriptor
+        self._replies = msgspec.msgpack.Decoder(_Reply)
+        self._encoder = msgspec.msgpack.Encoder()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection | None = None
+        self._start()
+
+    def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
+        """Write the group in the child; a child that was lost is started again for the next."""
+        if self._pipe is None:
+            self._start()
+        reply = self._ask(self._encoder.encode(_Group(at, units)))
+        return [
+            one.committed if isinstance(one, _Done) else _raise_later(one)
+            for one in reply.outcomes
+        ]
+
+    def close(self) -> None:
+        """Close the socket; the child closes the database and ends."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        if self._child is not None:
+            self._child.wait()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
+                [sys.executable, "-c", _COMMAND, str(theirs.fileno())],
+                pass_fds=(theirs.fileno(), self._lock),
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.DEVNULL,
+            )
+        self._pipe = Connection(ours.detach())
+        self._ask(self._encoder.encode(_Start(engine=self._settings, keys=self._keys.to_bytes())))
+
+    def _ask(self, message: bytes) -> _Reply:
+        pipe = self._pipe
+        if pipe is None:
+            raise _lost()
+        try:
+            pipe.send_bytes(message)
+            reply = self._replies.decode(pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            self.close()
+            raise _lost() from error
+        if reply.fault is not None:
+            raise _raise_later(reply.fault)
+        return reply
+
+
+def serve() -> None:
+    """Be the child: open the database, write groups until the socket closes.
+
+    Signals meant for the hub reach the whole process group; the hub decides when this ends.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    encode = msgspec.msgpack.Encoder().encode
+    groups = msgspec.msgpack.Decoder(_Group)
+    with Connection(int(sys.argv[1])) as pipe, contextlib.suppress(EOFError, OSError):
+        start = msgspec.msgpack.decode(pipe.recv_bytes(), type=_Start)
+        try:
+            engine = Engine(start.engine, KeyRing.from_bytes(start.keys))
+        except HubError as error:
+            pipe.send_bytes(encode(_Reply(fault=_told(error))))
+            return
+        pipe.send_bytes(encode(_Reply()))
+        with contextlib.closing(engine):
+            while True:
+                pipe.send_bytes(encode(_answer(engine, groups.decode(pipe.recv_bytes()))))
+
+
+def _answer(engine: Engine, group: _Group) -> _Reply:
+    try:
+        outcomes = engine.apply(group.units, at=group.at)
+    except HubError as error:
+        return _Reply(fault=_told(error))
+    return _Reply([_Done(one) if isinstance(one, Committed) else _told(one) for one in outcomes])
+
+
+def _told(error: HubError) -> _Fault:
+    fault = _Fault(
+        kind=type(error).__name__,
+        code=error.code,
+        message=error.message,
+        next_step=error.next_step,
+    )
+    if isinstance(error, UnitConflict):
+        return msgspec.structs.replace(
+            fault, statement=error.statement, expected=error.expected, got=error.got
+        )
+    return fault
+
+
+def _raise_later(fault: _Fault) -> HubError:
+    if fault.kind == UnitConflict.__name__:
+        reason = fault.message.partition(": ")[2].removesuffix(".")
+        return UnitConflict(fault.statement, expected=fault.expected, got=fault.got, reason=reason)
+    kinds = {kind.__name__: kind for kind in (StoreUnavailable, UsageFault)}
+    kind = kinds.get(fault.kind, StorageFault)
+    return kind(fault.message, code=fault.code, next_step=fault.next_step)
+
+
+def _lost() -> StorageFault:
+    return StorageFault(
+        "The store's writer process ended; what it was writing may or may not be durable.",
+        code="writer_lost",
+        next_step="nothing: units may run twice and are offered again.",
+    )

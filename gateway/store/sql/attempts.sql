@@ -1,0 +1,111 @@
+-- Attempts, what was started, and the retry table.
+
+-- Only the lane's present owner settles (epoch); the very same attempt may be written twice.
+-- name: attempt_insert
+INSERT INTO attempt (lane_id, seq, part_offset, number, generation, at, took_ms, outcome, failure,
+                     code, detail, fingerprint, external_id, reply_id, epoch)
+SELECT :lane_id, :seq, :part_offset, :number, :generation, :at, :took_ms, :outcome, :failure,
+       :code, :detail, :fingerprint, :external_id, :reply_id, :epoch
+FROM lane WHERE lane_id = :lane_id AND epoch = :epoch
+ON CONFLICT (lane_id, seq, part_offset, number) DO UPDATE SET at = attempt.at
+WHERE attempt.epoch = excluded.epoch AND attempt.generation = excluded.generation
+  AND attempt.outcome = excluded.outcome AND attempt.at = excluded.at;
+
+-- Committed before the first byte leaves for a sink that cannot take a key.
+-- name: started_insert
+INSERT INTO started (lane_id, seq, generation, number, at)
+SELECT :lane_id, :seq, :generation, :number, :at
+FROM lane WHERE lane_id = :lane_id AND epoch = :epoch
+ON CONFLICT (lane_id, seq, generation, number) DO UPDATE SET at = started.at
+WHERE started.at = excluded.at;
+
+-- name: retry_put
+INSERT INTO retry (lane_id, seq, part_offset, state, due_at, attempts, generation, failure, code,
+                   detail, fingerprint, order_key, since, amount_cents, correlation)
+VALUES (:lane_id, :seq, :part_offset, :state, :due_at, :attempts, :generation, :failure, :code,
+        :detail, :fingerprint, :order_key, :since, :amount_cents, :correlation)
+ON CONFLICT (lane_id, seq, part_offset) DO UPDATE SET
+    state = excluded.state, due_at = excluded.due_at, attempts = excluded.attempts,
+    generation = excluded.generation, failure = excluded.failure, code = excluded.code,
+    detail = excluded.detail, fingerprint = excluded.fingerprint,
+    order_key = excluded.order_key, since = excluded.since,
+    amount_cents = excluded.amount_cents, correlation = excluded.correlation;
+
+-- name: retry_delete
+DELETE FROM retry WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset;
+
+-- name: retry_delete_if
+DELETE FROM retry
+WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset AND state = :state;
+
+-- name: attempts_of
+-- read: point
+SELECT * FROM attempt WHERE lane_id = :lane_id AND seq = :seq
+ORDER BY part_offset, number LIMIT 10000;
+
+-- The done set above the cursor.
+-- name: settled_above
+-- read: scan
+SELECT DISTINCT seq FROM attempt
+WHERE lane_id = :lane_id AND seq > :after_seq AND part_offset = -1
+  AND outcome IN ('done', 'discarded')
+ORDER BY seq;
+
+-- name: started_of
+-- read: point
+SELECT * FROM started WHERE lane_id = :lane_id AND seq = :seq
+ORDER BY generation, number LIMIT 10000;
+
+-- Started and never settled: after a crash the outcome of these is unknown.
+-- name: started_unsettled
+-- read: scan
+SELECT started.* FROM started
+WHERE started.lane_id = :lane_id AND started.seq > :after_seq AND NOT EXISTS (
+    SELECT 1 FROM attempt WHERE attempt.lane_id = started.lane_id AND attempt.seq = started.seq
+      AND attempt.part_offset = -1 AND attempt.number = started.number)
+ORDER BY started.seq, started.number;
+
+-- name: retries_of_lane
+-- read: scan
+SELECT * FROM retry WHERE lane_id = :lane_id ORDER BY seq, part_offset;
+
+-- name: retry_due
+-- read: point
+SELECT * FROM retry
+WHERE lane_id = :lane_id AND state IN ('waiting', 'confirming') AND due_at <= :now
+ORDER BY due_at, seq, part_offset LIMIT :limit;
+
+-- A page of the table: `after_*` is the last row of the page before.
+-- name: retries
+-- read: scan
+-- optional: state interface lane fingerprint after_lane_id after_seq after_part_offset
+SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, lane.route,
+       owed.item_id, owed.delivery_id, owed.at AS owed_at
+FROM retry JOIN lane ON lane.lane_id = retry.lane_id
+LEFT JOIN owed ON owed.lane_id = retry.lane_id AND owed.seq = retry.seq
+WHERE (:state IS NULL OR retry.state = :state)
+  AND (:interface IS NULL OR lane.interface = :interface)
+  AND (:lane IS NULL OR lane.name = :lane)
+  AND (:fingerprint IS NULL OR retry.fingerprint = :fingerprint)
+  AND (:after_lane_id IS NULL
+       OR (retry.lane_id, retry.seq, retry.part_offset)
+          > (:after_lane_id, :after_seq, :after_part_offset))
+ORDER BY retry.lane_id, retry.seq, retry.part_offset LIMIT :limit;
+
+-- name: retry_groups
+-- read: scan
+-- optional: state interface
+SELECT retry.fingerprint, retry.state, lane.name AS lane, lane.interface, lane.destination,
+       MIN(retry.code) AS code, COUNT(*) AS count,
+       COALESCE(SUM(retry.amount_cents), 0) AS amount_cents, MIN(retry.since) AS oldest_since
+FROM retry JOIN lane ON lane.lane_id = retry.lane_id
+WHERE (:state IS NULL OR retry.state = :state)
+  AND (:interface IS NULL OR lane.interface = :interface)
+GROUP BY retry.fingerprint, retry.state, lane.name, lane.interface, lane.destination
+ORDER BY count DESC, retry.fingerprint, lane.name;
+
+-- name: retry_one
+-- read: point
+SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, lane.route
+FROM retry JOIN lane ON lane.lane_id = retry.lane_id
+WHERE retry.lane_id = :lane_id AND retry.seq = :seq AND retry.part_offset = :part_offset;

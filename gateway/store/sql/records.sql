@@ -1,0 +1,76 @@
+-- Idempotency keys, counters, the audit chain, bundles, schedule fires and the hub's own values.
+
+-- No row affected = the key is held; a key past its life is taken over.
+-- name: idempotency_insert
+INSERT INTO idempotency (scope, idem_key, fingerprint, reference, status, at, expires_at)
+VALUES (:scope, :idem_key, :fingerprint, :reference, :status, :at, :expires_at)
+ON CONFLICT (scope, idem_key) DO UPDATE SET
+    fingerprint = excluded.fingerprint, reference = excluded.reference,
+    status = excluded.status, at = excluded.at, expires_at = excluded.expires_at
+WHERE idempotency.expires_at <= excluded.at;
+
+-- name: idempotency_set
+UPDATE idempotency SET reference = :reference, status = :status
+WHERE scope = :scope AND idem_key = :idem_key;
+
+-- name: counter_add
+INSERT INTO counter (owner, interface, name, value) VALUES (:owner, :interface, :name, :value)
+ON CONFLICT (owner, interface, name) DO UPDATE SET value = counter.value + excluded.value;
+
+-- name: audit_insert
+INSERT INTO audit (writer, seq, at, actor, action, object_id, reason, outcome, detail, prev_hash,
+                   hash)
+VALUES (:writer, :seq, :at, :actor, :action, :object_id, :reason, :outcome, :detail, :prev_hash,
+        :hash);
+
+-- name: bundle_insert
+INSERT INTO bundle (hash, at, body) VALUES (:hash, :at, :body) ON CONFLICT DO NOTHING;
+
+-- name: schedule_fire_insert
+INSERT INTO schedule_fire (schedule, fire_time) VALUES (:schedule, :fire_time)
+ON CONFLICT DO NOTHING;
+
+-- name: hub_put
+INSERT INTO hub (key, value) VALUES (:key, :value)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+
+-- name: idempotency_get
+-- read: point
+SELECT * FROM idempotency WHERE scope = :scope AND idem_key = :idem_key;
+
+-- Summed over the processes that count.
+-- name: counters
+-- read: scan
+-- optional: interface
+SELECT interface, name, SUM(value) AS value FROM counter
+WHERE (:interface IS NULL OR interface = :interface)
+GROUP BY interface, name ORDER BY interface, name;
+
+-- The last entries of a writer, the newest first.
+-- name: audit_tail
+-- read: scan
+-- optional: writer object_id
+SELECT * FROM audit
+WHERE (:writer IS NULL OR writer = :writer) AND (:object_id IS NULL OR object_id = :object_id)
+ORDER BY at DESC, writer, seq DESC LIMIT :limit;
+
+-- The chain of one writer in order, a page at a time, for `verify_chain`.
+-- name: audit_rows
+-- read: scan
+SELECT * FROM audit WHERE writer = :writer AND seq > :after_seq ORDER BY seq LIMIT :limit;
+
+-- name: audit_last
+-- read: point
+SELECT * FROM audit WHERE writer = :writer ORDER BY seq DESC LIMIT 1;
+
+-- name: bundle_get
+-- read: point
+SELECT * FROM bundle WHERE hash = :hash;
+
+-- name: schedule_fires
+-- read: scan
+SELECT * FROM schedule_fire WHERE schedule = :schedule ORDER BY fire_time DESC LIMIT :limit;
+
+-- name: hub_get
+-- read: point
+SELECT value FROM hub WHERE key = :key;

@@ -1,0 +1,173 @@
+"""The embedded store: SQLite with one writer, group commit and reading connections."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import NotFound, StorageFault
+from gateway.ports import Ports
+from gateway.store.connection import batch_fault, connect_writer
+from gateway.store.engine import Engine, EngineSettings
+from gateway.store.group import GroupCommit, Writer
+from gateway.store.interface import Store, StoreSettings, StoreStats, WriterShape
+from gateway.store.keys import KeyRing
+from gateway.store.lock import StoreLock
+from gateway.store.migrate import migrate
+from gateway.store.migrations import HEAD_REVISION
+from gateway.store.process import ProcessWriter
+from gateway.store.readers import BodyCache, Readers
+from gateway.store.statements import read_block
+from gateway.store.units import Committed, Row, Unit
+
+__all__ = ["SqliteStore", "open_store"]
+
+_KEY_CHECK = "key_check"
+_KEY_CHECK_TEXT = b"remithub"
+
+
+async def open_store(settings: StoreSettings, keys: KeyRing, ports: Ports) -> Store:
+    """Open the database, making and migrating it where needed, and start its writer.
+
+    Raises StorageFault: `store_locked` (another hub), `wrong_key`, `schema_too_new`,
+    `store_damaged`; NotFound when it is absent and may not be made.
+    """
+    path = settings.path
+    if not settings.create and not path.exists():
+        raise NotFound(f"There is no database at {path}.", code="database_missing")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = await StoreLock.take(path, wait_seconds=settings.lock_wait_seconds, clock=ports.clock)
+    try:
+        await asyncio.get_running_loop().run_in_executor(None, _prepare, path, keys)
+        writer = GroupCommit(partial(_open_writer, settings, keys, lock), ports)
+        await writer.start()
+    except BaseException:
+        lock.release()
+        raise
+    return SqliteStore(settings, keys, writer, lock)
+
+
+class SqliteStore:
+    """The `Store` over SQLite; made by `open_store`, used from the loop that opened it."""
+
+    def __init__(
+        self, settings: StoreSettings, keys: KeyRing, writer: GroupCommit, lock: StoreLock
+    ) -> None:
+        self._path = settings.path
+        self._writer = writer
+        self._lock: StoreLock | None = lock
+        self._readers = Readers(settings.path, keys, threads=settings.reader_threads)
+        self._cache = BodyCache(settings.cache_bytes)
+
+    async def commit(self, unit: Unit) -> Committed:
+        """Write the unit; return only after the group commit it belongs to is durable."""
+        committed = await self._writer.submit(unit)
+        for body in unit.bodies:
+            if body.last and body.chunk == 0:
+                self._cache.put(body.body_id, body.data)
+        for statement in unit.statements:
+            if statement.name == "body_delete":
+                self._cache.drop(statement.params["body_id"])
+        return committed
+
+    async def fetch(self, query: str, **params: Any) -> list[Row]:
+        """Run a named read query; see `sql/*.sql` for names, parameters and columns."""
+        block = read_block(query)
+        for name in block.optional:
+            params.setdefault(name, None)
+        rows = self._readers.try_inline(block, params)
+        if rows is not None:
+            return rows
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._readers.pool, self._readers.read, block, params)
+
+    async def body(self, body_id: str) -> bytes:
+        """Return a whole body; StorageFault (`body_missing`, `body_damaged`)."""
+        data = self._cache.get(body_id)
+        if data is None:
+            loop = asyncio.get_running_loop()
+            data = await loop.run_in_executor(self._readers.pool, self._readers.body, body_id)
+            self._cache.put(body_id, data)
+        return data
+
+    def body_blocks(self, body_id: str) -> Iterator[bytes]:
+        """Iterate over a body's chunks; blocking, on a connection of its own."""
+        return self._readers.body_blocks(body_id)
+
+    async def stats(self) -> StoreStats:
+        """Return sizes in bytes and counts since start-up."""
+        return StoreStats(
+            engine="sqlite",
+            engine_version=sqlite3.sqlite_version,
+            schema_version=HEAD_REVISION,
+            database_bytes=_size(self._path),
+            wal_bytes=_size(self._path.with_name(self._path.name + "-wal")),
+            queue_length=self._writer.waiting,
+            batches=self._writer.batches,
+            units=self._writer.units,
+            failed_units=self._writer.failed_units,
+            cache_bytes=self._cache.bytes,
+            cache_hits=self._cache.hits,
+            cache_misses=self._cache.misses,
+        )
+
+    async def close(self) -> None:
+        """Write what is queued, then let go of the database; a second call does nothing."""
+        if self._lock is None:
+            return
+        lock, self._lock = self._lock, None
+        self._readers.close()
+        await self._writer.close()
+        lock.release()
+
+
+def _open_writer(settings: StoreSettings, keys: KeyRing, lock: StoreLock) -> Writer:
+    engine = EngineSettings(
+        path=str(settings.path), writer_name=settings.writer_name, max_bytes=settings.max_bytes
+    )
+    match settings.writer:
+        case WriterShape.THREAD:
+            return Engine(engine, keys)
+        case WriterShape.PROCESS:
+            return ProcessWriter(engine, keys, lock_descriptor=lock.descriptor)
+
+
+def _prepare(path: Path, keys: KeyRing) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    path.chmod(0o600)
+    try:
+        connection = connect_writer(path)
+        try:
+            migrate(path, connection)
+            _check_key(connection, keys)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise batch_fault(error) from error
+
+
+def _check_key(connection: sqlite3.Connection, keys: KeyRing) -> None:
+    """Refuse a key that did not seal this database; a database without bodies learns its key."""
+    row = connection.execute("SELECT value FROM hub WHERE key = ?", (_KEY_CHECK,)).fetchone()
+    if row is None and connection.execute("SELECT 1 FROM body LIMIT 1").fetchone() is None:
+        value = keys.seal_small(_KEY_CHECK, _KEY_CHECK_TEXT).hex()
+        connection.execute("INSERT INTO hub (key, value) VALUES (?, ?)", (_KEY_CHECK, value))
+        return
+    try:
+        keys.open_small(_KEY_CHECK, bytes.fromhex(row[0] if row else ""))
+    except (StorageFault, ValueError):
+        raise StorageFault(
+            "The key file is not the one this database was sealed with.",
+            code="wrong_key",
+            next_step="put back the key file that belongs to it; nothing was changed.",
+        ) from None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

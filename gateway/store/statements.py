@@ -1,0 +1,77 @@
+"""Loads the named statements of `sql/*.sql`; none is built by string concatenation."""
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from importlib.resources import files
+
+import msgspec
+
+from gateway.errors import StorageFault, UsageFault
+
+__all__ = ["Block", "Pace", "read_block", "write_block"]
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_MARK = re.compile(r"^-- (counts|optional|read): (.+)$", re.MULTILINE)
+_COMMENT = re.compile(r"--[^\n]*")
+
+
+class Pace(StrEnum):
+    """How a block is used."""
+
+    WRITE = "write"
+    POINT = "point"
+    """A read of few indexed rows, bounded: runs on the caller's thread, cheaper than a hop."""
+
+    SCAN = "scan"
+    """Any other read: runs on a reader thread."""
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """One named block: its statements in order, and whose row count is reported (from 0)."""
+
+    name: str
+    pace: Pace
+    statements: tuple[str, ...]
+    counted: int = 0
+    optional: tuple[str, ...] = ()
+
+
+def write_block(name: str) -> Block:
+    """Return the writing block of that name; `UsageFault` when there is none."""
+    block = _blocks().get(name)
+    if block is None or block.pace is not Pace.WRITE:
+        raise UsageFault(f"The store has no write statement {name!r}.")
+    return block
+
+
+def read_block(name: str) -> Block:
+    """Return the read query of that name; `UsageFault` when there is none."""
+    block = _blocks().get(name)
+    if block is None or block.pace is Pace.WRITE:
+        raise UsageFault(f"The store has no read query {name!r}.")
+    return block
+
+
+@lru_cache(maxsize=1)
+def _blocks() -> dict[str, Block]:
+    found: dict[str, Block] = {}
+    for file in sorted(files("gateway.store").joinpath("sql").iterdir(), key=lambda f: f.name):
+        pieces = _NAME.split(file.read_text("utf-8"))
+        for name, text in zip(pieces[1::2], pieces[2::2], strict=True):
+            if name in found:
+                raise StorageFault(f"Two statements of the store are named {name!r}.")
+            found[name] = _block(name, text)
+    return found
+
+
+def _block(name: str, text: str) -> Block:
+    marks = dict(_MARK.findall(text))
+    pieces = (" ".join(piece.split()) for piece in _COMMENT.sub("", text).split(";"))
+    return Block(
+        name=name,
+        pace=Pace(marks.get("read", "write")),
+        statements=tuple(piece for piece in pieces if piece),
+        counted=int(marks.get("counts", "1")) - 1,
+        optional=tuple(marks.get("optional", "").split()),
+    )
