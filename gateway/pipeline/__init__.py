@@ -1,0 +1,24 @@
+"""The main flow: `flow.py` first, then one module per step."""
+
+from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, process_lane
+from gateway.pipeline.facts import Accepted, LaneItem
+from gateway.pipeline.flow import Flow
+from gateway.pipeline.lanes import Lane, Lanes
+from gateway.pipeline.plan import Plan, Settled
+from gateway.pipeline.records import milliseconds
+
+__all__ = [
+    "Accepted",
+    "Bundle",
+    "Flow",
+    "Lane",
+    "LaneItem",
+    "Lanes",
+    "Plan",
+    "Settled",
+    "Sink",
+    "Source",
+    "compile_bundle",
+    "milliseconds",
+    "process_lane",
+]

@@ -1,0 +1,320 @@
+"""The configuration, compiled: what every step of the flow looks things up in. Never changes;
+a reload makes another one, and what began under this one ends under it."""
+
+import hashlib
+from collections.abc import Mapping as ReadOnly
+from typing import Any
+
+import msgspec
+
+import connectors
+from gateway.errors import ConfigError, HubError, NotFound
+from gateway.formats import READERS, Format
+from gateway.governance import Profile, Validator, compile_validator
+from gateway.registry import ContractVersion, Registry
+from gateway.settings import Config, Route, SinkSettings, SourceSettings
+from gateway.settings import decode as decode_settings
+from gateway.translation import (
+    Expression,
+    Mapping,
+    Predicate,
+    compile_expression,
+    compile_mapping,
+    compile_predicate,
+)
+
+__all__ = [
+    "Bundle",
+    "Contract",
+    "Reply",
+    "Sending",
+    "Sink",
+    "Source",
+    "compile_bundle",
+    "delivery_lane",
+    "process_lane",
+]
+
+KEPT = "none"
+"""The destination of a route that keeps a message on purpose."""
+
+
+class Contract(msgspec.Struct, frozen=True, kw_only=True):
+    """One contract version, ready to judge documents. `correlation` and `amount` are dotted paths
+    to what a message is joined and weighed by; empty where it has none."""
+
+    name: str
+    version: str
+    draft: bool
+    schema: ReadOnly[str, Any]
+    validator: Validator
+    correlation: str
+    amount: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed in."""
+
+    settings: SourceSettings
+    options: Any
+    format: Format
+    mapping: Mapping
+    contract: Contract
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True):
+    """What a destination's answer becomes."""
+
+    contract: Contract
+    mapping: Mapping | None
+
+
+class Sink(msgspec.Struct, frozen=True, kw_only=True):
+    """A system out."""
+
+    settings: SinkSettings
+    options: Any
+    accepts: Contract
+    mapping: Mapping | None
+    reply: Reply | None
+    order_by: Expression | None
+
+
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """A route: `owes` is the contract of the message that is owed, after `mapping`."""
+
+    settings: Route
+    when: Predicate | None
+    mapping: Mapping | None
+    owes: Contract
+    sink: Sink | None
+
+    @property
+    def lane(self) -> str:
+        """Return the name of the lane this route owes into; empty where it only keeps."""
+        return delivery_lane(self.settings.name, self.settings.to) if self.sink else ""
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything compiled. `hash` names it; `files` is the text it was made from."""
+
+    hash: str
+    tenant: str
+    config: Config
+    sources: ReadOnly[str, Source]
+    sinks: ReadOnly[str, Sink]
+    routes: ReadOnly[str, tuple[Sending, ...]]
+    contracts: ReadOnly[str, Contract]
+    files: ReadOnly[str, str]
+
+    def lanes(self) -> list[tuple[str, str, str, str, str]]:
+        """Return (name, kind, interface, destination, route) of every lane this bundle needs."""
+        wanted = [
+            (process_lane(name), "process", name, "", "") for name in (*self.sources, *self.sinks)
+        ]
+        for sendings in self.routes.values():
+            wanted += [
+                (s.lane, "deliver", s.settings.to, s.settings.to, s.settings.name)
+                for s in sendings
+                if s.sink
+            ]
+        return wanted
+
+
+def process_lane(interface: str) -> str:
+    """Name the lane that owes an interface's artifacts to `process`."""
+    return f"process:{interface}"
+
+
+def delivery_lane(route: str, destination: str) -> str:
+    """Name the lane of what one route owes to one destination."""
+    return f"deliver:{route}:{destination}"
+
+
+class _Compiler:
+    def __init__(self, config: Config, registry: Registry) -> None:
+        self.config = config
+        self.registry = registry
+        self.contracts: dict[str, Contract] = {}
+        self.mappings: dict[str, Mapping] = {}
+        self.files = {f"config/{name}": file.text for name, file in config.files.items()}
+
+    def fault(self, interface: str, key: str, reason: str) -> ConfigError:
+        return self.config.place(f"interfaces/{interface}.yaml", f"$.{key}", reason)
+
+    def contract(self, wanted: str) -> Contract:
+        name, _, span = wanted.partition("@")
+        found = self.registry.contract(name, span or "*")
+        key = f"{found.name}/{found.version}"
+        if key not in self.contracts:
+            self.contracts[key] = self._compile_contract(found)
+        return self.contracts[key]
+
+    def _compile_contract(self, found: ContractVersion) -> Contract:
+        schema = self.registry.bundled_schema(found.name, found.version)
+        index = found.header.get("index", {})
+        self.files[f"contracts/{found.name}/{found.version}"] = msgspec.json.encode(
+            schema
+        ).decode()
+        return Contract(
+            name=found.name,
+            version=found.version,
+            draft=found.status == "draft",
+            schema=schema,
+            validator=compile_validator(schema, Profile.WRITER),
+            correlation=index.get("correlation", ""),
+            amount=index.get("amount", ""),
+        )
+
+    def mapping(self, wanted: str) -> Mapping:
+        name, _, _span = wanted.partition("@")
+        if name not in self.mappings:
+            source = self.registry.mapping(name)
+            self.files[f"mappings/{name}"] = source.text
+            self.mappings[name] = compile_mapping(
+                source.text,
+                source_schema=self.registry.source_schema(source),
+                target_schema=self.registry.target_schema(source),
+                tables=source.table,
+                file=f"mappings/{name}/mapping.yaml",
+            )
+        return self.mappings[name]
+
+    def target(self, mapping: Mapping) -> Contract:
+        return self.contract(f"{mapping.target['contract']}@{mapping.target.get('version', '*')}")
+
+    def options(self, interface: SourceSettings | SinkSettings) -> Any:
+        if not interface.connector:
+            return None
+        try:
+            spec = connectors.find(interface.connector)
+        except KeyError:
+            known = ", ".join(connectors.names())
+            reason = f"there is no connector '{interface.connector}' (there are: {known})"
+            raise self.fault(interface.interface, "connector", reason) from None
+        able = spec.source if isinstance(interface, SourceSettings) else spec.sink
+        if able is None:
+            reason = f"connector '{interface.connector}' cannot work in this direction"
+            raise self.fault(interface.interface, "connector", reason)
+        tree = self.config.files[f"interfaces/{interface.interface}.yaml"].tree
+        return decode_settings(tree, spec.settings, at="$.settings", data=interface.settings)
+
+    def source(self, settings: SourceSettings) -> Source:
+        if settings.format not in READERS:
+            reason = f"there is no format '{settings.format}' (there are: {', '.join(READERS)})"
+            raise self.fault(settings.interface, "format", reason)
+        mapping = self.named(settings.interface, "mapping", settings.mapping)
+        if mapping.source.get("format") != settings.format:
+            reason = f"mapping '{settings.mapping}' does not read format '{settings.format}'"
+            raise self.fault(settings.interface, "mapping", reason)
+        contract = self.target(mapping)
+        self.allow(settings, contract, "mapping", settings.allow_draft)
+        return Source(
+            settings=settings,
+            options=self.options(settings),
+            format=READERS[settings.format],
+            mapping=mapping,
+            contract=contract,
+        )
+
+    def named(self, interface: str, key: str, wanted: str) -> Mapping:
+        try:
+            return self.mapping(wanted)
+        except NotFound as error:
+            raise self.fault(interface, key, error.message) from None
+
+    def allow(
+        self,
+        settings: SourceSettings | SinkSettings,
+        contract: Contract,
+        key: str,
+        allowed: bool,  # noqa: FBT001 - a setting, passed on
+    ) -> None:
+        if contract.draft and not allowed:
+            reason = f"contract {contract.name} {contract.version} is a draft"
+            raise self.fault(settings.interface, key, f"{reason}: say allow_draft: true")
+
+    def sink(self, settings: SinkSettings) -> Sink:
+        accepts = self.known(settings, "accepts", settings.accepts)
+        self.allow(settings, accepts, "accepts", settings.allow_draft)
+        mapping = None
+        if settings.mapping:
+            mapping = self.named(settings.interface, "mapping", settings.mapping)
+        order_by = None
+        if settings.order_by:
+            order_by = compile_expression(settings.order_by, schema=accepts.schema)
+        return Sink(
+            settings=settings,
+            options=self.options(settings),
+            accepts=accepts,
+            mapping=mapping,
+            reply=self.reply(settings),
+            order_by=order_by,
+        )
+
+    def known(self, settings: SinkSettings, key: str, wanted: str) -> Contract:
+        try:
+            return self.contract(wanted)
+        except NotFound as error:
+            raise self.fault(settings.interface, key, error.message) from None
+
+    def reply(self, settings: SinkSettings) -> Reply | None:
+        if settings.reply is None:
+            return None
+        contract = self.known(settings, "reply.contract", settings.reply.contract)
+        self.allow(settings, contract, "reply.contract", settings.reply.allow_draft)
+        mapping = None
+        if settings.reply.mapping:
+            mapping = self.named(settings.interface, "reply.mapping", settings.reply.mapping)
+        return Reply(contract=contract, mapping=mapping)
+
+    def sending(self, position: int, route: Route, sinks: ReadOnly[str, Sink]) -> Sending:
+        def fault(key: str, reason: str) -> ConfigError:
+            return self.config.place("routes.yaml", f"$.routes[{position}].{key}", reason)
+
+        try:
+            contract = self.contract(route.contract)
+            mapping = self.mapping(route.mapping) if route.mapping else None
+            when = compile_predicate(route.when, schema=contract.schema) if route.when else None
+        except NotFound as error:
+            key = "mapping" if route.mapping else "contract"
+            raise fault(key, error.message) from None
+        except ConfigError:
+            raise
+        except HubError as error:
+            raise fault("when", error.message) from None
+        owes = self.target(mapping) if mapping else contract
+        sink = sinks.get(route.to)
+        if sink is None and route.to != KEPT:
+            raise fault("to", f"there is no outgoing interface '{route.to}' (or say `{KEPT}`)")
+        if sink is not None and sink.accepts.name != owes.name:
+            reason = f"'{route.to}' accepts {sink.accepts.name}, the route owes {owes.name}"
+            raise fault("to", reason)
+        return Sending(settings=route, when=when, mapping=mapping, owes=owes, sink=sink)
+
+
+def compile_bundle(config: Config, registry: Registry) -> Bundle:
+    """Compile a config folder against contracts and mappings. Raises ConfigError (file, line)."""
+    compiler = _Compiler(config, registry)
+    sources = {s.interface: compiler.source(s) for s in config.sources()}
+    sinks = {s.interface: compiler.sink(s) for s in config.sinks()}
+    routes: dict[str, tuple[Sending, ...]] = {}
+    names: set[str] = set()
+    for position, route in enumerate(config.routes.routes):
+        if route.name in names:
+            reason = f"route '{route.name}' stands twice"
+            raise config.place("routes.yaml", f"$.routes[{position}].name", reason)
+        names.add(route.name)
+        sending = compiler.sending(position, route, sinks)
+        routes[route.contract] = (*routes.get(route.contract, ()), sending)
+    digest = hashlib.sha256(msgspec.json.encode(compiler.files, order="sorted")).hexdigest()
+    return Bundle(
+        hash=digest[:32],
+        tenant=config.hub.tenant,
+        config=config,
+        sources=sources,
+        sinks=sinks,
+        routes=routes,
+        contracts={c.name: c for c in compiler.contracts.values()},
+        files=compiler.files,
+    )

@@ -1,0 +1,110 @@
+"""What travels between the steps: frozen facts, no behaviour."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.model.finding import Finding
+from gateway.model.states import PartState
+from gateway.pipeline.bundle import Contract
+
+__all__ = ["Accepted", "Artifact", "LaneItem", "NewMessage", "Prepared", "StoredMessage"]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `accept`: from now on the sender may forget the item."""
+
+    artifact_id: str
+    sha256: str
+    size: int
+    duplicate: bool
+    """The same bytes had been taken before: nothing new is owed."""
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored artifact, without its bytes. `received_at` is in milliseconds since the epoch."""
+
+    artifact_id: str
+    interface: str
+    sha256: str
+    occurrence: int
+    size: int
+    received_at: int
+    bundle: str
+    body_id: str
+    media_type: str
+    meta: Mapping[str, Any] = {}
+
+
+class LaneItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a lane owes: an artifact to `process`, or a message to `dispatch`. `part_offset`
+    is -1 for the whole; `tries` counts since the last replay; `unsure` says that an earlier try
+    may have had its effect; `released` says that a person let a held part go."""
+
+    lane: str
+    seq: int
+    item_id: str
+    delivery_id: str
+    order_key: str = ""
+    part_offset: int = -1
+    tries: int = 0
+    generation: int = 0
+    retrying: bool = False
+    unsure: bool = False
+    confirming: bool = False
+    released: bool = False
+    since: int = 0
+    """When it was set aside first, in milliseconds since the epoch; 0: it never was."""
+
+
+class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message about to be stored, and the lanes it is owed to, each with its ordering key."""
+
+    message_id: str
+    contract: Contract
+    data: dict[str, Any]
+    cause_id: str
+    interface: str
+    revision: int = 0
+    artifact_id: str | None = None
+    part_offset: int | None = None
+    owed: tuple[tuple[str, str], ...] = ()
+
+    def fact(self, path: str) -> Any:
+        """Return the value at a dotted path, None where the path is empty or absent."""
+        value: Any = self.data if path else None
+        for name in path.split(".") if path else ():
+            value = value.get(name) if isinstance(value, dict) else None
+        return value
+
+
+class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as dispatch needs it."""
+
+    message_id: str
+    contract: str
+    version: str
+    interface: str
+    correlation: str
+    amount_cents: int | None
+    created_at: int
+    trace: str
+    data: dict[str, Any]
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on one part, and the messages it became. `code` says why it is not accepted."""
+
+    state: PartState
+    offset: int
+    length: int
+    ordinal: int
+    code: str = ""
+    detail: str = ""
+    findings: tuple[Finding, ...] = ()
+    payment_key: str = ""
+    amount_cents: int | None = None
+    claims_paid_cents: int | None = None
+    adjustments_cents: int | None = None
+    messages: tuple[NewMessage, ...] = ()

@@ -1,0 +1,357 @@
+"""THE MAIN FLOW: accept, process, dispatch. The one file that knows the order.
+
+    accept    receive -> persist: when it returns, the sender may forget the item
+    process   translate -> validate -> route -> persist: each part of an artifact by itself
+    dispatch  deliver -> confirm -> settle: one attempt, and the answer is a message
+
+No step calls another step: each owes to a lane, in the transaction that saves what it made.
+Replay is `process` or `dispatch` again, never another road.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import Executor
+from typing import Any
+
+import msgspec
+
+from connectors.base import Call, Delivered, Idempotency, Outcome
+from gateway.errors import NotFound, Reject
+from gateway.model.ids import text_id
+from gateway.model.states import AttemptOutcome, PartState, RetryState
+from gateway.pipeline.bundle import Bundle, Sink, process_lane
+from gateway.pipeline.confirm import confirm
+from gateway.pipeline.deliver import deliver
+from gateway.pipeline.facts import (
+    Accepted,
+    Artifact,
+    LaneItem,
+    NewMessage,
+    Prepared,
+)
+from gateway.pipeline.judge import judge, next_batch
+from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.plan import Decide, Plan, Settled
+from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
+from gateway.pipeline.receive import Received, forget, receive
+from gateway.pipeline.records import Records, milliseconds
+from gateway.pipeline.surroundings import Bundles, Connections, Sealer
+from gateway.pipeline.units import NOTHING, Kept, Result, Units, lanes_of
+from gateway.ports import Ports
+from gateway.store import Body, Statement, Store, Unit, UnitConflict
+
+__all__ = ["Flow"]
+
+MAX_REPLY_BYTES = 4 * 1024 * 1024
+
+
+class Flow:
+    """The three entry points. Everything it touches is injected."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        lanes: Lanes,
+        bundles: Bundles,
+        connections: Connections,
+        sealer: Sealer,
+        decide: Decide,
+        executor: Executor,
+        ports: Ports,
+    ) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._bundles = bundles
+        self._connections = connections
+        self._decide = decide
+        self._executor = executor
+        self._ports = ports
+        self._records = Records(lanes, sealer)
+        self._units = Units(self._records, lanes)
+        self._reading = Reading(store, lanes, sealer)
+
+    # -- accept -------------------------------------------------------------------------------
+
+    async def accept(
+        self,
+        interface: str,
+        blocks: AsyncIterator[bytes],
+        *,
+        media_type: str = "",
+        meta: Mapping[str, Any] | None = None,
+        fingerprint: str = "",
+        again: bool = False,
+    ) -> Accepted:
+        """Take custody of a stream. Durable when it returns; identical bytes are taken once per
+        interface unless `again`. `fingerprint` is a source's word for "the same offer".
+
+        Raises NotFound (no such interface), Reject (too large), StorageFault.
+        """
+        bundle = self._bundles.current
+        self._known(interface, bundle)
+        source = bundle.sources.get(interface)
+        upload = self._ports.ids.new("bod")
+        received = await receive(
+            blocks,
+            upload_id=upload,
+            max_bytes=source.settings.max_bytes if source else MAX_REPLY_BYTES,
+            store=self._store,
+        )
+        at = self._now()
+        occurrence = await self._occurrence(interface, received.sha256) if again else 0
+        name, statements = self._records.artifact(
+            received,
+            interface,
+            occurrence=occurrence,
+            bundle=bundle.hash,
+            at=at,
+            media_type=media_type,
+            meta=meta or {},
+        )
+        if fingerprint:
+            seen = {"interface": interface, "fingerprint": fingerprint}
+            row = {**seen, "artifact_id": name, "at": at}
+            statements += (Statement("source_seen_insert", row),)
+        unit = Unit(
+            statements=statements,
+            bodies=received.bodies,
+            counts=((interface, "artifacts", 1), (interface, "bytes", received.size)),
+            once=0,
+        )
+        self._ports.fail_point("accept.before_commit")
+        done = await self._store.commit(unit)
+        self._ports.fail_point("accept.after_commit")
+        duplicate = done.affected[0] == 0
+        if duplicate and received.spilled:
+            await forget(upload, self._store)
+        self._lanes.ring([process_lane(interface)])
+        return Accepted(
+            artifact_id=name, sha256=received.sha256, size=received.size, duplicate=duplicate
+        )
+
+    async def _occurrence(self, interface: str, sha256: str) -> int:
+        rows = await self._store.fetch("artifact_by_hash", interface=interface, sha256=sha256)
+        return rows[0]["occurrence"] + 1 if rows else 0
+
+    def _known(self, interface: str, bundle: Bundle) -> None:
+        if interface not in bundle.sources and interface not in bundle.sinks:
+            known = ", ".join(bundle.sources)
+            raise NotFound(f"There is no incoming interface '{interface}' (there are: {known}).")
+
+    # -- process ------------------------------------------------------------------------------
+
+    async def process(self, item: LaneItem) -> Settled:
+        """Translate, validate and route an artifact, or the one part of it that `item` names.
+
+        Every part's verdict is durable by itself; nothing that stands in an artifact raises.
+        """
+        artifact = await self._reading.artifact(item.item_id)
+        bundle = self._bundles.pinned(artifact.bundle)
+        if item.retrying or artifact.interface not in {**bundle.sources, **bundle.sinks}:
+            bundle = self._bundles.current
+        number = await self._reading.attempt_number(item)
+        if artifact.interface in bundle.sinks:
+            return await self._process_reply(artifact, bundle, item, number)
+        source = bundle.sources.get(artifact.interface)
+        if source is None:
+            return await self._settle(item, number, _given_up(item, "interface_removed"))
+        parts = judge(
+            artifact,
+            source,
+            bundle,
+            item,
+            blocks=await self._reading.blocks(artifact),
+            context=context_of(bundle, artifact.interface, artifact.received_at, artifact),
+            known=await self._reading.known_parts(artifact),
+        )
+        final = False
+        while not final:
+            if artifact.size <= SMALL_BYTES:
+                batch, final = list(parts), True
+            else:
+                loop = asyncio.get_running_loop()
+                batch, final = await loop.run_in_executor(self._executor, next_batch, parts)
+            await self._save(batch, artifact, item, bundle, number if final else 0)
+        return Settled(outcome=AttemptOutcome.DONE)
+
+    async def _save(
+        self,
+        batch: list[Prepared],
+        artifact: Artifact,
+        item: LaneItem,
+        bundle: Bundle,
+        number: int,
+    ) -> None:
+        for again in (True, False):
+            unit = self._units.judged(
+                batch, artifact, item, bundle=bundle.hash, number=number, at=self._now()
+            )
+            self._ports.fail_point("process.before_commit")
+            try:
+                await self._store.commit(unit)
+                break
+            except UnitConflict as conflict:
+                if conflict.statement != "payment_seen_insert" or not again:
+                    raise
+                batch = [await self._unless_seen(p, artifact) for p in batch]
+        self._ports.fail_point("process.after_commit")
+        self._lanes.ring(lanes_of(m for p in batch for m in p.messages))
+
+    async def _unless_seen(self, prepared: Prepared, artifact: Artifact) -> Prepared:
+        if prepared.state is not PartState.ACCEPTED or not prepared.payment_key:
+            return prepared
+        rows = await self._store.fetch("payment_seen", payment_key=prepared.payment_key)
+        place = (artifact.artifact_id, prepared.offset)
+        if not rows or (rows[0]["artifact_id"], rows[0]["part_offset"]) == place:
+            return prepared
+        return msgspec.structs.replace(
+            prepared, state=PartState.HELD, code="payment_key_seen", messages=()
+        )
+
+    async def _process_reply(
+        self, artifact: Artifact, bundle: Bundle, item: LaneItem, number: int
+    ) -> Settled:
+        reply = bundle.sinks[artifact.interface].reply
+        context = {
+            **context_of(bundle, artifact.interface, artifact.received_at),
+            **artifact.meta,
+        }
+        try:
+            if reply is None:
+                raise Reject("This interface expects no answer.", code="reply_not_expected")
+            answer = msgspec.json.decode(await self._store.body(artifact.body_id))
+            messages = confirm(answer, reply, artifact.interface, bundle, context)
+        except msgspec.DecodeError:
+            return await self._settle(item, number, _given_up(item, "reply_unreadable"))
+        except Reject as refusal:
+            plan = _given_up(item, refusal.code, refusal.message)
+            return await self._settle(item, number, plan)
+        plan = Plan(outcome=AttemptOutcome.DONE)
+        result = Result(replies=messages, bundle=bundle.hash)
+        return await self._settle(item, number, plan, result)
+
+    # -- dispatch -----------------------------------------------------------------------------
+
+    async def dispatch(self, item: LaneItem) -> Settled:
+        """Make one attempt at a delivery and settle it: done, or by the plan for its outcome."""
+        message = await self._reading.message(item.item_id)
+        bundle = self._bundles.current
+        interface = self._lanes[item.lane].destination
+        sink = bundle.sinks.get(interface)
+        number = await self._reading.attempt_number(item)
+        if sink is None:
+            return await self._settle(item, number, _given_up(item, "interface_removed"))
+        port = self._connections.sink(interface)
+        if port.idempotency is not Idempotency.KEY and not item.confirming:
+            await self._start(item, number)
+        context = {
+            **context_of(bundle, interface, message.created_at),
+            "message_id": message.message_id,
+            "delivery_id": item.delivery_id,
+            "generation": item.generation,
+        }
+        began = self._ports.clock.monotonic()
+        call = Call(
+            key=f"{item.delivery_id}-{item.generation}",
+            attempt=number,
+            deadline=began + sink.settings.deadline_seconds,
+            traceparent=f"00-{message.message_id[4:36]}-{item.delivery_id[4:20]}-01",
+        )
+        self._ports.fail_point("dispatch.before_send")
+        outcome = await deliver(message, item, sink, port, call, context)
+        self._ports.fail_point("dispatch.after_reply")
+        plan = self._decide(outcome, item, sink.settings.retry, port.idempotency)
+        replies, kept = self._answer(outcome, sink, bundle, context)
+        result = Result(
+            message=message,
+            outcome=outcome,
+            replies=replies,
+            kept=kept,
+            bundle=bundle.hash,
+            took_ms=int((self._ports.clock.monotonic() - began) * 1000),
+        )
+        return await self._settle(item, number, plan, result)
+
+    async def _start(self, item: LaneItem, number: int) -> None:
+        lane = self._lanes[item.lane]
+        row = {
+            "lane_id": lane.lane_id,
+            "seq": item.seq,
+            "generation": item.generation,
+            "number": number,
+            "at": self._now(),
+            "epoch": lane.epoch,
+        }
+        await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
+
+    def _answer(
+        self, outcome: Outcome, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
+    ) -> tuple[tuple[NewMessage, ...], Kept]:
+        if sink.reply is None or not isinstance(outcome, Delivered) or outcome.reply is None:
+            return (), ((), ())
+        interface = sink.settings.interface
+        try:
+            return confirm(outcome.reply, sink.reply, interface, bundle, context), ((), ())
+        except Reject:
+            return (), self._keep_raw(outcome.reply, interface, bundle, context)
+
+    def _keep_raw(
+        self, answer: Any, interface: str, bundle: Bundle, context: Mapping[str, Any]
+    ) -> Kept:
+        """Keep an answer that breaks its contract as an artifact: `process` makes it a dead letter."""
+        raw = msgspec.json.encode(answer, decimal_format="number")
+        # The delivery is part of the bytes' identity: equal answers to two deliveries are two.
+        sha256 = text_id("sha", context["delivery_id"], hashlib.sha256(raw).hexdigest())
+        body = Body(body_id=text_id("bod", sha256), data=raw)
+        received = Received(
+            body_id=body.body_id, sha256=sha256, size=len(raw), bodies=(body,), spilled=False
+        )
+        asked = {k: context[k] for k in ("message_id", "delivery_id", "generation")}
+        _, statements = self._records.artifact(
+            received,
+            interface,
+            occurrence=0,
+            bundle=bundle.hash,
+            at=self._now(),
+            media_type="application/json",
+            meta=asked,
+        )
+        return statements, received.bodies
+
+    # -- settle, and what all three look up ---------------------------------------------------
+
+    async def _settle(
+        self, item: LaneItem, number: int, plan: Plan, result: Result = NOTHING
+    ) -> Settled:
+        at = self._now()
+        unit = self._units.settled(item, number, plan, result, at=at)
+        self._ports.fail_point("settle.before_commit")
+        await self._store.commit(unit)
+        self._ports.fail_point("settle.after_commit")
+        self._lanes.ring(lanes_of(result.replies))
+        if result.kept[0]:
+            self._lanes.ring([process_lane(self._lanes[item.lane].destination)])
+        waits = plan.state in (RetryState.WAITING, RetryState.CONFIRMING)
+        return Settled(
+            outcome=plan.outcome,
+            state=plan.state,
+            due_at=at + int(plan.wait_seconds * 1000) if waits else None,
+            failure=plan.failure,
+            pause=plan.pause,
+        )
+
+    def _now(self) -> int:
+        return milliseconds(self._ports.clock.now())
+
+
+def _given_up(item: LaneItem, code: str, detail: str = "") -> Plan:
+    return Plan(
+        outcome=AttemptOutcome.FAILED,
+        state=RetryState.DEAD,
+        tries=item.tries + 1,
+        failure="message",
+        code=code,
+        detail=detail,
+    )

@@ -1,0 +1,42 @@
+"""What happens after an attempt, as data; decided by `gateway.delivery`, written by the flow."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from connectors.base import Idempotency, Outcome
+from gateway.model.states import AttemptOutcome, RetryState
+from gateway.pipeline.facts import LaneItem
+from gateway.settings import RetrySettings
+
+__all__ = ["Decide", "Plan", "Settled"]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """The next state of a delivery. `state` is None when it is settled for good; `wait_seconds`
+    counts from now; `pause` says that the whole destination must stop until a person acts."""
+
+    outcome: AttemptOutcome
+    state: RetryState | None = None
+    wait_seconds: float = 0.0
+    tries: int = 0
+    failure: str = ""
+    code: str = ""
+    detail: str = ""
+    pause: bool = False
+
+
+Decide = Callable[[Outcome, LaneItem, RetrySettings, Idempotency], Plan]
+"""Turns an outcome into a plan; knows schedule, jitter and classes, writes nothing."""
+
+
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lane's owner needs to know once the settling transaction is durable. `due_at` is
+    in milliseconds since the epoch, None unless the item waits."""
+
+    outcome: AttemptOutcome
+    state: RetryState | None = None
+    due_at: int | None = None
+    failure: str = ""
+    pause: bool = False
+    retry_after_seconds: float | None = None

@@ -1,0 +1,95 @@
+"""What the flow looks up before it decides: artifacts, messages, attempts, and the context."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from gateway.formats import Blocks
+from gateway.pipeline.bundle import Bundle
+from gateway.pipeline.facts import Artifact, LaneItem, StoredMessage
+from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.surroundings import Sealer
+from gateway.store import Store
+
+__all__ = ["SMALL_BYTES", "Reading", "context_of"]
+
+SMALL_BYTES = 256 * 1024
+"""An artifact up to this size is read on the event loop; a larger one on the executor."""
+
+
+class Reading:
+    """Reads stored things as the nouns of the flow."""
+
+    def __init__(self, store: Store, lanes: Lanes, sealer: Sealer) -> None:
+        self._store = store
+        self._lanes = lanes
+        self._sealer = sealer
+
+    async def artifact(self, name: str) -> Artifact:
+        """Return an artifact without its bytes."""
+        (found,) = await self._store.fetch("artifact_by_id", artifact_id=name)
+        row = dict(found)
+        meta = self._sealer.open_small(f"artifact.meta.{name}", row.pop("meta"))
+        return msgspec.convert({**row, "meta": msgspec.json.decode(meta)}, Artifact)
+
+    async def blocks(self, artifact: Artifact) -> Blocks:
+        """Return what opens the artifact's bytes; a small one is read now."""
+        if artifact.size > SMALL_BYTES:
+            return lambda: self._store.body_blocks(artifact.body_id)
+        body = await self._store.body(artifact.body_id)
+        return lambda: iter((body,))
+
+    async def known_parts(self, artifact: Artifact) -> frozenset[int]:
+        """Return the offsets of the parts that an earlier, unfinished run has put on record."""
+        name = artifact.artifact_id
+        some = await self._store.fetch(
+            "parts_after", artifact_id=name, revision=0, after_offset=-1, limit=1
+        )
+        rows = await self._store.fetch("parts_of_artifact", artifact_id=name) if some else []
+        return frozenset(row["part_offset"] for row in rows)
+
+    async def message(self, name: str) -> StoredMessage:
+        """Return a message with its data."""
+        (row,) = await self._store.fetch("message_by_id", message_id=name)
+        return StoredMessage(
+            message_id=name,
+            contract=row["contract"],
+            version=row["version"],
+            interface=row["interface"],
+            correlation=row["correlation"],
+            amount_cents=row["amount_cents"],
+            created_at=row["created_at"],
+            trace=row["trace"],
+            data=msgspec.json.decode(await self._store.body(name)),
+        )
+
+    async def attempt_number(self, item: LaneItem) -> int:
+        """Return the number (from 1) of the attempt that is about to be made."""
+        if not item.retrying:
+            return 1
+        lane_id = self._lanes[item.lane].lane_id
+        rows = await self._store.fetch("attempts_of", lane_id=lane_id, seq=item.seq)
+        numbers = [r["number"] for r in rows if r["part_offset"] == item.part_offset]
+        return max(numbers, default=0) + 1
+
+
+def context_of(
+    bundle: Bundle, interface: str, at: int, artifact: Artifact | None = None
+) -> dict[str, Any]:
+    """Return what a mapping may use beside its input. `at` is when the input came to the hub, in
+    milliseconds since the epoch; `business_date` is that moment's day in the hub's time zone."""
+    moment = datetime.fromtimestamp(at / 1000, UTC)
+    local = moment.astimezone(ZoneInfo(bundle.config.hub.time_zone))
+    context: dict[str, Any] = {
+        "tenant_id": bundle.tenant,
+        "interface": interface,
+        "received_at": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "business_date": local.date().isoformat(),
+        "revision": 0,
+    }
+    if artifact is not None:
+        context["artifact_id"] = artifact.artifact_id
+        context["artifact_sha256"] = artifact.sha256
+    return context

@@ -1,0 +1,175 @@
+"""Turns decisions into rows: the statements, bodies and counts of a unit. Decides nothing."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from gateway.model.ids import artifact_id, delivery_id, process_id, text_id
+from gateway.model.money import cents_of
+from gateway.model.states import PartState
+from gateway.pipeline.bundle import process_lane
+from gateway.pipeline.facts import Artifact, NewMessage, Prepared
+from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.receive import Received
+from gateway.pipeline.surroundings import Sealer
+from gateway.store import Body, Statement
+
+__all__ = ["Records", "milliseconds"]
+
+_NOTHING_YET: dict[str, Any] = {"failure": "", "detail": "", "fingerprint": "", "order_key": ""}
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return milliseconds since the epoch, as the store keeps times."""
+    return int(moment.timestamp() * 1000)
+
+
+class Records:
+    """Builds rows. An ordering key, which may be PHI, becomes a keyed hash."""
+
+    def __init__(self, lanes: Lanes, sealer: Sealer) -> None:
+        self._lanes = lanes
+        self._sealer = sealer
+
+    def artifact(
+        self,
+        received: Received,
+        interface: str,
+        *,
+        occurrence: int,
+        bundle: str,
+        at: int,
+        media_type: str = "",
+        meta: Mapping[str, Any],
+    ) -> tuple[str, tuple[Statement, ...]]:
+        """Return the artifact's id and the statements that take custody of it and owe it."""
+        name = artifact_id(interface, received.sha256, occurrence)
+        lane = process_lane(interface)
+        row = {
+            "artifact_id": name,
+            "interface": interface,
+            "sha256": received.sha256,
+            "occurrence": occurrence,
+            "size": received.size,
+            "received_at": at,
+            "bundle": bundle,
+            "body_id": received.body_id,
+            "media_type": media_type,
+            "meta": self._sealer.seal_small(f"artifact.meta.{name}", msgspec.json.encode(meta)),
+        }
+        owe = self.owe(lane, name, process_id(lane, name), "", at)
+        return name, (Statement("artifact_insert", row), owe)
+
+    def owe(self, lane: str, item: str, delivery: str, order_key: str, at: int) -> Statement:
+        """Return the statement that appends one item to a lane."""
+        hashed = self._sealer.blind_index("order_key", order_key) if order_key else ""
+        return Statement(
+            "owe",
+            {
+                "lane_id": self._lanes[lane].lane_id,
+                "item_id": item,
+                "delivery_id": delivery,
+                "order_key": hashed,
+                "at": at,
+            },
+        )
+
+    def messages(
+        self, messages: Iterable[NewMessage], *, bundle: str, at: int, trace: str
+    ) -> tuple[list[Statement], list[Body]]:
+        """Return what stores those messages and owes them to their lanes."""
+        statements: list[Statement] = []
+        bodies: list[Body] = []
+        for message in messages:
+            amount = message.fact(message.contract.amount)
+            row = {
+                "message_id": message.message_id,
+                "contract": message.contract.name,
+                "version": message.contract.version,
+                "revision": message.revision,
+                "artifact_id": message.artifact_id,
+                "part_offset": message.part_offset,
+                "cause_id": message.cause_id,
+                "interface": message.interface,
+                "correlation": message.fact(message.contract.correlation) or "",
+                "amount_cents": None if amount is None else cents_of(amount),
+                "created_at": at,
+                "routed": len(message.owed),
+                "bundle": bundle,
+                "trace": trace,
+            }
+            statements.append(Statement("message_insert", row))
+            bodies.append(Body(body_id=message.message_id, data=msgspec.json.encode(message.data)))
+            statements += [
+                self.owe(lane, message.message_id, delivery_id(lane, message.message_id), key, at)
+                for lane, key in message.owed
+            ]
+        return statements, bodies
+
+    def part(
+        self, prepared: Prepared, artifact: Artifact, *, revision: int, at: int, replace: bool
+    ) -> Statement:
+        """Return the statement that records the verdict on one part."""
+        first = prepared.messages[0] if prepared.messages else None
+        row = {
+            "artifact_id": artifact.artifact_id,
+            "revision": revision,
+            "part_offset": prepared.offset,
+            "length": prepared.length,
+            "ordinal": prepared.ordinal,
+            "state": prepared.state.value,
+            "contract": first.contract.name if first else "",
+            "message_id": first.message_id if first else None,
+            "payment_key": prepared.payment_key,
+            "amount_cents": prepared.amount_cents,
+            "claims_paid_cents": prepared.claims_paid_cents,
+            "adjustments_cents": prepared.adjustments_cents,
+            "code": prepared.code,
+            "findings": msgspec.json.encode(prepared.findings).decode(),
+            "at": at,
+        }
+        return Statement("part_replace" if replace else "part_insert", row)
+
+    def payment_seen(self, prepared: Prepared, artifact: Artifact, at: int) -> Statement:
+        """Return the statement that claims a payment key; it affects no row when another part
+        has it, and then the unit fails."""
+        row = {
+            "payment_key": prepared.payment_key,
+            "artifact_id": artifact.artifact_id,
+            "part_offset": prepared.offset,
+            "message_id": prepared.messages[0].message_id,
+            "at": at,
+        }
+        return Statement("payment_seen_insert", row, expect=1)
+
+    def set_aside(self, prepared: Prepared, lane: str, seq: int, at: int) -> Statement:
+        """Return the statement that keeps a held or dead part for a person."""
+        interface = self._lanes[lane].interface
+        row = {
+            "lane_id": self._lanes[lane].lane_id,
+            "seq": seq,
+            "part_offset": prepared.offset,
+            "state": prepared.state.value,
+            "due_at": at,
+            "attempts": 1,
+            "generation": 0,
+            **_NOTHING_YET,
+            "failure": "message",
+            "code": prepared.code,
+            "detail": prepared.detail,
+            "fingerprint": text_id("err", interface, prepared.state, prepared.code),
+            "since": at,
+            "amount_cents": prepared.amount_cents,
+            "correlation": prepared.payment_key,
+        }
+        return Statement("retry_put", row)
+
+    @staticmethod
+    def counts(interface: str, prepared: Prepared) -> list[tuple[str, str, int]]:
+        """Return what one part adds to its interface's counters; money in cents."""
+        found = [(interface, f"parts_{prepared.state.value}", 1)]
+        if prepared.amount_cents is not None and prepared.state is not PartState.IGNORED:
+            found.append((interface, f"cents_{prepared.state.value}", prepared.amount_cents))
+        return found

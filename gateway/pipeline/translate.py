@@ -1,0 +1,91 @@
+"""Translate: one part of foreign bytes -> a document in a contract's shape, or the reason why not."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from gateway.errors import Reject
+from gateway.formats import Origin, Part
+from gateway.model.finding import Severity
+from gateway.model.ids import message_id
+from gateway.model.states import PartState
+from gateway.pipeline.bundle import Bundle, Source
+from gateway.pipeline.facts import Artifact, NewMessage, Prepared
+from gateway.pipeline.route import route
+from gateway.pipeline.validate import validate
+
+__all__ = ["UNSUPPORTED", "origin_of", "prepare"]
+
+UNSUPPORTED = "transaction_set_not_supported"
+"""The reader's word for a business document that is not this interface's business."""
+
+
+def origin_of(artifact: Artifact, source: Source, tenant: str) -> Origin:
+    """Return what the reader writes into a document about where it came from."""
+    return Origin(
+        tenant_id=tenant,
+        interface=artifact.interface,
+        artifact_id=artifact.artifact_id,
+        sha256=artifact.sha256,
+        production=source.settings.production,
+    )
+
+
+def prepare(
+    part: Part,
+    artifact: Artifact,
+    source: Source,
+    bundle: Bundle,
+    *,
+    context: Mapping[str, Any],
+    released: bool = False,
+    duplicate: bool = False,
+) -> Prepared:
+    """Judge one part: accepted with its messages, held, dead or ignored. Never raises for
+    anything that stands in the part. `released` lets suspect findings pass; `duplicate` says
+    that its payment key was seen before."""
+    verdict = Prepared(
+        state=PartState.DEAD,
+        offset=part.offset,
+        length=part.length,
+        ordinal=part.ordinal,
+        findings=part.findings,
+        payment_key=part.payment_key,
+        amount_cents=part.amount_cents,
+        claims_paid_cents=part.claims_paid_cents,
+        adjustments_cents=part.provider_adjustments_cents,
+    )
+    suspects = [f.code for f in part.findings if f.severity is Severity.SUSPECT]
+    if part.document is None:
+        return _unreadable(verdict, part.error, suspects)
+    if not released and duplicate:
+        return msgspec.structs.replace(verdict, state=PartState.HELD, code="payment_key_seen")
+    if not released and suspects:
+        return msgspec.structs.replace(verdict, state=PartState.HELD, code=suspects[0])
+    try:
+        data = source.mapping.run(part.document, context)
+        message = NewMessage(
+            message_id=message_id(
+                artifact.artifact_id, part.offset, source.contract.name, context["revision"]
+            ),
+            contract=source.contract,
+            data=data,
+            cause_id=artifact.artifact_id,
+            interface=artifact.interface,
+            revision=context["revision"],
+            artifact_id=artifact.artifact_id,
+            part_offset=part.offset,
+        )
+        validate(message)
+        messages = route(message, bundle, context)
+    except Reject as refusal:
+        return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
+    return msgspec.structs.replace(verdict, state=PartState.ACCEPTED, messages=messages)
+
+
+def _unreadable(verdict: Prepared, error: str, suspects: list[str]) -> Prepared:
+    if error == UNSUPPORTED:
+        return msgspec.structs.replace(verdict, state=PartState.IGNORED, code=error)
+    state = PartState.HELD if suspects and error == "transaction_set_too_large" else PartState.DEAD
+    return msgspec.structs.replace(verdict, state=state, code=error)
