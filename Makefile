@@ -27,7 +27,7 @@ quick: $(DEV) ## the two-minute loop: lint and the tests that are not slow
 	@$(PYTEST) -q -m "not slow and not soak" $(PYTEST_ARGS)
 
 soak: $(DEV) ## the tests that take minutes to hours
-	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -m soak $(PYTEST_ARGS) || [ $$? -eq 5 ] # 5: there is none yet
 
 docs: $(DEV) ## write the generated tables anew
 	@$(BIN)/remithub docs
