@@ -68,9 +68,30 @@ def _connectors(_argument: str, _page: Path, _root: Path) -> str:
     return markdown(("Connector", "Direction", "What it does"), rows)
 
 
+def _contracts(_argument: str, _page: Path, root: Path) -> str:
+    from gateway.registry import Registry
+
+    rows = [
+        (f"[`{one.name}`]({one.name}/README.md)", one.version, one.status, one.header.title)
+        for one in Registry(root).contracts()
+    ]
+    return markdown(("Contract", "Version", "Status", "What it is"), rows)
+
+
+def _contract_fields(argument: str, _page: Path, root: Path) -> str:
+    from gateway.governance.docs import contract_table
+    from gateway.registry import Registry
+
+    registry = Registry(root)
+    contract = registry.contract(argument)
+    return contract_table(contract, registry.bundled_schema(argument, contract.version))
+
+
 _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "benchmarks": _benchmarks,
     "connectors": _connectors,
+    "contract-fields": _contract_fields,
+    "contracts": _contracts,
     "exit-codes": _exits,
     "packages": _packages,
     "verbs": _verbs,

@@ -56,7 +56,7 @@ def _header(contract: ContractVersion) -> Iterator[LintFinding]:
     if contract.status not in _STATUSES:
         text = f"is one of {', '.join(sorted(_STATUSES))}."
         yield LintFinding(file=file, pointer="/status", rule="header", text=text)
-    if contract.status == "active" and contract.version.major == 0:
+    if contract.status == "active" and contract.version.startswith("0."):
         text = f"{contract.version} is a draft: a version below 1.0.0 may still change."
         yield LintFinding(file=file, pointer="/status", rule="header", text=text)
     for index, event in enumerate(header.events):
@@ -70,7 +70,7 @@ def _version(
 ) -> Iterator[LintFinding]:
     folder = contract.identity
     try:
-        schema = registry.bundled_schema(contract.name, str(contract.version))
+        schema = registry.bundled_schema(contract.name, contract.version)
         engines = [compile_validator(schema, profile) for profile in _PROFILES]
     except ConfigError as fault:
         yield LintFinding(

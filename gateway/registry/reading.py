@@ -1,0 +1,106 @@
+"""Reads the files of contracts and mappings; every fault names file and line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from gateway.errors import ConfigError
+from gateway.registry.sources import (
+    ContractHeader,
+    ContractVersion,
+    MappingSource,
+    SchemaReference,
+    Version,
+)
+
+__all__ = ["json_object", "read_contracts", "read_mapping"]
+
+
+def read_contracts(base: Path) -> Iterator[ContractVersion]:
+    """Yield every version below a `contracts` folder. Raises ConfigError."""
+    for file in sorted(base.glob("*/contract.yaml")):
+        header = _read_header(file)
+        for schema_file in sorted(file.parent.glob("*/schema.json")):
+            version = schema_file.parent.name
+            if Version.parse(version) is None:
+                raise ConfigError("the folder's name is no version.", file=str(schema_file))
+            yield ContractVersion(
+                name=header.name,
+                version=version,
+                status=header.versions.get(version, header.status),
+                schema=json_object(schema_file),
+                header=header,
+                folder=schema_file.parent,
+            )
+
+
+def _read_header(file: Path) -> ContractHeader:
+    try:
+        header = msgspec.convert(_yaml_object(file), ContractHeader, strict=False)
+    except msgspec.ValidationError as fault:
+        raise ConfigError(str(fault), file=str(file)) from None
+    if header.name != file.parent.name:
+        raise ConfigError("name differs from the folder's.", file=str(file))
+    return header
+
+
+def read_mapping(file: Path) -> MappingSource:
+    """Read one `mapping.yaml`. Raises ConfigError."""
+    body = _yaml_object(file)
+    try:
+        source, target = (
+            msgspec.convert(body.get(side, {}), SchemaReference) for side in ("source", "target")
+        )
+    except msgspec.ValidationError as fault:
+        raise ConfigError(str(fault), file=str(file)) from None
+    return MappingSource(
+        name=file.parent.name,
+        version=str(body.get("version", "")),
+        source=source,
+        target=target,
+        folder=file.parent,
+        text=file.read_text(encoding="utf-8"),
+    )
+
+
+def json_object(file: Path) -> dict[str, Any]:
+    """Return the object in a JSON file. Raises ConfigError with the line."""
+    try:
+        body = json.loads(file.read_bytes())
+    except (OSError, ValueError) as fault:
+        line = getattr(fault, "lineno", 0)
+        raise ConfigError("this is no readable JSON.", file=str(file), line=line) from None
+    if not isinstance(body, dict):
+        raise ConfigError("this is no JSON object.", file=str(file), line=1)
+    return body
+
+
+def _yaml_object(file: Path) -> dict[str, Any]:
+    try:
+        body = yaml.load(file.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506  builds text only
+    except yaml.MarkedYAMLError as fault:
+        line = fault.problem_mark.line + 1 if fault.problem_mark else 0
+        raise ConfigError(fault.problem or "no YAML.", file=str(file), line=line) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise ConfigError("this is no readable YAML.", file=str(file)) from None
+    if not isinstance(body, dict):
+        raise ConfigError("this is no YAML mapping.", file=str(file), line=1)
+    return body
+
+
+class _TextLoader(yaml.BaseLoader):
+    """Reads scalars as text (0.10 stays 0.10, NO stays NO) and refuses equal keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  PyYAML's signature
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name in seen:
+                problem = f"'{name}' is there twice."
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
