@@ -6,10 +6,11 @@ from pathlib import Path
 from gateway.errors import HubError, StorageFault, UsageFault
 from gateway.store.units import StoreUnavailable, UnitConflict
 
-__all__ = ["batch_fault", "connect_reader", "connect_writer", "unit_fault"]
+__all__ = ["batch_fault", "connect_reader", "connect_writer", "statement_fault", "unit_fault"]
 
 _BUSY_MS = 5000
 _CHECKPOINT_PAGES = 1000
+_WAL_KEPT_BYTES = 64 << 20
 
 _STATEMENT_ERRORS = (
     sqlite3.ProgrammingError,
@@ -17,6 +18,8 @@ _STATEMENT_ERRORS = (
     sqlite3.DataError,
     sqlite3.NotSupportedError,
     OverflowError,
+    TypeError,
+    ValueError,
 )
 
 
@@ -32,6 +35,7 @@ def connect_writer(path: Path, *, max_bytes: int | None = None) -> sqlite3.Conne
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES:d}")
+    connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES:d}")
     if max_bytes is not None:
         page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {max_bytes // page_bytes:d}")
@@ -63,11 +67,16 @@ def unit_fault(error: Exception, statement: str) -> HubError | None:
     if isinstance(error, sqlite3.IntegrityError):
         return UnitConflict(statement, reason=str(error))
     if isinstance(error, _STATEMENT_ERRORS):
-        return UsageFault(
-            f"The parameters of {statement} do not fit: {type(error).__name__}.",
-            code="statement_parameters",
-        )
+        return statement_fault(error, statement)
     return None
+
+
+def statement_fault(error: Exception, statement: str) -> UsageFault:
+    """Say that parameters are missing or of a type the store does not take, without values."""
+    return UsageFault(
+        f"The parameters of {statement} do not fit: {type(error).__name__}.",
+        code="statement_parameters",
+    )
 
 
 def batch_fault(error: sqlite3.Error) -> StorageFault:

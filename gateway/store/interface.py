@@ -67,7 +67,10 @@ class Store(Protocol):
     """Durable state. Errors: `UnitConflict`, `StoreUnavailable`, `StorageFault`, `UsageFault`."""
 
     async def commit(self, unit: Unit) -> Committed:
-        """Write the unit; return only after the group commit it belongs to is durable."""
+        """Write the unit; return only after the group commit it belongs to is durable.
+
+        Whoever is cancelled while waiting must assume that the unit was written.
+        """
         ...
 
     async def fetch(self, query: str, **params: Any) -> list[Row]:

@@ -118,13 +118,13 @@ class KeyRing:
             raise damaged()
         return open_sealed(sealed, place, kek=kek)
 
-    def seal_small(self, field: str, data: bytes) -> bytes:
-        """Seal a column's value, such as `artifact.meta`; `field` names table, column and row."""
-        return self.seal(data, b"field|" + field.encode())
+    def seal_small(self, owner_id: str, plain: bytes) -> bytes:
+        """Seal a column's value, such as `artifact.meta`, bound to the id of its row."""
+        return self.seal(plain, b"small|" + owner_id.encode())
 
-    def open_small(self, field: str, sealed: bytes) -> bytes:
-        """Open what `seal_small` gave for the same field."""
-        return self.open_sealed(sealed, b"field|" + field.encode())
+    def open_small(self, owner_id: str, sealed: bytes) -> bytes:
+        """Open what `seal_small` gave for the same owner; StorageFault (`body_damaged`)."""
+        return self.open_sealed(sealed, b"small|" + owner_id.encode())
 
     def blind_index(self, field: str, value: str) -> str:
         """Return 64 hexadecimal digits to find an identifier by without storing it.

@@ -12,12 +12,15 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from gateway.errors import HubError, StorageFault, UsageFault
+from gateway.store.connection import statement_fault
 from gateway.store.engine import Engine, EngineSettings, Outcome
 from gateway.store.keys import KeyRing
 from gateway.store.units import Committed, StoreUnavailable, Unit, UnitConflict
 
 __all__ = ["ProcessWriter", "serve"]
 
+_ENCODE_ERRORS = (TypeError, ValueError, OverflowError)
+_PARENT_CHECK_SECONDS = 1.0
 _COMMAND = "from gateway.store.process import serve; serve()"
 
 
@@ -71,10 +74,13 @@ class ProcessWriter:
         """Write the group in the child; a child that was lost is started again for the next."""
         if self._pipe is None:
             self._start()
-        reply = self._ask(self._encoder.encode(_Group(at, units)))
+        try:
+            message = self._encoder.encode(_Group(at, units))
+        except _ENCODE_ERRORS:
+            return self._apply_encodable(units, at=at)
         return [
-            one.committed if isinstance(one, _Done) else _raise_later(one)
-            for one in reply.outcomes
+            one.committed if isinstance(one, _Done) else _error_of(one)
+            for one in self._ask(message).outcomes
         ]
 
     def close(self) -> None:
@@ -84,6 +90,25 @@ class ProcessWriter:
             self._pipe = None
         if self._child is not None:
             self._child.wait()
+
+    def _apply_encodable(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
+        """Write what can be sent; a unit with a foreign type in it fails alone."""
+        foreign = [self._foreign(unit) for unit in units]
+        sent = [unit for unit, fault in zip(units, foreign, strict=True) if fault is None]
+        written = iter(self.apply(sent, at=at) if sent else ())
+        return [next(written) if fault is None else fault for fault in foreign]
+
+    def _foreign(self, unit: Unit) -> UsageFault | None:
+        for statement in unit.statements:
+            try:
+                self._encoder.encode(statement)
+            except _ENCODE_ERRORS as error:
+                return statement_fault(error, statement.name)
+        try:
+            self._encoder.encode(unit)
+        except _ENCODE_ERRORS as error:
+            return statement_fault(error, "counts or audit")
+        return None
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -108,7 +133,7 @@ class ProcessWriter:
             self.close()
             raise _lost() from error
         if reply.fault is not None:
-            raise _raise_later(reply.fault)
+            raise _error_of(reply.fault)
         return reply
 
 
@@ -119,6 +144,7 @@ def serve() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    parent = os.getppid()
     encode = msgspec.msgpack.Encoder().encode
     groups = msgspec.msgpack.Decoder(_Group)
     with Connection(int(sys.argv[1])) as pipe, contextlib.suppress(EOFError, OSError):
@@ -130,8 +156,16 @@ def serve() -> None:
             return
         pipe.send_bytes(encode(_Reply()))
         with contextlib.closing(engine):
-            while True:
+            while _has_work(pipe, parent):
                 pipe.send_bytes(encode(_answer(engine, groups.decode(pipe.recv_bytes()))))
+
+
+def _has_work(pipe: Connection, parent: int) -> bool:
+    """Wait for a group; False when the hub is gone but something else keeps the socket open."""
+    while not pipe.poll(_PARENT_CHECK_SECONDS):
+        if os.getppid() != parent:
+            return False
+    return True
 
 
 def _answer(engine: Engine, group: _Group) -> _Reply:
@@ -139,6 +173,8 @@ def _answer(engine: Engine, group: _Group) -> _Reply:
         outcomes = engine.apply(group.units, at=group.at)
     except HubError as error:
         return _Reply(fault=_told(error))
+    except Exception as error:
+        return _Reply(fault=_told(StorageFault(f"The writer failed ({type(error).__name__}).")))
     return _Reply([_Done(one) if isinstance(one, Committed) else _told(one) for one in outcomes])
 
 
@@ -156,7 +192,7 @@ def _told(error: HubError) -> _Fault:
     return fault
 
 
-def _raise_later(fault: _Fault) -> HubError:
+def _error_of(fault: _Fault) -> HubError:
     if fault.kind == UnitConflict.__name__:
         reason = fault.message.partition(": ")[2].removesuffix(".")
         return UnitConflict(fault.statement, expected=fault.expected, got=fault.got, reason=reason)

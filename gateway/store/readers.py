@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from gateway.errors import StorageFault, UsageFault
-from gateway.store.connection import batch_fault, connect_reader
+from gateway.errors import StorageFault
+from gateway.store.connection import batch_fault, connect_reader, statement_fault
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
 from gateway.store.statements import Block, Pace
@@ -135,10 +135,8 @@ class BodyCache:
 def _rows(connection: sqlite3.Connection, block: Block, params: dict[str, Any]) -> list[Row]:
     try:
         cursor = connection.execute(block.statements[0], params)
-    except sqlite3.ProgrammingError as error:
-        raise UsageFault(
-            f"The parameters of {block.name} do not fit.", code="statement_parameters"
-        ) from error
+    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError) as error:
+        raise statement_fault(error, block.name) from error
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 

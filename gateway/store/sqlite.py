@@ -75,6 +75,7 @@ class SqliteStore:
 
     async def fetch(self, query: str, **params: Any) -> list[Row]:
         """Run a named read query; see `sql/*.sql` for names, parameters and columns."""
+        self._must_be_open()
         block = read_block(query)
         for name in block.optional:
             params.setdefault(name, None)
@@ -86,6 +87,7 @@ class SqliteStore:
 
     async def body(self, body_id: str) -> bytes:
         """Return a whole body; StorageFault (`body_missing`, `body_damaged`)."""
+        self._must_be_open()
         data = self._cache.get(body_id)
         if data is None:
             loop = asyncio.get_running_loop()
@@ -113,6 +115,10 @@ class SqliteStore:
             cache_hits=self._cache.hits,
             cache_misses=self._cache.misses,
         )
+
+    def _must_be_open(self) -> None:
+        if self._lock is None:
+            raise StorageFault("The store is closed.", code="store_closed")
 
     async def close(self) -> None:
         """Write what is queued, then let go of the database; a second call does nothing."""

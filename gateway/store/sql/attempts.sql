@@ -41,7 +41,7 @@ WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset AND state
 -- name: attempts_of
 -- read: point
 SELECT * FROM attempt WHERE lane_id = :lane_id AND seq = :seq
-ORDER BY part_offset, number LIMIT 10000;
+ORDER BY part_offset, number LIMIT 1000;
 
 -- The done set above the cursor.
 -- name: settled_above
@@ -54,7 +54,7 @@ ORDER BY seq;
 -- name: started_of
 -- read: point
 SELECT * FROM started WHERE lane_id = :lane_id AND seq = :seq
-ORDER BY generation, number LIMIT 10000;
+ORDER BY generation, number LIMIT 1000;
 
 -- Started and never settled: after a crash the outcome of these is unknown.
 -- name: started_unsettled
