@@ -1,0 +1,225 @@
+"""Reads an answer and judges it: success, or which class of failure (pure functions)."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from connectors.base import Failure
+from connectors.http import Answer
+from connectors.http_api.settings import Condition, ErrorClass, ErrorRule, When
+from connectors.http_api.template import MISSING, find, text_of
+
+__all__ = ["Judgement", "Reading", "holds", "judge", "read_answer", "retry_after_seconds"]
+
+MIN_RETRY_AFTER_SECONDS = 1.0
+MAX_RETRY_AFTER_SECONDS = 86400.0
+_DECODER = msgspec.json.Decoder(float_hook=str)
+"""Numbers with a fraction stay the text the partner wrote: no float may touch an amount."""
+_SHORT_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,39}")
+_REDIRECTS = (301, 302, 307, 308)
+_OVERLOADED = (408, 421, 423, 425, 503)
+"""Statuses by which a server says that it did not do what was asked (RFC 9110, 4918, 8470)."""
+_UNSUPPORTED = (501, 505, 511)
+_NO_ENTRY = (401, 403, 407, 410)
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer, read. `body` is MISSING where it is no JSON, None where there is none."""
+
+    status: int
+    headers: dict[str, str]
+    media_type: str
+    body: Any
+    readable: bool
+    """False where the partner says JSON and the bytes are none."""
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer that is not a plain success means. No payload value but sealed `words`."""
+
+    class_: ErrorClass
+    code: str
+    detail: str = ""
+    retry_after_seconds: float | None = None
+    external_id: str = ""
+    words: Any = None
+
+    @property
+    def failure(self) -> Failure:
+        """The failure class; DESTINATION for what is `unknown` or `duplicate`."""
+        return _FAILURES.get(self.class_, Failure.DESTINATION)
+
+
+_FAILURES: dict[str, Failure] = {
+    "message": Failure.MESSAGE,
+    "destination": Failure.DESTINATION,
+    "credential": Failure.CREDENTIAL,
+    "throttled": Failure.THROTTLED,
+}
+
+
+def read_answer(answer: Answer) -> Reading:
+    """Decode the body where it is JSON. A body without a media type, or of plain text, is tried."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    says_json = media_type.endswith(("/json", "+json"))
+    body: Any = None
+    readable = True
+    if answer.body.strip():
+        try:
+            body = _DECODER.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            body = MISSING
+            readable = not says_json
+    return Reading(
+        status=answer.status,
+        headers=answer.headers,
+        media_type=media_type,
+        body=body,
+        readable=readable,
+    )
+
+
+def judge(
+    reading: Reading,
+    rules: Sequence[ErrorRule],
+    *,
+    step: str,
+    expects: Literal["json", "any"],
+    now: datetime,
+) -> Judgement | None:
+    """Return what the answer means, or None for a success.
+
+    The first fitting rule of the settings decides, then the built-in ones (guides: default
+    delivery policy): 4xx is the message's fault, 401 403 407 410 the credential's, 429 asks for
+    fewer calls, 408 421 423 425 501 503 say that nothing was done. Any other 5xx is unknown: it
+    is also what a gateway says when the system behind it has finished and it did not hear so.
+    """
+    for rule in rules:
+        if _fits(rule.when, reading, step):
+            return _by_rule(rule, reading, step, now)
+    if 200 <= reading.status < 300:
+        return _unreadable_success(reading, step) if expects == "json" else None
+    class_ = _class_of(reading.status)
+    return Judgement(
+        class_=class_,
+        code=f"http_{reading.status}",
+        detail=f"step {step}",
+        retry_after_seconds=retry_after_seconds(reading.headers, now),
+        words=_words(reading, "") if class_ == "message" else None,
+    )
+
+
+def retry_after_seconds(headers: dict[str, str], now: datetime) -> float | None:
+    """Read `Retry-After`, seconds or an HTTP date (RFC 9110, 10.2.3), held in 1 s to 24 h."""
+    text = headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdecimal():
+        seconds = float(text[:9])
+    else:
+        try:
+            at = parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(seconds, MIN_RETRY_AFTER_SECONDS), MAX_RETRY_AFTER_SECONDS)
+
+
+def holds(condition: str | Condition, scope: Any) -> bool:
+    """Test a value of the scope. A bare path asks for something: not absent, null, false, empty."""
+    if isinstance(condition, str):
+        value = find(scope, condition)
+        return value is not MISSING and value not in (None, False, "", [], {})
+    value = find(scope, condition.path)
+    there = value is not MISSING and value is not None
+    if condition.exists is not UNSET and condition.exists != there:
+        return False
+    if condition.equals is not UNSET and not _same(value, condition.equals):
+        return False
+    if condition.in_ is not UNSET and not any(_same(value, item) for item in condition.in_):
+        return False
+    bare = condition.exists is UNSET and condition.equals is UNSET and condition.in_ is UNSET
+    return there if bare else True
+
+
+def _same(value: Any, expected: Any) -> bool:
+    if isinstance(expected, float):
+        return bool(value == str(expected))
+    return isinstance(value, bool) == isinstance(expected, bool) and bool(value == expected)
+
+
+def _fits(when: When, reading: Reading, step: str) -> bool:
+    tests = (
+        not when.status or reading.status in when.status,
+        when.status_range is UNSET
+        or when.status_range[0] <= reading.status <= when.status_range[1],
+        not when.content_type or reading.media_type == when.content_type.lower(),
+        not when.step or step in when.step,
+        when.body is UNSET or (reading.body is not MISSING and holds(when.body, reading.body)),
+        _header_fits(when, reading),
+    )
+    return all(tests)
+
+
+def _header_fits(when: When, reading: Reading) -> bool:
+    if when.header is UNSET:
+        return True
+    value = reading.headers.get(when.header.name.lower())
+    return value is not None and when.header.equals in (UNSET, value)
+
+
+def _by_rule(rule: ErrorRule, reading: Reading, step: str, now: datetime) -> Judgement:
+    detail = f"step {step}, HTTP {reading.status}"
+    theirs = _short(find(reading.body, rule.code_path)) if rule.code_path else ""
+    if theirs:
+        detail += f", partner code {theirs}"
+    wait = retry_after_seconds(reading.headers, now)
+    return Judgement(
+        class_=rule.class_,
+        code=rule.code or f"http_{reading.status}",
+        detail=detail,
+        retry_after_seconds=rule.retry_after_seconds if wait is None else wait,
+        external_id=_plain(find(reading.body, rule.external_id)) if rule.external_id else "",
+        words=_words(reading, rule.message),
+    )
+
+
+def _short(value: Any) -> str:
+    """Return a partner's error code, or nothing where it is not shaped like one."""
+    text = _plain(value)
+    return text if _SHORT_CODE.fullmatch(text) else ""
+
+
+def _plain(value: Any) -> str:
+    return text_of(value) if isinstance(value, (str, int)) else ""
+
+
+def _words(reading: Reading, path: str) -> Any:
+    if reading.body is MISSING:
+        return None
+    if not path:
+        return reading.body
+    value = find(reading.body, path)
+    return reading.body if value is MISSING else {"message": value}
+
+
+def _unreadable_success(reading: Reading, step: str) -> Judgement | None:
+    if reading.body is not MISSING:
+        return None
+    code = "reply_not_json" if reading.readable else "reply_unreadable"
+    return Judgement(class_="unknown", code=code, detail=f"step {step}, HTTP {reading.status}")
+
+
+def _class_of(status: int) -> ErrorClass:
+    if status == 429:
+        return "throttled"
+    if status in _NO_ENTRY:
+        return "credential"
+    if status in _REDIRECTS or status in _OVERLOADED or status in _UNSUPPORTED:
+        return "destination"
+    return "message" if 400 <= status < 500 else "unknown"

@@ -1,0 +1,204 @@
+"""Templates of requests: `${path|filter}` in texts, `$each` and `$apply` in structures.
+
+A template is compiled once, when the connector is opened, to plain functions of a scope. There
+is no evaluation of code: a path, a closed list of filters, and nothing else.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.secret_text import with_secrets
+
+__all__ = ["MISSING", "Render", "TemplateFault", "compile_template", "find", "text_of"]
+
+Render = Callable[[Mapping[str, Any]], Any]
+"""A compiled template: scope (`in`, `key`, `steps`, names set so far, `item`) -> value."""
+
+
+class _Marker:
+    """A value that is not one."""
+
+
+MISSING: Final = _Marker()
+OMIT: Final = _Marker()
+_EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+class TemplateFault(Exception):
+    """A template cannot be compiled, or the scope lacks what it needs. Names places only."""
+
+
+def find(scope: Any, path: str) -> Any:
+    """Follow a dotted path (`steps.find.body.0.id`) through objects and arrays, else MISSING."""
+    for name in path.split("."):
+        if isinstance(scope, Mapping):
+            scope = scope.get(name, MISSING)
+        elif isinstance(scope, (list, tuple)) and name.isdecimal() and int(name) < len(scope):
+            scope = scope[int(name)]
+        else:
+            return MISSING
+    return scope
+
+
+def text_of(value: Any) -> str:
+    """Return a scalar as text. Raises TemplateFault for null, objects and arrays."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case Decimal():
+            return format(value, "f")
+        case int() | float():
+            return str(value)
+        case _:
+            raise TemplateFault("a text cannot hold null, an object or an array")
+
+
+def compile_template(node: Any, secret: Callable[[str], str]) -> Render:
+    """Compile a text or structure. Raises TemplateFault for what cannot be read, KeyError for a
+    secret that is missing."""
+    match node:
+        case str():
+            return _compile_text(with_secrets(node, secret), masked=node)
+        case {"$each": str(path), "do": body, **rest} if not rest:
+            return _each(path, compile_template(body, secret))
+        case {"$apply": str(name), "to": body, **rest} if not rest:
+            return _applied(_filter(name), compile_template(body, secret), name)
+        case dict():
+            for key in node:
+                if str(key).startswith("$"):
+                    raise TemplateFault(f"unknown directive {str(key)[:40]}")
+            return _object({str(k): compile_template(v, secret) for k, v in node.items()})
+        case list():
+            return _array([compile_template(item, secret) for item in node])
+        case _:
+            return lambda _scope: node
+
+
+def _compile_text(text: str, *, masked: str) -> Render:
+    """`masked` is the text as written, before secrets: the only form an error may show."""
+    pieces = _EXPRESSION.split(text)
+    if len(pieces) == 1:
+        return lambda _scope: text
+    if len(pieces) == 3 and not pieces[0] and not pieces[2]:
+        return _expression(pieces[1])
+    parts: list[Render] = []
+    for index, piece in enumerate(pieces):
+        if index % 2:
+            parts.append(_expression(piece))
+        elif piece:
+            parts.append(lambda _scope, piece=piece: piece)  # type: ignore[misc]
+
+    def render(scope: Mapping[str, Any]) -> str:
+        values = [part(scope) for part in parts]
+        try:
+            return "".join("" if value is OMIT else text_of(value) for value in values)
+        except TemplateFault as fault:
+            raise TemplateFault(f"{masked[:120]}: {fault}") from None
+
+    return render
+
+
+def _expression(source: str) -> Render:
+    path, *names = (part.strip() for part in source.split("|"))
+    filters = [_filter(name) for name in names]
+    if not path:
+        raise TemplateFault("an expression is empty")
+
+    def render(scope: Mapping[str, Any]) -> Any:
+        value = find(scope, path)
+        for apply in filters:
+            value = _guarded(apply, value, path)
+        if value is MISSING:
+            raise TemplateFault(f"{path} is not there")
+        return value
+
+    return render
+
+
+def _guarded(apply: Callable[[Any], Any], value: Any, path: str) -> Any:
+    try:
+        return apply(value)
+    except (TypeError, ValueError, InvalidOperation, TemplateFault):
+        raise TemplateFault(f"{path} cannot be filtered") from None
+
+
+def _each(path: str, body: Render) -> Render:
+    def render(scope: Mapping[str, Any]) -> list[Any]:
+        items = find(scope, path)
+        if not isinstance(items, (list, tuple)):
+            raise TemplateFault(f"{path} is not an array")
+        made = [body({**scope, "item": item, "index": i}) for i, item in enumerate(items)]
+        return [value for value in made if value is not OMIT]
+
+    return render
+
+
+def _applied(apply: Callable[[Any], Any], body: Render, name: str) -> Render:
+    return lambda scope: _guarded(apply, body(scope), f"$apply {name}")
+
+
+def _object(parts: dict[str, Render]) -> Render:
+    def render(scope: Mapping[str, Any]) -> dict[str, Any]:
+        made = {key: part(scope) for key, part in parts.items()}
+        return {key: value for key, value in made.items() if value is not OMIT}
+
+    return render
+
+
+def _array(parts: list[Render]) -> Render:
+    def render(scope: Mapping[str, Any]) -> list[Any]:
+        made = [part(scope) for part in parts]
+        return [value for value in made if value is not OMIT]
+
+    return render
+
+
+def _b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _number(value: Any) -> Any:
+    number = Decimal(text_of(value))
+    if not number.is_finite():
+        raise ValueError
+    return number
+
+
+_FILTERS: dict[str, Callable[[Any], Any]] = {
+    "text": text_of,
+    "number": _number,
+    "upper": lambda value: text_of(value).upper(),
+    "lower": lambda value: text_of(value).lower(),
+    "trim": lambda value: text_of(value).strip(),
+    "url": lambda value: quote(text_of(value), safe=""),
+    "json": lambda value: _ENCODER.encode(value).decode(),
+    "b64": lambda value: base64.b64encode(text_of(value).encode()).decode(),
+    "b64url": lambda value: _b64url(text_of(value).encode()),
+    "b64url_json": lambda value: _b64url(_ENCODER.encode(value)),
+}
+"""Filters without an argument; `cut:N`, `default:TEXT` and `optional` stand beside them."""
+
+
+def _filter(source: str) -> Callable[[Any], Any]:
+    name, _, argument = source.partition(":")
+    match name:
+        case "optional":
+            return lambda value: OMIT if value is MISSING or value is None else value
+        case "default":
+            return lambda value: argument if value is MISSING or value is None else value
+        case "cut" if argument.isdecimal():
+            size = int(argument)
+            return lambda value: value if value is MISSING else text_of(value)[:size]
+    known = _FILTERS.get(source)
+    if known is None:
+        raise TemplateFault(f"unknown filter {source[:40]}")
+    return lambda value: value if value is MISSING or value is OMIT else known(value)
