@@ -1,0 +1,116 @@
+"""`remithub decode`: show what is in X12 835 files, as JSON lines or as a table for people."""
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from gateway.formats import Part
+
+__all__ = ["EXIT_CLEAN", "EXIT_NOT_FOUND", "EXIT_SUSPECT", "EXIT_UNREADABLE", "decode"]
+
+EXIT_CLEAN = 0
+EXIT_UNREADABLE = 1
+EXIT_SUSPECT = 3
+EXIT_NOT_FOUND = 4
+
+_BLOCK_BYTES = 1024 * 1024
+_NOT_SUPPORTED = "transaction_set_not_supported"
+
+
+def decode(files: list[Path], *, summary: bool = False, production: bool = False) -> int:
+    """Print the remittances in `files` ("-" is standard input), one JSON object per line.
+
+    Each line is `{"file", "interchange", "transaction_set", "message", "findings"}` for an 835
+    transaction set and `{"file", "error", "findings"}` for what could not be read. With
+    `summary`, a table for people instead. With `production`, test data (ISA15 = T) is suspect.
+    Returns the exit code: 0 clean, 1 something unreadable, 3 a suspect finding, 4 a file is not
+    there. A transaction set of another kind beside 835s changes nothing.
+    """
+    from gateway.cli.decode_table import Table
+
+    table = Table() if summary else None
+    show = table.add if table else _print_line
+    codes = {_decode_file(file, show, production=production) for file in files}
+    if table:
+        table.show()
+    sys.stdout.flush()
+    for code in (EXIT_NOT_FOUND, EXIT_UNREADABLE, EXIT_SUSPECT):
+        if code in codes:
+            return code
+    return EXIT_CLEAN
+
+
+def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production: bool) -> int:
+    """Show one file's parts; returns the exit code it alone would have."""
+    try:
+        if str(file) == "-":
+            with tempfile.TemporaryFile() as kept:
+                while block := sys.stdin.buffer.read(_BLOCK_BYTES):
+                    kept.write(block)
+                return _decode_stream("-", kept, show, production=production)
+        with file.open("rb") as stream:
+            return _decode_stream(str(file), stream, show, production=production)
+    except OSError as error:
+        print(
+            f"{file}: {error.strerror or 'cannot be read'}. Next: check the path.", file=sys.stderr
+        )
+        return EXIT_NOT_FOUND
+
+
+def _decode_stream(
+    name: str, stream: BinaryIO, show: "Callable[[str, Part], None]", *, production: bool
+) -> int:
+    from gateway.formats import READERS, Origin
+    from gateway.model.finding import Severity
+
+    digest = sha256()
+    for block in _blocks(stream):
+        digest.update(block)
+    origin = Origin(
+        tenant_id="local",
+        interface="decode",
+        artifact_id=f"art_{digest.hexdigest()[:32]}",
+        sha256=digest.hexdigest(),
+        production=production,
+    )
+    suspect = broken = readable = other = False
+    for part in READERS["x12-835"].read(lambda: _blocks(stream), origin):
+        show(name, part)
+        readable |= part.document is not None
+        other |= part.error == _NOT_SUPPORTED
+        broken |= bool(part.error) and part.error != _NOT_SUPPORTED
+        suspect |= any(finding.severity is Severity.SUSPECT for finding in part.findings)
+    if broken or (other and not readable):
+        return EXIT_UNREADABLE
+    return EXIT_SUSPECT if suspect else EXIT_CLEAN
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    stream.seek(0)
+    while block := stream.read(_BLOCK_BYTES):
+        yield block
+
+
+def _print_line(name: str, part: "Part") -> None:
+    import msgspec
+
+    line: dict[str, object] = {"file": name}
+    if part.interchange:
+        line["interchange"] = part.interchange
+    if part.transaction_set:
+        line["transaction_set"] = part.transaction_set
+    if part.document is None:
+        line["error"] = {
+            "code": part.error,
+            "ordinal": part.ordinal,
+            "offset": part.offset,
+            "length": part.length,
+        }
+    else:
+        line["message"] = part.document
+    line["findings"] = part.findings
+    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")

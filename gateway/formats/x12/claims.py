@@ -1,0 +1,251 @@
+"""Segments that open and fill claims and lines (loops 2000, 2100, 2110): one small function per segment id.
+
+These run once per segment of every file; they are written for speed where it shows.
+"""
+
+from typing import Any
+
+from gateway.formats.x12.balance import close_claim, close_line
+from gateway.formats.x12.codes import (
+    ADJUSTMENT_GROUPS,
+    CLAIM_STATUSES,
+    INPATIENT,
+    OUTPATIENT,
+    PARTIES,
+)
+from gateway.formats.x12.details import keep_quantity
+from gateway.formats.x12.state import State
+
+__all__ = ["cas", "clp", "lx", "mia", "moa", "nm1", "svc"]
+
+_PADDING = [""] * 25
+_CLP_OPTIONAL = (
+    (6, "filing_indicator"),
+    (7, "payer_claim_control_number"),
+    (8, "facility_code"),
+    (9, "frequency_code"),
+    (11, "drg"),
+)
+_NM1_OPTIONAL = ((4, "first_name"), (5, "middle_name"), (7, "suffix"))
+
+
+def lx(state: State, e: list[str]) -> None:
+    """LX: a header number; closes the open claim."""
+    close_claim(state)
+    state.lx = e[1] if len(e) > 1 else ""
+
+
+def clp(state: State, e: list[str]) -> None:
+    """CLP: a claim payment begins."""
+    close_claim(state)
+    if len(e) < 14:
+        e = e + _PADDING
+    status = e[2]
+    claims = state.claims
+    charge, charge_text = state.amounts[e[3]]
+    paid, paid_text = state.amounts[e[4]]
+    adjustments: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    claim: dict[str, Any] = {
+        "claim_payment_id": "",
+        "ordinal": len(claims) + 1,
+        "patient_control_number": e[1],
+        "status_code": status,
+        "charge": charge_text,
+        "paid": paid_text,
+    }
+    if e[5]:
+        claim["patient_responsibility"] = state.amounts[e[5]][1]
+    for at, name in _CLP_OPTIONAL:
+        if e[at]:
+            claim[name] = e[at]
+    if e[12]:
+        keep_quantity(state, claim, "drg_weight", e, 12)
+    if e[13]:
+        keep_quantity(state, claim, "discharge_fraction", e, 13)
+    claim["adjustments"] = adjustments
+    claim["service_lines"] = lines
+    if state.lx:
+        claim["assigned_number"] = state.lx
+    claims.append(claim)
+    state.claim = claim
+    state.adjustments = adjustments
+    state.lines = lines
+    state.claim_index = state.index
+    state.claim_charge = charge
+    state.claim_paid = paid
+    state.claim_paid_total += paid
+    state.claim_cas = state.level_cas = state.cas_cents = 0
+    state.pr_cents = state.lines_charge = state.lines_paid = 0
+    state.claim_unknown = False
+    _check_claim(state, e, status, (e[1], e[7], status, charge, paid))
+
+
+def _check_claim(
+    state: State, e: list[str], status: str, identity: tuple[str, str, str, int, int]
+) -> None:
+    if status not in CLAIM_STATUSES:
+        if status:
+            state.warn("claim_status_unknown", "CLP", 2)
+        else:
+            state.suspect("element_missing", "CLP", 2)
+    if not e[1]:
+        state.suspect("element_missing", "CLP", 1)
+    if identity in state.seen_claims:
+        state.warn("claim_repeated", "CLP", 1)
+    state.seen_claims.add(identity)
+
+
+def cas(state: State, e: list[str]) -> None:
+    """CAS: up to six triplets of reason, amount and quantity for the open line, else claim."""
+    adjustments = state.adjustments
+    if adjustments is None:
+        state.suspect("adjustment_outside_claim", "CAS")
+        return
+    group = e[1] if len(e) > 1 else ""
+    if group not in ADJUSTMENT_GROUPS:
+        _check_group(state, group)
+    size = len(e)
+    if size == 4:
+        cents, text = state.amounts[e[3]]
+        adjustments.append({"group_code": group, "reason_code": e[2], "amount": text})
+    else:
+        cents = _triplets(state, e, group, adjustments)
+    state.cas_cents += cents
+    if group == "PR":
+        state.pr_cents += cents
+
+
+def _triplets(state: State, e: list[str], group: str, adjustments: list[dict[str, Any]]) -> int:
+    """Read the triplets of a CAS; returns the sum of its amounts in cents."""
+    e = e + _PADDING
+    total = 0
+    for at in range(2, 20, 3):
+        reason, amount, quantity = e[at : at + 3]
+        if not reason and not amount:
+            continue
+        cents, text = state.amounts[amount]
+        total += cents
+        adjustment = {"group_code": group, "reason_code": reason, "amount": text}
+        if quantity:
+            keep_quantity(state, adjustment, "quantity", e, at + 2)
+        if not reason:
+            state.suspect("element_missing", "CAS", at)
+        adjustments.append(adjustment)
+    return total
+
+
+def _check_group(state: State, group: str) -> None:
+    if group:
+        state.warn("adjustment_group_unknown", "CAS", 1)
+    else:
+        state.suspect("element_missing", "CAS", 1)
+
+
+def svc(state: State, e: list[str]) -> None:
+    """SVC: a service line begins."""
+    if state.line is not None:
+        close_line(state)
+    elif state.claim is None:
+        state.suspect("line_outside_claim", "SVC")
+        return
+    else:
+        state.claim_cas = state.level_cas = state.cas_cents
+    if len(e) < 8:
+        e = e + _PADDING
+    charge, charge_text = state.amounts[e[2]]
+    paid, paid_text = state.amounts[e[3]]
+    line: dict[str, Any] = {}
+    if e[1]:
+        line["procedure"] = _procedure(state, e[1])
+    if e[6]:
+        line["submitted_procedure"] = _procedure(state, e[6])
+    line["charge"] = charge_text
+    line["paid"] = paid_text
+    if e[4]:
+        line["revenue_code"] = e[4]
+    if e[5]:
+        keep_quantity(state, line, "units", e, 5)
+    if e[7]:
+        keep_quantity(state, line, "original_units", e, 7)
+    adjustments: list[dict[str, Any]] = []
+    line["adjustments"] = adjustments
+    state.lines.append(line)
+    state.line = line
+    state.adjustments = adjustments
+    state.line_index = state.index
+    state.line_charge = charge
+    state.line_paid = paid
+    state.cas_cents = 0
+    state.line_unknown = False
+
+
+def _procedure(state: State, raw: str) -> dict[str, Any]:
+    """Return a copy of a remembered procedure: documents must not share lists."""
+    found = state.procedures[raw].copy()
+    if "modifiers" in found:
+        found["modifiers"] = found["modifiers"].copy()
+    return found
+
+
+def nm1(state: State, e: list[str]) -> None:
+    """NM1: a person or organisation of the open claim; the first of each kind counts."""
+    claim = state.claim
+    if claim is None:
+        state.warn("segment_misplaced", "NM1")
+        return
+    size = len(e)
+    name = PARTIES.get(e[1]) if size > 1 else None
+    if name is None:
+        state.warn("entity_unknown", "NM1", 1)
+        return
+    if name in claim:
+        state.warn("party_repeated", "NM1", 1)
+        return
+    if size < 10:
+        e = e + _PADDING
+    party: dict[str, str] = {}
+    if e[2]:
+        party["entity_type"] = e[2]
+    if e[3]:
+        party["name" if e[2] == "2" else "last_name"] = e[3]
+    for at, field in _NM1_OPTIONAL:
+        if e[at]:
+            party[field] = e[at]
+    if e[9]:
+        party["id"] = e[9]
+    if e[8]:
+        party["id_qualifier"] = e[8]
+    claim[name] = party
+
+
+def mia(state: State, e: list[str]) -> None:
+    """MIA: inpatient adjudication of the open claim."""
+    _adjudication(state, e, "inpatient_adjudication", INPATIENT, (5, 20, 21, 22, 23))
+
+
+def moa(state: State, e: list[str]) -> None:
+    """MOA: outpatient adjudication of the open claim."""
+    _adjudication(state, e, "outpatient_adjudication", OUTPATIENT, (3, 4, 5, 6, 7))
+
+
+def _adjudication(
+    state: State, e: list[str], field: str, names: dict[int, str], remarks: tuple[int, ...]
+) -> None:
+    claim = state.claim
+    if claim is None:
+        state.warn("segment_misplaced", e[0])
+        return
+    found: dict[str, str] = {}
+    for at, name in names.items():
+        if at >= len(e) or not e[at]:
+            continue
+        if name.endswith("_amount"):
+            found[name] = state.amounts[e[at]][1]
+        else:
+            keep_quantity(state, found, name, e, at)
+    if found:
+        claim[field] = found
+    codes = [e[at] for at in remarks if at < len(e) and e[at]]
+    if codes:
+        claim.setdefault("remark_codes", []).extend(codes)

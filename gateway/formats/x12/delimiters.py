@@ -1,0 +1,154 @@
+"""The delimiters of an interchange, read from its ISA segment however it was padded."""
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+__all__ = ["HEADER_BYTES", "Delimiters", "Header", "bare_delimiters", "read_header"]
+
+HEADER_BYTES = 1200
+"""How far behind the start of an ISA its end and the next segment are looked for."""
+
+_ELEMENTS = 16
+_FIXED_WIDTH = 103
+"""Position of the 16th separator in an ISA of the standard's fixed widths (X12.5)."""
+_LEAST_SEPARATORS = 11
+_BREAKS = str.maketrans("", "", "\r\n")
+
+
+class Delimiters(msgspec.Struct, frozen=True, kw_only=True):
+    """The four characters of X12. `component` and `repetition` are empty where there is none."""
+
+    element: str = "*"
+    component: str = ":"
+    segment: str = "~"
+    repetition: str = "^"
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """An ISA: its delimiters, its elements (index 1 to 16, spaces around removed) and oddities.
+
+    `oddities` are finding codes in the order met.
+    """
+
+    delimiters: Delimiters
+    elements: tuple[str, ...]
+    oddities: tuple[str, ...] = ()
+
+
+def read_header(text: str, start: int = 0) -> Header | None:
+    """Read the ISA that begins at `text[start]`; None when this is no interchange header.
+
+    The separator is the fourth character. The 16th separator ends ISA15; what stands between it
+    and the next segment, white space aside, is the component separator and the terminator, or a
+    newline where only one or none is there (X12.5 fixes the positions; senders do not).
+    """
+    window = text[start : start + HEADER_BYTES]
+    separator = window[3:4]
+    if not separator or separator.isalnum() or separator.isspace() or separator == "\0":
+        return None
+    pieces = window.split(separator, _ELEMENTS)
+    if len(pieces) > _ELEMENTS:
+        at_once, anywhere = _next_segment(separator)
+        following = at_once.match(pieces[_ELEMENTS])
+        if following or not anywhere.search(window, 4):
+            return _complete(separator, pieces, following)
+    return _damaged(separator, window)
+
+
+def bare_delimiters(text: str) -> tuple[int, Delimiters] | None:
+    """Guess where X12 without an ISA begins and its delimiters, from its first GS or ST."""
+    match = re.search(r"(?<![A-Za-z0-9])(?:GS([^\w\s])[A-Z]{2}\1|ST([^\w\s])[0-9]{3}\2)", text)
+    if match is None:
+        return None
+    separator = match[1] or match[2]
+    mark = re.escape(separator)
+    ending = re.search(
+        rf"ST{mark}[0-9]{{3}}(?:{mark}[A-Za-z0-9 ]*)*([^\w\s])?\s*(?:BPR|BHT|TRN|N1){mark}",
+        text[match.start() : match.start() + HEADER_BYTES],
+    )
+    terminator = (ending[1] if ending else None) or ("\n" if "\n" in text else "~")
+    component = ">" if re.search(rf"SVC{mark}[A-Z0-9]{{2}}>", text) else ":"
+    found = Delimiters(element=separator, component=component, segment=terminator)
+    return match.start(), found
+
+
+@lru_cache(maxsize=64)
+def _next_segment(separator: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return patterns for the segment behind an ISA: right at its end, and anywhere."""
+    mark = re.escape(separator)
+    ids = f"(?:GS|TA1|ST|IEA|ISA){mark}"
+    at_once = re.compile(rf"[^A-Za-z0-9]{{0,60}}?(?={ids})")
+    return at_once, re.compile(rf"(?<![A-Za-z0-9]){ids}")
+
+
+def _complete(separator: str, pieces: list[str], following: re.Match[str] | None) -> Header:
+    """Assemble a header that has all its separators; the last piece is what stands behind them."""
+    values, rest = pieces[:_ELEMENTS], pieces[_ELEMENTS]
+    separator_at = sum(map(len, values)) + len(values) - 1
+    oddities = []
+    if separator_at != _FIXED_WIDTH or any("\n" in value or "\r" in value for value in values):
+        oddities.append("isa_not_fixed_width")
+    between = _clean(following[0] if following else rest[:40])
+    component, terminator, odd = _tail(between, separator, rest)
+    return _header(
+        values,
+        Delimiters(element=separator, component=component, segment=terminator),
+        (*oddities, *odd),
+    )
+
+
+def _damaged(separator: str, window: str) -> Header | None:
+    """Read a header that lost separators: the last marks before the next segment decide."""
+    following = _next_segment(separator)[1].search(window, 4)
+    values = window[: following.start()].split(separator) if following else []
+    if following is None or len(values) <= _LEAST_SEPARATORS:
+        return None
+    component, terminator, odd = _tail(_ending(values[-1]), separator, window[following.start() :])
+    delimiters = Delimiters(element=separator, component=component, segment=terminator)
+    return _header(values[:_ELEMENTS], delimiters, ("isa_elements_missing", *odd))
+
+
+def _header(values: list[str], marks: Delimiters, oddities: tuple[str, ...]) -> Header:
+    cleaned = [value.translate(_BREAKS).strip() for value in values]
+    cleaned += [""] * (_ELEMENTS - len(cleaned)) + [marks.component]
+    repetition = cleaned[11]
+    if len(repetition) != 1 or repetition.isalnum():
+        repetition = ""
+    delimiters = Delimiters(
+        element=marks.element,
+        component=marks.component,
+        segment=marks.segment,
+        repetition=repetition,
+    )
+    return Header(delimiters=delimiters, elements=tuple(cleaned), oddities=oddities)
+
+
+def _clean(between: str) -> str:
+    return "".join(char for char in between if not char.isspace() and char != "\0")
+
+
+def _ending(text: str) -> str:
+    """Return the one or two marks that end a text."""
+    marks = _clean(text)
+    size = len(marks)
+    while size and not marks[size - 1].isalnum():
+        size -= 1
+    return marks[size:][-2:]
+
+
+def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str, ...]]:
+    """Tell component separator and terminator from what stands behind ISA15.
+
+    One mark is the terminator when it also stands right before ST, else the component separator.
+    """
+    if len(between) > 1 and not between[1].isalnum():
+        return between[0], between[1], ()
+    newline = "\r" if "\r" in rest and "\n" not in rest else "\n"
+    if not between:
+        return "", newline, ("terminator_is_newline", "component_separator_missing")
+    before_set = re.search(rf"(\S)\s*ST{re.escape(separator)}", rest)
+    if before_set and before_set[1] == between[0]:
+        return "", between[0], ("component_separator_missing",)
+    return between[0], newline, ("terminator_is_newline",)

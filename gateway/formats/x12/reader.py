@@ -1,0 +1,345 @@
+"""Reads an artifact of X12 835 remittances, one transaction set at a time in bounded memory.
+
+Sources of the rules: X12.5 and X12.6 (envelopes, data types), 005010X221A1 and 004010X091A1 (the
+835). What cannot be read becomes findings; no bytes make it raise.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.formats.format import Blocks, Origin, Part, VerdictScope
+from gateway.formats.x12.build import Remittance, build
+from gateway.formats.x12.codes import VERSIONS
+from gateway.formats.x12.delimiters import Delimiters
+from gateway.formats.x12.envelope import Survey, survey
+from gateway.formats.x12.scanner import MAX_PIECE_BYTES, MAX_SEGMENT_BYTES, Piece, scan
+from gateway.formats.x12.segments import (
+    BLANKS,
+    count_segments,
+    first_segment,
+    raw_segments,
+    split_segments,
+)
+from gateway.formats.x12.state import Memory, State
+from gateway.model.finding import Finding, Severity
+
+__all__ = ["RemittanceFormat"]
+
+_MAX_SEGMENTS = 1_500_000
+"""How many segments one transaction set may have."""
+_MAX_KEYS = 250_000
+"""How many payment keys of one artifact are remembered to find repetitions within it."""
+
+
+class RemittanceFormat:
+    """X12 835, 005010X221A1 and 004010X091A1; each transaction set stands or falls by itself.
+
+    `max_set_bytes` caps one transaction set; a larger one is an unreadable part.
+    """
+
+    name = "x12-835"
+    verdict_scope = VerdictScope.PART
+
+    def __init__(self, *, max_set_bytes: int = MAX_PIECE_BYTES) -> None:
+        self.max_set_bytes = max_set_bytes
+
+    def read(self, blocks: Blocks, origin: Origin) -> Iterator[Part]:
+        """Yield one part per transaction set in order, at least one; never raises for any bytes.
+
+        `blocks` is opened twice: envelopes first, since their faults touch every set inside.
+        """
+        found = survey(blocks)
+        reading = _Reading(found, origin)
+        for piece in scan(blocks, limit=self.max_set_bytes, bare=found.bare):
+            yield from reading.take(piece)
+        yield from reading.finish()
+
+
+class _Reading:
+    """The envelope in force, the set that waits for its SE, and what one file is told only once."""
+
+    def __init__(self, found: Survey, origin: Origin) -> None:
+        self.survey = found
+        self.origin = origin
+        self.memory = Memory()
+        self.waiting: Piece | None = None
+        self.ordinal = 0
+        self.segment = 0
+        self.waiting_segment = 0
+        self.interchange_number = 0
+        self.group_number = 0
+        self.in_interchange = False
+        self.in_group = False
+        self.interchange: dict[str, str] = {}
+        self.group: list[str] = [""] * 9
+        self.once: set[str] = set()
+        self.keys: set[int] = set()
+        self.end_offset = 0
+
+    def take(self, piece: Piece) -> Iterator[Part]:
+        """Take the next piece; yields the set that waited, now that its end is known."""
+        if self.waiting is not None:
+            yield self._part(self.waiting, piece if piece.kind == "SE" else None)
+            self.waiting = None
+        self.end_offset = piece.offset + piece.length
+        delimiters = piece.delimiters
+        if delimiters is None or not piece.kind:
+            return
+        match piece.kind:
+            case "ISA":
+                self._isa(piece)
+            case "GS":
+                self.group_number += 1
+                self.in_group = True
+                elements, _ = first_segment(piece.text, delimiters)
+                self.group = [element.strip() for element in elements] + [""] * 9
+            case "ST":
+                self.waiting = piece
+                self.waiting_segment = self.segment + 1
+            case "GE":
+                self.in_group = False
+            case "IEA":
+                self.in_interchange = self.in_group = False
+        if piece.kind == "ISA":
+            self.segment += 1
+        else:
+            self.segment += count_segments(piece.text, delimiters)
+
+    def finish(self) -> Iterator[Part]:
+        """Yield what still waits; an artifact without any transaction set is one unreadable part."""
+        if self.waiting is not None:
+            yield self._part(self.waiting, None)
+            self.waiting = None
+        if self.ordinal == 0:
+            known = self.survey.interchanges or self.survey.bare
+            code = "no_transaction_set" if known else "no_interchange"
+            severity = Severity.WARNING if known else Severity.SUSPECT
+            finding = Finding(code=code, severity=severity, offset=0)
+            yield Part(
+                ordinal=1,
+                offset=0,
+                length=self.end_offset,
+                document=None,
+                findings=(*self._envelope_findings(), finding),
+                error=code,
+                interchange=self.interchange,
+            )
+
+    def _isa(self, piece: Piece) -> None:
+        self.interchange_number += 1
+        self.group_number = 0
+        self.in_interchange = True
+        self.in_group = False
+        self.group = [""] * 9
+        values = piece.header.elements if piece.header else ("",) * 17
+        self.interchange = {
+            "control": values[13],
+            "sender_qualifier": values[5],
+            "sender": values[6],
+            "receiver_qualifier": values[7],
+            "receiver": values[8],
+            "date": values[9],
+            "time": values[10],
+            "version": values[12],
+            "usage": values[15],
+        }
+
+    def _envelope_findings(self) -> list[Finding]:
+        """Return the findings of the file (once) and of the envelopes around the present set."""
+        found = list(self.survey.notes) if self.ordinal <= 1 else []
+        return found + self.survey.faults_of(self.interchange_number, self.group_number)
+
+    def _part(self, piece: Piece, end: Piece | None) -> Part:
+        """Turn the pieces of one transaction set into a part."""
+        self.ordinal += 1
+        delimiters = piece.delimiters or Delimiters()
+        head, _ = first_segment(piece.text, delimiters)
+        head = [element.strip() for element in head] + [""] * 4
+        facts: dict[str, Any] = {
+            "type": head[1],
+            "control": head[2],
+            "version": self.group[8] or head[3],
+            "functional_id": self.group[1],
+            "group_control": self.group[6],
+        }
+        length = piece.length
+        if end is not None:
+            behind = end.text.find(delimiters.segment)
+            length += behind + 1 if behind >= 0 else end.length
+        if head[1] != "835":
+            return self._unsupported(piece, length, facts)
+        if piece.cut or piece.text.count(delimiters.segment) > _MAX_SEGMENTS:
+            return self._unreadable(piece, length, facts, "transaction_set_too_large")
+        return self._remittance(piece, end, length, facts)
+
+    def _unsupported(self, piece: Piece, length: int, facts: dict[str, Any]) -> Part:
+        alone = self.survey.remittances == 0
+        return self._error(
+            piece,
+            length,
+            facts,
+            "transaction_set_not_supported",
+            severity=Severity.WARNING if alone else Severity.INFO,
+        )
+
+    def _unreadable(self, piece: Piece, length: int, facts: dict[str, Any], code: str) -> Part:
+        return self._error(piece, length, facts, code, severity=Severity.SUSPECT)
+
+    def _error(
+        self, piece: Piece, length: int, facts: dict[str, Any], code: str, *, severity: Severity
+    ) -> Part:
+        finding = Finding(
+            code=code,
+            severity=severity,
+            offset=piece.offset,
+            segment=self.waiting_segment,
+            segment_id="ST",
+            element=1,
+        )
+        return Part(
+            ordinal=self.ordinal,
+            offset=piece.offset,
+            length=length,
+            document=None,
+            findings=(*self._envelope_findings(), finding),
+            error=code,
+            interchange=self.interchange,
+            transaction_set=facts,
+        )
+
+    def _remittance(
+        self, piece: Piece, end: Piece | None, length: int, facts: dict[str, Any]
+    ) -> Part:
+        delimiters = piece.delimiters or Delimiters()
+        state = State(self.memory, delimiters)
+        segments, wrapped = split_segments(piece.text, delimiters)
+        self._limit_segments(state, segments)
+        if wrapped:
+            self._once(state, "lines_wrapped", Severity.WARNING)
+        if not piece.text.isascii():
+            self._once(state, "non_ascii_bytes", Severity.INFO)
+            if delimiters.element.isascii():
+                segments = [_readable(segment) for segment in segments]
+        last = ""
+        if end is None:
+            state.suspect("se_missing", "SE", index=len(segments) - 1)
+            if not piece.text.rstrip(BLANKS).endswith(delimiters.segment.strip() or "\n"):
+                self._check_truncated(state, piece, delimiters, len(segments) - 1)
+        else:
+            last = self._check_end(state, end, len(segments) + 1, facts["control"])
+        self._check_envelope(state, facts["version"])
+        remittance = build(state, segments, last)
+        self._check_repeated(state, remittance.key)
+        facts["segments"] = len(segments) + (end is not None)
+        facts["claims"] = len(state.claims)
+        return Part(
+            ordinal=self.ordinal,
+            offset=piece.offset,
+            length=length,
+            document=self._document(remittance, facts),
+            findings=(*self._envelope_findings(), *self._findings(state, piece, delimiters)),
+            interchange=self.interchange,
+            transaction_set=facts,
+            payment_key=remittance.key,
+            amount_cents=state.payment_cents,
+            claims_paid_cents=state.claim_paid_total,
+            provider_adjustments_cents=state.plb_cents,
+        )
+
+    def _limit_segments(self, state: State, segments: list[str]) -> None:
+        if max(map(len, segments), default=0) <= MAX_SEGMENT_BYTES:
+            return
+        for index, segment in enumerate(segments):
+            if len(segment) > MAX_SEGMENT_BYTES:
+                state.suspect("segment_too_long", "", index=index)
+                segments[index] = ""
+
+    def _check_truncated(
+        self, state: State, piece: Piece, delimiters: Delimiters, index: int
+    ) -> None:
+        if delimiters.segment not in "\r\n" or piece.offset + piece.length == self.end_offset:
+            state.suspect("data_truncated", "", index=index)
+
+    def _check_end(self, state: State, end: Piece, count: int, control: str) -> str:
+        """Compare SE with the set; returns the SE segment as text."""
+        elements, _ = first_segment(end.text, end.delimiters or Delimiters())
+        elements += [""] * 3
+        if not elements[1].strip().isdecimal() or int(elements[1].strip()[:18]) != count:
+            state.suspect("se_count_mismatch", "SE", 1, index=count - 1)
+        if elements[2].strip() != control:
+            state.suspect("se_control_mismatch", "SE", 2, index=count - 1)
+        return "*".join(elements[:3])
+
+    def _check_envelope(self, state: State, version: str) -> None:
+        if not self.in_interchange:
+            code = "isa_missing" if self.survey.bare else "set_outside_interchange"
+            state.suspect(code, "ST", index=0)
+        if not self.in_group:
+            state.suspect("gs_missing", "ST", index=0)
+        if self.interchange.get("usage") == "T" and self.origin.production:
+            state.suspect("test_interchange", "ISA", 15, index=0)
+        if not version.startswith(VERSIONS):
+            self._once(state, "version_unknown", Severity.WARNING)
+
+    def _check_repeated(self, state: State, key: str) -> None:
+        number = int(key[:16], 16)
+        if number in self.keys:
+            state.suspect("payment_key_repeated", "TRN", index=0)
+        elif len(self.keys) < _MAX_KEYS:
+            self.keys.add(number)
+
+    def _once(self, state: State, code: str, severity: Severity) -> None:
+        """Note something that is told once per file."""
+        if code not in self.once:
+            self.once.add(code)
+            state.add(code, severity, 0, "", 0)
+
+    def _document(self, remittance: Remittance, facts: dict[str, Any]) -> dict[str, Any]:
+        document = remittance.document
+        source = {
+            "channel": self.origin.channel,
+            "interface": self.origin.interface,
+            "file_id": self.origin.artifact_id,
+            "file_sha256": self.origin.sha256,
+            "interchange_control": self.interchange.get("control", ""),
+            "group_control": self.group[6],
+            "transaction_control": facts["control"],
+        }
+        optional = {
+            "sender_id": self.interchange.get("sender"),
+            "receiver_id": self.interchange.get("receiver"),
+            "usage": self.interchange.get("usage"),
+            "version": facts["version"],
+        }
+        source.update({name: value for name, value in optional.items() if value})
+        document["tenant_id"] = self.origin.tenant_id
+        document["source"] = source
+        return document
+
+    def _findings(self, state: State, piece: Piece, delimiters: Delimiters) -> list[Finding]:
+        """Give every note its place in the file; only now are offsets worked out."""
+        if not state.notes:
+            return []
+        places = raw_segments(piece.text, delimiters)
+        notes = sorted(state.notes, key=lambda note: note[2])
+        return [
+            Finding(
+                code=code,
+                severity=severity,
+                offset=piece.offset + (places[index][0] if index < len(places) else piece.length),
+                segment=self.waiting_segment + index,
+                segment_id=segment_id,
+                element=element,
+            )
+            for code, severity, index, segment_id, element in notes
+        ]
+
+
+def _readable(segment: str) -> str:
+    """Show text as UTF-8 where its bytes are that, else as latin-1."""
+    if segment.isascii():
+        return segment
+    try:
+        return segment.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return segment
