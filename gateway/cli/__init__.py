@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.exits import Exit, exit_code
-from gateway.cli.verbs import NOUNS, VERBS, Verb, prologue
+from gateway.cli.verbs import NOUNS, VERBS, Group, Verb, prologue
 from gateway.errors import HubError
 
 if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
+    from cyclopts import Group as Heading
 
 __all__ = ["build", "main", "present"]
 
@@ -29,19 +30,21 @@ def _version() -> str:
     return installed()
 
 
-def build(*, decorated: bool) -> "App":
-    """Return the command tree; no verb's module is loaded yet.
+def build(tokens: Sequence[str] = (), *, decorated: bool) -> "App":
+    """Return the command tree for one command line; no verb's module is loaded yet.
 
     `decorated` draws help in boxes, for a terminal.
     """
     from cyclopts import App, Parameter
+    from cyclopts import Group as Heading
 
+    headings = {group: Heading(group.value, sort_key=at) for at, group in enumerate(Group)}
     verbs = present()
     app = App(
         name="remithub",
         help="The integration hub of payment posting: remittance files in, balanced journals out.",
-        help_prologue=prologue(verb.examples[-1] for verb in verbs[:5]),
-        help_format="plaintext",
+        help_prologue=prologue(verb.examples[-1] for verb in verbs[:4]),
+        help_format="markdown",
         help_formatter="default" if decorated else "plain",
         version=_version,
         default_parameter=Parameter(negative=()),
@@ -49,31 +52,35 @@ def build(*, decorated: bool) -> "App":
         result_action="return_value",
     )
     nouns: dict[str, App] = {}
-    for verb in verbs:
+    for at, verb in enumerate(verbs):
         parent = app
         if verb.noun:
             if verb.noun not in nouns:
-                nouns[verb.noun] = _noun(verb.noun, verbs)
+                nouns[verb.noun] = _noun(verb.noun, verbs, headings[verb.group], at)
                 app.command(nouns[verb.noun])
             parent = nouns[verb.noun]
+        words = verb.name.split()
         parent.command(
             verb.target,
-            name=verb.name.rpartition(" ")[2],
-            help=verb.summary,
-            group=None if verb.noun else verb.group.value,
+            name=words[-1],
+            sort_key=at,
+            # The verb that is called explains itself at length, by its function's docstring.
+            help=None if list(tokens[: len(words)]) == words else verb.summary,
+            group=None if verb.noun else headings[verb.group],
             **({} if verb.target.endswith(":app") else {"help_prologue": verb.prologue}),
         )
     return app
 
 
-def _noun(noun: str, verbs: Iterable[Verb]) -> "App":
+def _noun(noun: str, verbs: Iterable[Verb], heading: "Heading", at: int) -> "App":
     from cyclopts import App
 
     own = [verb for verb in verbs if verb.noun == noun]
     return App(
         name=noun,
         help=NOUNS[noun],
-        group=own[0].group.value,
+        group=heading,
+        sort_key=at,
         help_prologue=prologue(verb.examples[0] for verb in own),
     )
 
@@ -98,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _call(tokens: list[str]) -> int:
     from cyclopts import CycloptsError
 
-    app = build(decorated=sys.stdout.isatty())
+    app = build(tokens, decorated=sys.stdout.isatty())
     try:
         result = app(tokens, exit_on_error=False, print_error=False)
     except CycloptsError as error:

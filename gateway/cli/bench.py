@@ -1,12 +1,13 @@
 """`remithub bench NAME`: run one module of gateway/bench and show what it measured.
 
 There is no list of benchmarks: a module `gateway/bench/NAME.py` with a `run()` is one, and its
-docstring is its help, figure names included.
+docstring with that of `run` is its help, figure names included; the options of `run` are its own.
 """
 
 import ast
 import importlib
 import importlib.util
+import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,22 +31,37 @@ def names() -> list[str]:
 
 
 def explanation(name: str) -> str:
-    """Return the docstring of a benchmark's module without loading it."""
+    """Return the docstrings of a benchmark's module and of its `run`, without loading it."""
     spec = importlib.util.find_spec(f"gateway.bench.{name}")
     if spec is None or spec.origin is None:
         return ""
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    return ast.get_docstring(tree) or ""
+    runs = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "run")
+    texts = [ast.get_docstring(tree), *(ast.get_docstring(run) for run in runs)]
+    return "\n\n".join(filter(None, texts))
 
 
-def _command(name: str) -> Callable[..., None]:
-    def command(*, json: bool = False) -> None:
-        result = importlib.import_module(f"gateway.bench.{name}").run()
-        _show(Output(json=json), result)
+def __getattr__(name: str) -> Callable[..., None]:
+    """Return the command of one benchmark; only now is its module loaded."""
+    if name.startswith("_") or name not in names():
+        raise AttributeError(name)
+    return _command(importlib.import_module(f"gateway.bench.{name}").run)
 
-    command.__doc__ = (
-        f"{explanation(name)}\n\nParameters\n----------\njson\n    Print one JSON object."
+
+def _command(run: Callable[..., Mapping[str, Any]]) -> Callable[..., None]:
+    """Give a benchmark's `run` the option --json and print what it returns."""
+
+    def command(*, json: bool = False, **options: Any) -> None:
+        _show(Output(json=json), run(**options))
+
+    flag = inspect.Parameter(
+        "json", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool
     )
+    signature = inspect.signature(run)
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]  # functions take one
+        parameters=[*signature.parameters.values(), flag]
+    )
+    command.__annotations__ = {**inspect.get_annotations(run), "json": bool, "return": None}
     return command
 
 
@@ -73,4 +89,4 @@ app = App(
     help_prologue=next(verb.prologue for verb in VERBS if verb.name == "bench"),
 )
 for _name in names():
-    app.command(_command(_name), name=_name)
+    app.command(f"{__name__}:{_name}", name=_name, help=explanation(_name))

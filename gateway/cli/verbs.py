@@ -43,8 +43,8 @@ class Verb(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def prologue(lines: Iterable[str]) -> str:
-    """Return the examples that a help text begins with."""
-    return "\n".join(["Examples", *(f"  {line}" for line in lines)])
+    """Return the examples that a help text begins with, one a line (a hard break in Markdown)."""
+    return "  \n".join(["Examples:", *lines])
 
 
 NOUNS = {
@@ -159,6 +159,12 @@ VERBS = (
         "contract show",
         "Show the fields of one contract.",
         "contract show remittance-advice",
+    ),
+    _verb(
+        Group.WRITE,
+        "contract lock",
+        "Record the files of newly released versions, which then never change.",
+        "contract lock",
     ),
     _verb(
         Group.WRITE,

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_help_loads_none_of_the_heavy_packages() -> None:
 def test_help_starts_with_examples_and_lists_every_verb() -> None:
     ended = remithub("--help")
     assert ended.returncode == 0
-    assert ended.stdout.startswith("Examples\n  remithub ")
+    assert re.match(r"Examples: *\nremithub ", ended.stdout)
     for verb in cli.present():
         assert f"  {verb.name.partition(' ')[0]}: " in ended.stdout
 
@@ -107,7 +108,7 @@ def test_every_verb_is_there_and_explains_itself(
     assert target.help if function == "app" else target.__doc__
     assert cli.main([*verb.name.split(), "--help"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"Examples\n  {verb.examples[0]}")
+    assert [line.rstrip() for line in out.splitlines()][:2] == ["Examples:", verb.examples[0]]
 
 
 def test_every_noun_is_explained_and_every_example_calls_its_verb() -> None:
