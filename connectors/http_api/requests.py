@@ -127,7 +127,7 @@ def _url(
     if not request.query and "${" not in path:
         fixed = httpx.URL(base + path)
         return lambda _scope: fixed
-    encoded = _EXPRESSION.sub(lambda m: "${" + m[1].removesuffix("|url") + "|url}", path)
+    encoded = _EXPRESSION.sub(lambda m: "${" + m[1].removesuffix("|url") + "|segment}", path)
     render = compile_template(encoded, secret)
     query = compile_template(request.query, secret)
 

@@ -173,6 +173,13 @@ def _number(value: Any) -> Any:
     return number
 
 
+def _segment(value: Any) -> str:
+    text = text_of(value)
+    if not text:
+        raise ValueError
+    return quote(text, safe="")
+
+
 _FILTERS: dict[str, Callable[[Any], Any]] = {
     "text": text_of,
     "number": _number,
@@ -180,6 +187,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "lower": lambda value: text_of(value).lower(),
     "trim": lambda value: text_of(value).strip(),
     "url": lambda value: quote(text_of(value), safe=""),
+    "segment": _segment,
     "json": lambda value: _ENCODER.encode(value).decode(),
     "b64": lambda value: base64.b64encode(text_of(value).encode()).decode(),
     "b64url": lambda value: _b64url(text_of(value).encode()),
