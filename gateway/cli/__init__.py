@@ -91,7 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Errors of ours are told on stderr with their next step. Anything unexpected is one line that
     names the place, never the value; REMITHUB_DEBUG=1 shows the traceback.
     """
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    # The parser takes a lone "-" (standard input or output) for an option; Path("./-") is Path("-").
+    tokens = ["./-" if token == "-" else token for token in given]  # noqa: S105  a command line's word
     try:
         code = _guarded(lambda: _call(tokens))
         sys.stdout.flush()

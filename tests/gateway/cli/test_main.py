@@ -70,7 +70,12 @@ def answers(code: int) -> int:
     return code
 
 
+def reads(files: list[Path]) -> int:
+    return 3 if files == [Path("-"), Path("a.835")] else 0
+
+
 PLANTED = [
+    planted_verb("reads", "reads"),
     planted_verb("ours", "fails_as_ours"),
     planted_verb("unexpected", "fails_unexpectedly"),
     planted_verb("interrupted", "is_interrupted"),
@@ -193,6 +198,11 @@ def test_an_interrupt_ends_with_130(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("planted")
 def test_a_verb_answers_with_its_own_exit_code() -> None:
     assert cli.main(["answers", "3"]) == Exit.PARTIAL
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_lone_dash_is_a_file_not_an_option() -> None:
+    assert cli.main(["reads", "-", "a.835"]) == Exit.PARTIAL
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
