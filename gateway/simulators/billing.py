@@ -72,9 +72,9 @@ class _Booked(msgspec.Struct, frozen=True):
     answer: bytes
 
 
+_SUMS = ("requested", "posted", "rejected", "provider_adjustments", "payment")
 _REQUEST = msgspec.json.Decoder(_PostingRequest)
 _ENCODER = msgspec.json.Encoder()
-_ANSWER = msgspec.json.Decoder()
 
 
 class BillingDesk:
@@ -84,8 +84,10 @@ class BillingDesk:
     A request under a new key is booked, even where its request id was booked before: a sender that
     loses its keys posts twice, visibly. `unknown_one_in` N has about one account in N unknown, the
     same ones every time (`knows`); 0 knows all. A claim on an unknown account is refused with code
-    `account_unknown` and its money stays unposted. Totals that do not add up refuse the whole
-    request with code `totals_do_not_tie`.
+    `account_unknown` and its money stays unposted: the request is `partial`, even where no claim
+    of it was known, for its payment is booked. Totals that do not add up refuse the whole
+    request with code `totals_do_not_tie`. The totals in `effects` are sums over booked requests:
+    requested = posted + rejected, payment = requested - provider_adjustments.
     """
 
     write_path = "/v1/postings"
@@ -94,7 +96,7 @@ class BillingDesk:
         self, *, name: str = "billing", unknown_one_in: int = 25, clock: Clock | None = None
     ) -> None:
         self.name = name
-        self.effects = Effects(totals={"payment": 0, "posted": 0, "rejected": 0, "adjusted": 0})
+        self.effects = Effects(totals=dict.fromkeys(_SUMS, 0))
         self._unknown_one_in = unknown_one_in
         self._clock = clock or SystemClock()
         self._booked: dict[str, _Booked] = {}
@@ -156,12 +158,10 @@ class BillingDesk:
         code = "posting_closed" if refuse else "" if _ties(request) else "totals_do_not_tie"
         batch = f"B{self._batches + 1:08d}"
         rows = [self._claim(claim, code, f"{batch}-{n}") for n, claim in enumerate(request.claims)]
-        requested = sum(cents(claim.paid) for claim in request.claims)
-        posted = sum(cents(row["amount"]) for row in rows if row["result"] == "posted")
-        took = sum(row["result"] == "posted" for row in rows)
-        result = "rejected" if code else "posted" if took == len(rows) else "partial"
+        took = [cents(row["amount"]) for row in rows if row["result"] == "posted"]
+        result = "rejected" if code else "posted" if len(took) == len(rows) else "partial"
         now = self._clock.now()
-        adjusted = cents(request.totals.provider_adjustments)
+        sums = _sums(request, sum(took))
         document = {
             "confirmation_id": f"cnf_{batch}",
             "request_id": request.request_id,
@@ -173,24 +173,14 @@ class BillingDesk:
             "result": result,
             "posted_date": request.post_date or now.date().isoformat(),
             "posted_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "batch": {"id": batch, "count": took, "control_total": amount(posted)},
+            "batch": {"id": batch, "count": len(took), "control_total": amount(sums["posted"])},
             "payment": msgspec.to_builtins(request.payment),
             "claims": rows,
-            "provider_adjustments": [
-                _adjustment(row, code) for row in request.provider_adjustments
-            ],
-            "totals": {
-                "requested": amount(requested),
-                "posted": amount(posted),
-                "rejected": amount(requested - posted),
-                "provider_adjustments": amount(adjusted),
-                "payment": amount(cents(request.payment.amount)),
-            },
+            "provider_adjustments": [_adjust(row, code) for row in request.provider_adjustments],
+            "totals": {name: amount(value) for name, value in sums.items()},
         }
-        totals = {"posted": posted, "rejected": requested - posted, "payment": 0, "adjusted": 0}
-        if not code:
-            totals |= {"payment": cents(request.payment.amount), "adjusted": adjusted}
-        return document, {"effects": 0 if code else 1, "cents": totals}
+        counted = dict.fromkeys(sums, 0) if code else sums
+        return document, {"effects": 0 if code else 1, "cents": counted}
 
     def _claim(self, claim: _Claim, code: str, transaction_id: str) -> dict[str, Any]:
         if not code and not self.knows(claim.account_ref):
@@ -204,7 +194,18 @@ class BillingDesk:
         return row | ({"code": code} if code else {"external_transaction_id": transaction_id})
 
 
-def _adjustment(row: _Adjustment, code: str) -> dict[str, Any]:
+def _sums(request: _PostingRequest, posted: int) -> dict[str, int]:
+    requested = sum(cents(claim.paid) for claim in request.claims)
+    return {
+        "requested": requested,
+        "posted": posted,
+        "rejected": requested - posted,
+        "provider_adjustments": cents(request.totals.provider_adjustments),
+        "payment": cents(request.payment.amount),
+    }
+
+
+def _adjust(row: _Adjustment, code: str) -> dict[str, Any]:
     outcome = {"result": "rejected", "code": code} if code else {"result": "posted"}
     return {**msgspec.to_builtins(row), **outcome}
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Clearinghouse"]
 
 _HOST = "127.0.0.1"
+_CLOSE_SECONDS = 5.0
 _KINDS = frozenset(
     {FaultKind.DOWN, FaultKind.SLOW, FaultKind.BAD_CREDENTIALS, FaultKind.DROP_MID_FILE}
 )
@@ -115,6 +116,8 @@ class Clearinghouse:
             self._acceptor = None
         for connection in self._connections:
             connection.close()
+        for connection in self._connections:
+            connection.wait_closed(_CLOSE_SECONDS)
         self._connections = []
 
     def __enter__(self) -> Self:
@@ -169,7 +172,8 @@ class Clearinghouse:
             except OSError:
                 return
             self._connections = [c for c in self._connections if c.alive]
-            self._serve(client, doorman)
+            with contextlib.suppress(OSError):  # the client is gone already
+                self._serve(client, doorman)
 
     def _serve(self, client: socket.socket, doorman: "Doorman") -> None:
         from gateway.simulators.sftp_server import Connection, reset_on_close

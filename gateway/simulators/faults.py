@@ -70,9 +70,9 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     after_bytes: Annotated[int, Meta(ge=0)] = 0
 
     def hits(self, scope: Scope) -> bool:
-        """Whether a request of that scope is hit."""
+        """Whether a request of that scope is hit; ALL asks for any request."""
         aim = self.scope or (Scope.ALL if self.kind in _HITS_EVERYTHING else Scope.WRITE)
-        return aim in (Scope.ALL, scope)
+        return Scope.ALL in (aim, scope) or aim == scope
 
 
 class _Armed(msgspec.Struct):

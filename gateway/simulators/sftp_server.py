@@ -108,6 +108,10 @@ class Connection:
         self._transport.close()
         self._client.close()
 
+    def wait_closed(self, seconds: float) -> None:
+        """Wait until the connection's thread has ended, at most that long."""
+        self._transport.join(seconds)
+
     def reset(self) -> None:
         """Hang up with a TCP reset; what was not sent yet is lost."""
         reset_on_close(self._client)
