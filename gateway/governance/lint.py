@@ -8,12 +8,12 @@ import msgspec
 
 from gateway.errors import ConfigError
 from gateway.governance.finding import LintFinding
+from gateway.governance.formats import FORMATS
 from gateway.governance.masking import PHI_CLASSES, Mask
 from gateway.governance.profiles import Profile
 from gateway.governance.reference import authoring_errors
 from gateway.governance.subschemas import Place, Schema, Step, children, pointer
 from gateway.governance.validator import compile_validator
-from gateway.governance.violation import FORMATS
 
 __all__ = ["DIALECT", "RULES", "lint_schema"]
 
@@ -227,7 +227,7 @@ def _pattern(part: Part) -> Iterator[str]:
 
 
 def _format(part: Part) -> Iterator[str]:
-    if part.schema.get("format", FORMATS[0]) not in FORMATS:
+    if part.schema.get("format", "date") not in FORMATS:
         yield f"format is one of {', '.join(FORMATS)}."
 
 

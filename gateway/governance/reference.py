@@ -5,8 +5,7 @@ and no reference is ever fetched from elsewhere.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -16,6 +15,7 @@ from jsonschema.validators import extend
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from gateway.governance.formats import FORMATS
 from gateway.governance.profiles import Profile, apply_profile
 from gateway.governance.subschemas import Schema, pointer
 from gateway.governance.violation import Validator, Violation, code_of
@@ -28,9 +28,6 @@ _ECMA_CLASSES = {
     "w": "A-Za-z0-9_",
     "s": r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff",
 }
-_DATE_TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(\.\d+)?([Zz]|[+-](\d{2}):(\d{2}))", re.ASCII
-)
 
 
 class ReferenceValidator:
@@ -121,39 +118,10 @@ _Engine = extend(  # type: ignore[no-untyped-call]  # the stubs leave it bare
 @lru_cache(maxsize=1)
 def _formats() -> FormatChecker:
     checker = FormatChecker(formats=())
-    for name, test in (("date", _is_date), ("date-time", _is_date_time), ("uuid", _is_uuid)):
-        checker.checkers[name] = (test, ())
+    for name, test in FORMATS.items():
+        checker.checkers[name] = (_for_texts(test), ())
     return checker
 
 
-def _is_date(value: object) -> bool:
-    if not isinstance(value, str):
-        return True
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        return False
-    try:
-        date.fromisoformat(value.replace("0000-", "2000-", 1))
-    except ValueError:
-        return False
-    return True
-
-
-def _is_date_time(value: object) -> bool:
-    """RFC 3339; second 60 only where the minute is 23:59 in UTC."""
-    if not isinstance(value, str):
-        return True
-    found = _DATE_TIME.fullmatch(value)
-    if not found or not _is_date(found[1]):
-        return False
-    hour, minute, second = int(found[2]), int(found[3]), int(found[4])
-    offset_hour, offset_minute = int(found[7] or 0), int(found[8] or 0)
-    if hour > 23 or minute > 59 or second > 60 or offset_hour > 23 or offset_minute > 59:
-        return False
-    sign = -1 if found[6].startswith("+") else 1
-    in_utc = hour * 60 + minute + sign * (offset_hour * 60 + offset_minute)
-    return second < 60 or in_utc % 1440 == 1439
-
-
-def _is_uuid(value: object) -> bool:
-    shape = r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-    return not isinstance(value, str) or bool(re.fullmatch(shape, value))
+def _for_texts(test: Callable[[str], bool]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or test(value)

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema_rs
 
 from gateway.errors import ConfigError
+from gateway.governance.formats import FORMATS
 from gateway.governance.profiles import Profile, apply_profile
 from gateway.governance.subschemas import Schema, pointer
 from gateway.governance.violation import Validator, Violation, code_of
@@ -23,6 +24,7 @@ class RustValidator:
     def __init__(self, schema: Schema, resources: Mapping[str, Any] = _NO_RESOURCES) -> None:
         self._engine = jsonschema_rs.Draft202012Validator(
             schema,
+            formats=FORMATS,
             validate_formats=True,
             ignore_unknown_formats=False,
             pattern_options=jsonschema_rs.RegexOptions(),

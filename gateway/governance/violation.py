@@ -4,10 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-__all__ = ["FORMATS", "Validator", "Violation", "code_of"]
-
-FORMATS = ("date", "date-time", "uuid")
-"""The formats a contract may use: both engines assert them alike."""
+__all__ = ["Validator", "Violation", "code_of"]
 
 _CODES = {
     "const": "value_not_allowed",
