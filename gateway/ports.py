@@ -9,7 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-__all__ = ["Clock", "FailPoint", "Ids", "Ports", "SystemClock", "SystemIds", "no_fail_point"]
+__all__ = [
+    "Clock",
+    "FailPoint",
+    "Ids",
+    "Ports",
+    "Randomness",
+    "SystemClock",
+    "SystemIds",
+    "no_fail_point",
+]
+
+Randomness = random.Random
+"""Where chance comes from; seeded in a test or a simulation."""
 
 FailPoint = Callable[[str], None]
 """Called with a name around every commit and every external call; does nothing in production."""
@@ -73,5 +85,5 @@ class Ports:
 
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=SystemIds)
-    randomness: random.Random = field(default_factory=random.SystemRandom)
+    randomness: Randomness = field(default_factory=random.SystemRandom)
     fail_point: FailPoint = no_fail_point

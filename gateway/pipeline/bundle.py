@@ -152,7 +152,7 @@ class _Compiler:
 
     def _compile_contract(self, found: ContractVersion) -> Contract:
         schema = self.registry.bundled_schema(found.name, found.version)
-        index = found.header.get("index", {})
+        index = found.header.index
         self.files[f"contracts/{found.name}/{found.version}"] = msgspec.json.encode(
             schema
         ).decode()
@@ -162,8 +162,8 @@ class _Compiler:
             draft=found.status == "draft",
             schema=schema,
             validator=compile_validator(schema, Profile.WRITER),
-            correlation=index.get("correlation", ""),
-            amount=index.get("amount", ""),
+            correlation=index.correlation,
+            amount=index.amount,
         )
 
     def mapping(self, wanted: str) -> Mapping:

@@ -166,13 +166,16 @@ class Flow:
             context=context_of(bundle, artifact.interface, artifact.received_at, artifact),
             known=await self._reading.known_parts(artifact),
         )
-        final = False
+        final = found = False
         while not final:
             if artifact.size <= SMALL_BYTES:
                 batch, final = list(parts), True
             else:
                 loop = asyncio.get_running_loop()
                 batch, final = await loop.run_in_executor(self._executor, next_batch, parts)
+            found = found or bool(batch)
+            if item.part_offset >= 0 and final and not found:
+                return await self._settle(item, number, _given_up(item, "part_missing"))
             await self._save(batch, artifact, item, bundle, number if final else 0)
         return Settled(outcome=AttemptOutcome.DONE)
 
@@ -301,7 +304,7 @@ class Flow:
         self, answer: Any, interface: str, bundle: Bundle, context: Mapping[str, Any]
     ) -> Kept:
         """Keep an answer that breaks its contract as an artifact: `process` makes it a dead letter."""
-        raw = msgspec.json.encode(answer, decimal_format="number")
+        raw = msgspec.json.encode(answer)
         # The delivery is part of the bytes' identity: equal answers to two deliveries are two.
         sha256 = text_id("sha", context["delivery_id"], hashlib.sha256(raw).hexdigest())
         body = Body(body_id=text_id("bod", sha256), data=raw)
@@ -319,6 +322,11 @@ class Flow:
             meta=asked,
         )
         return statements, received.bodies
+
+    async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
+        """Make a dead letter of what could not even be tried: a damaged body, a bug of ours."""
+        number = await self._reading.attempt_number(item)
+        return await self._settle(item, number, _given_up(item, code, detail))
 
     # -- settle, and what all three look up ---------------------------------------------------
 

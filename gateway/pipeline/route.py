@@ -39,7 +39,7 @@ def _make(message: NewMessage, sending: Sending, context: Mapping[str, Any]) -> 
     owes = sending.owes
     name = message_id(message.message_id, sending.settings.name, owes.name, message.revision)
     data = sending.mapping.run(message.data, {**context, "message_id": message.message_id})
-    owed = ()
+    owed: tuple[tuple[str, str], ...] = ()
     if sending.sink is not None:
         owed = ((sending.lane, _order_key(sending, data, context)),)
     made = NewMessage(

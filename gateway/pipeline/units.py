@@ -71,6 +71,8 @@ class Units:
             if item.part_offset >= 0 and stuck:
                 plan = Plan(outcome=AttemptOutcome.FAILED, failure="message", code=stuck[0].code)
             statements.append(self.attempt(item, number, plan, NOTHING, at=at))
+            if item.retrying and item.part_offset < 0:
+                statements.append(self.retry_delete(item))
         return Unit(statements=tuple(statements), bodies=tuple(bodies), counts=tuple(counts))
 
     def _part(
@@ -180,7 +182,7 @@ class Units:
     @staticmethod
     def _refusal(item: LaneItem, number: int, outcome: Failed) -> Body:
         name = text_id("ref", item.delivery_id, number)
-        return Body(body_id=name, data=msgspec.json.encode(outcome.reply, decimal_format="number"))
+        return Body(body_id=name, data=msgspec.json.encode(outcome.reply))
 
     def _pause(self, item: LaneItem, plan: Plan, at: int) -> Statement:
         row = {

@@ -121,3 +121,8 @@ SELECT * FROM payment_seen WHERE payment_key = :payment_key;
 -- name: source_seen
 -- read: point
 SELECT * FROM source_seen WHERE interface = :interface AND fingerprint = :fingerprint;
+
+-- A person's decision on one part.
+-- name: part_set_state
+UPDATE part SET state = :state, at = :at
+WHERE artifact_id = :artifact_id AND revision = :revision AND part_offset = :part_offset;

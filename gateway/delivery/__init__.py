@@ -1,0 +1,24 @@
+"""Workers, retry schedule, breakers, dead letters, replay, polling."""
+
+from gateway.delivery.destination import BreakerState, Destination
+from gateway.delivery.order import KeyOrder
+from gateway.delivery.polling import Poller, PollState
+from gateway.delivery.runner import LaneRunner, Work
+from gateway.delivery.schedule import decider
+from gateway.delivery.set_aside import Action, Aside, Operator, Report, Selection
+
+__all__ = [
+    "Action",
+    "Aside",
+    "BreakerState",
+    "Destination",
+    "KeyOrder",
+    "LaneRunner",
+    "Operator",
+    "PollState",
+    "Poller",
+    "Report",
+    "Selection",
+    "Work",
+    "decider",
+]

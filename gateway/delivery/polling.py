@@ -1,0 +1,103 @@
+"""Polls a source: lists what is ready, takes what is new, then lets the source archive it."""
+
+import logging
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from connectors.base import Failure, Offer, Source, SourceFault, Verdict
+from gateway.errors import Reject, TryAgain
+from gateway.pipeline import Flow, milliseconds
+from gateway.ports import Ports
+from gateway.store import Store
+
+__all__ = ["PollState", "Poller"]
+
+log = logging.getLogger("remithub.polling")
+
+
+class PollState(msgspec.Struct, kw_only=True):
+    """What the last poll found; times in milliseconds since the epoch, 0 for never."""
+
+    last_poll_at: int = 0
+    last_success_at: int = 0
+    last_file_at: int = 0
+    fault: str = ""
+    paused: bool = False
+    """A credential fault: nobody knocks again before a person has acted."""
+
+
+class Poller:
+    """Polls one source. Never two polls at once."""
+
+    def __init__(
+        self, interface: str, source: Source, *, flow: Flow, store: Store, ports: Ports
+    ) -> None:
+        self.interface = interface
+        self.source = source
+        self.state = PollState()
+        self._flow = flow
+        self._store = store
+        self._ports = ports
+        self._polling = False
+
+    async def poll(self) -> int:
+        """Look once; return how many files were taken. Faults end in `state`, not here."""
+        if self._polling or self.state.paused:
+            return 0
+        self._polling = True
+        try:
+            return await self._poll()
+        finally:
+            self._polling = False
+
+    async def _poll(self) -> int:
+        taken = 0
+        self.state.last_poll_at = self._now()
+        try:
+            async for offer in self.source.discover():
+                taken += await self._take(offer)
+            self.state.fault = ""
+            self.state.last_success_at = self._now()
+        except SourceFault as fault:
+            self.state.fault = fault.code
+            self.state.paused = fault.failure is Failure.CREDENTIAL
+            log.warning("%s cannot be polled: %s", self.interface, fault.code)
+        except TryAgain as trouble:
+            self.state.fault = trouble.code
+            log.warning("%s waits: %s", self.interface, trouble.code)
+        return taken
+
+    async def _take(self, offer: Offer) -> int:
+        """Accept first, settle after: the source may forget the file only once it is durable."""
+        rows = await self._store.fetch(
+            "source_seen", interface=self.interface, fingerprint=offer.fingerprint
+        )
+        verdict = Verdict.ACCEPTED
+        if not rows:
+            try:
+                await self._flow.accept(
+                    self.interface,
+                    self._blocks(offer),
+                    meta={"name": offer.name},
+                    fingerprint=offer.fingerprint,
+                )
+                self.state.last_file_at = self._now()
+            except Reject as refusal:
+                log.warning("%s: a file is left where it is: %s", self.interface, refusal.code)
+                verdict = Verdict.REFUSED
+        self._ports.fail_point("poll.before_settle")
+        await self.source.settle(offer, verdict)
+        return 0 if rows or verdict is Verdict.REFUSED else 1
+
+    async def _blocks(self, offer: Offer) -> AsyncIterator[bytes]:
+        async for block in self.source.fetch(offer):
+            yield block
+
+    def resume(self) -> None:
+        """A person has mended the credential: poll again."""
+        self.state.paused = False
+        self.state.fault = ""
+
+    def _now(self) -> int:
+        return milliseconds(self._ports.clock.now())

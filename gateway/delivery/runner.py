@@ -1,0 +1,284 @@
+"""The owner of one lane: reads what is owed past the cursor, works it off, comes back to what failed.
+
+The lane's owner keeps in memory only its window. What is done stands as attempts above the
+cursor, what failed stands in the retry table; the cursor follows lazily.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.delivery.destination import Destination
+from gateway.delivery.order import KeyOrder
+from gateway.errors import HubError, TryAgain
+from gateway.model.states import RetryState
+from gateway.pipeline import Lane, LaneItem, Lanes, Settled, milliseconds
+from gateway.ports import Ports
+from gateway.store import Statement, Store, Unit
+
+__all__ = ["LaneRunner", "Work"]
+
+log = logging.getLogger("remithub.delivery")
+
+WINDOW = 256
+"""Owed rows read at once."""
+MAX_PENDING = 4096
+"""Items in memory of one lane; above it the lane reads no further."""
+CURSOR_EVERY = 128
+FAR_FUTURE = 2**62
+IDLE_SECONDS = 30.0
+TROUBLE_SECONDS = 1.0
+
+
+class Work:
+    """What is done with an item of a lane, and how it is set aside when even that fails."""
+
+    def __init__(
+        self,
+        perform: Callable[[LaneItem], Awaitable[Settled]],
+        set_aside: Callable[[LaneItem, str, str], Awaitable[Settled]],
+    ) -> None:
+        self.perform = perform
+        self.set_aside = set_aside
+
+
+class LaneRunner:
+    """Runs one lane until it is stopped."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        work: Work,
+        destination: Destination,
+        *,
+        store: Store,
+        lanes: Lanes,
+        ports: Ports,
+        order: KeyOrder,
+    ) -> None:
+        self.lane = lane
+        self._work = work
+        self._destination = destination
+        self._store = store
+        self._bell = lanes.bell(lane.name)
+        destination.bells.append(self._bell)
+        self._ports = ports
+        self._order = order
+        self._read_to = lane.cursor
+        self._cursor = lane.cursor
+        self._window: deque[LaneItem] = deque()
+        self._pending: set[int] = set()
+        self._flying: dict[tuple[int, int], asyncio.Task[None]] = {}
+        self._skip: set[int] = set()
+        self._unsure: set[int] = set()
+        self._next_due: int | None = 0
+        self._more = True
+        self._stopping = False
+        self._handled = 0
+
+    async def run(self) -> None:
+        """Work until `stop`; then let what is under way end."""
+        await self._recover()
+        while not self._stopping:
+            self._bell.clear()
+            try:
+                await self._start_due()
+                await self._start_new()
+            except TryAgain as trouble:
+                log.warning("lane %s waits: %s", self.lane.name, trouble.code)
+                await self._ports.clock.sleep(TROUBLE_SECONDS)
+                continue
+            await self._move_cursor(least=CURSOR_EVERY)
+            await self._wait()
+        await asyncio.gather(*self._flying.values(), return_exceptions=True)
+        await self._move_cursor(least=1)
+
+    def stop(self) -> None:
+        """Start nothing more."""
+        self._stopping = True
+        self._bell.set()
+
+    @property
+    def under_way(self) -> int:
+        """How many attempts are under way."""
+        return len(self._flying)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing new is owed that has not been started."""
+        return not (self._flying or self._window or self._more or self._bell.is_set())
+
+    # -- what is to be done --------------------------------------------------------------------
+
+    async def _recover(self) -> None:
+        """Learn what happened above the cursor before this process owned the lane."""
+        lane_id = self.lane.lane_id
+        after = {"lane_id": lane_id, "after_seq": self._cursor}
+        done = await self._store.fetch("settled_above", **after)
+        started = await self._store.fetch("started_unsettled", **after)
+        aside = await self._store.fetch("retries_of_lane", lane_id=lane_id)
+        self._skip = {row["seq"] for row in done}
+        self._skip |= {row["seq"] for row in aside if row["part_offset"] < 0}
+        self._unsure = {row["seq"] for row in started} - self._skip
+        self._order.block(aside)
+
+    async def _start_new(self) -> None:
+        while self._destination.free() > 0 and await self._fill():
+            item = self._window.popleft()
+            if self._order.may_start(item):
+                self._launch(item)
+
+    async def _fill(self) -> bool:
+        while not self._window and len(self._pending) < MAX_PENDING:
+            rows = await self._store.fetch(
+                "owed_window", lane_id=self.lane.lane_id, after_seq=self._read_to, limit=WINDOW
+            )
+            self._more = bool(rows)
+            for row in rows:
+                self._read_to = row["seq"]
+                if row["seq"] not in self._skip:
+                    self._pending.add(row["seq"])
+                    self._window.append(self._item(row, unsure=row["seq"] in self._unsure))
+                self._skip.discard(row["seq"])
+            if not rows:
+                break
+        return bool(self._window)
+
+    async def _start_due(self) -> None:
+        if self._next_due is None or self._destination.free() <= 0:
+            return
+        now = milliseconds(self._ports.clock.now())
+        if self._next_due > now:
+            return
+        rows = await self._store.fetch(
+            "retry_due",
+            lane_id=self.lane.lane_id,
+            now=FAR_FUTURE,
+            limit=len(self._flying) + self._destination.free() + 1,
+        )
+        self._next_due = None
+        for row in rows:
+            if (row["seq"], row["part_offset"]) in self._flying:
+                continue
+            if row["due_at"] > now or self._destination.free() <= 0:
+                self._next_due = row["due_at"]
+                break
+            self._launch(await self._retry_item(row))
+
+    async def _retry_item(self, row: dict[str, Any]) -> LaneItem:
+        (owed,) = await self._store.fetch("owed_one", lane_id=row["lane_id"], seq=row["seq"])
+        return self._item(
+            owed,
+            part_offset=row["part_offset"],
+            tries=row["attempts"],
+            generation=row["generation"],
+            retrying=True,
+            unsure=row["failure"] == "unknown",
+            confirming=row["state"] == RetryState.CONFIRMING,
+            released=row["failure"] == "released",
+            since=row["since"],
+        )
+
+    def _item(self, row: dict[str, Any], **more: Any) -> LaneItem:
+        return LaneItem(
+            lane=self.lane.name,
+            seq=row["seq"],
+            item_id=row["item_id"],
+            delivery_id=row["delivery_id"],
+            order_key=row["order_key"] or "",
+            **more,
+        )
+
+    # -- doing it ------------------------------------------------------------------------------
+
+    def _launch(self, item: LaneItem) -> None:
+        self._destination.busy += 1
+        place = (item.seq, item.part_offset)
+        self._flying[place] = asyncio.create_task(self._perform(item), name=item.delivery_id)
+
+    async def _perform(self, item: LaneItem) -> None:
+        settled: Settled | None = None
+        try:
+            settled = await self._settle(item)
+        finally:
+            del self._flying[item.seq, item.part_offset]
+            if settled is not None:
+                self._learn(item, settled)
+            self._destination.leave()
+
+    async def _settle(self, item: LaneItem) -> Settled | None:
+        """Perform the item; while the store itself is in trouble, wait and perform it again."""
+        while True:
+            try:
+                return await self._work.perform(item)
+            except TryAgain as trouble:
+                log.warning("%s waits: %s", item.delivery_id, trouble.code)
+                if self._stopping:
+                    return None
+                await self._ports.clock.sleep(TROUBLE_SECONDS)
+            except HubError as fault:
+                log.error("%s is set aside: %s", item.delivery_id, fault.code)  # noqa: TRY400 - the code says it all; a trace may quote payload
+                return await self._work.set_aside(item, fault.code, "")
+            except Exception as bug:
+                # The text of an unknown exception may hold payload: its kind and place only.
+                log.error("%s is set aside: %s", item.delivery_id, _place(bug))  # noqa: TRY400 - see above
+                return await self._work.set_aside(item, "internal_error", _place(bug))
+
+    def _learn(self, item: LaneItem, settled: Settled) -> None:
+        self._destination.learn(settled)
+        self._pending.discard(item.seq)
+        self._handled += 1
+        if settled.due_at is not None:
+            due = settled.due_at
+            self._next_due = due if self._next_due is None else min(due, self._next_due)
+        for released in self._order.settled(item, settled.state):
+            self._window.appendleft(released)
+
+    def look_again(self) -> None:
+        """A person changed the retry table: due rows and blocked keys are to be read anew."""
+        self._next_due = 0
+        self._bell.set()
+
+    async def unblock(self) -> None:
+        """Read anew which ordering keys are blocked."""
+        rows = await self._store.fetch("retries_of_lane", lane_id=self.lane.lane_id)
+        for released in self._order.reblock(rows):
+            self._window.appendleft(released)
+        self.look_again()
+
+    # -- waiting and the cursor ----------------------------------------------------------------
+
+    async def _move_cursor(self, *, least: int) -> None:
+        cursor = min(self._pending) - 1 if self._pending else self._read_to
+        if cursor - self._cursor < least:
+            return
+        params = {
+            "lane_id": self.lane.lane_id,
+            "cursor": cursor,
+            "epoch": self.lane.epoch,
+        }
+        await self._store.commit(Unit(statements=(Statement("lane_cursor", params, expect=1),)))
+        self._cursor = cursor
+
+    async def _wait(self) -> None:
+        waits = [IDLE_SECONDS]
+        opens = self._destination.opens_in()
+        if opens is not None:
+            waits.append(opens)
+        elif self._next_due is not None and self._destination.free() > 0:
+            waits.append((self._next_due - milliseconds(self._ports.clock.now())) / 1000)
+        try:
+            async with asyncio.timeout(max(min(waits), 0.001)):
+                await self._bell.wait()
+        except TimeoutError:
+            await self._move_cursor(least=1)
+
+
+def _place(bug: Exception) -> str:
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "?"
+    return f"{type(bug).__name__} in {where}"
