@@ -1,0 +1,80 @@
+"""Names an expression can see: the input, the context, `let`s, loop variables, the output."""
+
+from typing import Final
+
+import msgspec
+
+from gateway.translation.errors import MappingError, Rule
+from gateway.translation.kinds import Kind, Origin, Type, Value
+from gateway.translation.shapes import Shape
+
+__all__ = ["CONTEXT_FIELDS", "Binding", "Produced", "Scope"]
+
+CONTEXT_FIELDS: Final = frozenset(
+    {
+        "artifact_id",
+        "business_date",
+        "contract",
+        "delivery_id",
+        "delivery_key",
+        "destination",
+        "interface",
+        "message_id",
+        "production",
+        "received_at",
+        "route",
+        "tenant_id",
+    }
+)
+"""What a caller may hand over beside the document; all are texts, none is PHI."""
+
+_ROOTS: Final = frozenset({"input", "context", "out"})
+
+
+class Binding(msgspec.Struct, frozen=True, kw_only=True):
+    """What a name stands for: a local variable of the program, its type, its place."""
+
+    code: str
+    type: Type
+    origin: Origin | None = None
+
+
+class Produced:
+    """What the mapping has put out so far, by dotted path; rows of arrays by field."""
+
+    def __init__(self) -> None:
+        self.values: dict[tuple[str, ...], Value] = {}
+        self.open_rows: set[tuple[str, ...]] = set()
+        """Arrays still being filled: not readable yet."""
+
+
+class Scope:
+    """Resolves the first name of a path. `names` grows and shrinks with loops."""
+
+    def __init__(self, *, source: Shape | None, bare_output: bool = False) -> None:
+        self.source = source
+        self.bare_output = bare_output
+        """In an `assert`, a bare name is a field of the output."""
+        self.names: dict[str, Binding] = {}
+        self.used: set[str] = set()
+        self.produced = Produced()
+        root = Type(kind=Kind.OBJECT if source else Kind.ANY, shape=source)
+        self.input = Binding(code="doc", type=root, origin=())
+
+    def define(self, name: str, binding: Binding) -> None:
+        """Add a name. Raises MappingError (NAME_TAKEN) where it would hide another."""
+        hidden = self.source is not None and name in self.source.listed
+        if name in self.names or name in _ROOTS or hidden:
+            raise MappingError(Rule.NAME_TAKEN, f"'{name}' already means something else here")
+        self.names[name] = binding
+
+    def forget(self, name: str) -> None:
+        """Remove a name at the end of its block."""
+        del self.names[name]
+
+    def find(self, name: str) -> Binding | None:
+        """Return what a `let` or loop variable stands for."""
+        found = self.names.get(name)
+        if found is not None:
+            self.used.add(name)
+        return found

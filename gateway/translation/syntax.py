@@ -1,0 +1,79 @@
+"""The parts of an expression, as the parser hands them to the compiler."""
+
+from decimal import Decimal
+
+import msgspec
+
+__all__ = [
+    "Binary",
+    "Call",
+    "Comprehension",
+    "Conditional",
+    "ListLiteral",
+    "Literal",
+    "Node",
+    "Path",
+    "Unary",
+]
+
+
+class Literal(msgspec.Struct, frozen=True):
+    """A text, integer, decimal (it had a point) or boolean written in the expression."""
+
+    value: str | bool | int | Decimal
+
+
+class ListLiteral(msgspec.Struct, frozen=True):
+    """`["1", "2"]`: literals of one kind, only on the right of `in`."""
+
+    items: tuple[Literal, ...]
+
+
+class Path(msgspec.Struct, frozen=True):
+    """`claim.patient.last_name?`: names from a root; `optional` where it ends in `?`."""
+
+    parts: tuple[str, ...]
+    optional: bool = False
+
+
+class Unary(msgspec.Struct, frozen=True):
+    """`-x` or `not x`."""
+
+    operator: str
+    operand: "Node"
+
+
+class Binary(msgspec.Struct, frozen=True, kw_only=True):
+    """Arithmetic, comparison, `and`, `or`, `in`, `not in`, `??`."""
+
+    operator: str
+    left: "Node"
+    right: "Node"
+
+
+class Conditional(msgspec.Struct, frozen=True, kw_only=True):
+    """`yes if test else no`."""
+
+    test: "Node"
+    yes: "Node"
+    no: "Node"
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """`name(argument, ...)`."""
+
+    name: str
+    arguments: tuple["Node", ...]
+
+
+class Comprehension(msgspec.Struct, frozen=True, kw_only=True):
+    """`name(body for variable in source if condition)`."""
+
+    name: str
+    body: "Node"
+    variable: str
+    source: Path
+    condition: "Node | None" = None
+
+
+Node = Literal | ListLiteral | Path | Unary | Binary | Conditional | Call | Comprehension
