@@ -5,7 +5,7 @@ A table stands between two marks, and what is between them belongs to this comma
     <!-- generated: NAME ARGUMENT -->
     <!-- end generated -->
 
-`gateway.cli.tables` has one function per NAME. Every contract has a page of its own besides.
+`gateway.cli.tables` has one function per NAME.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from gateway.cli.output import Output
 from gateway.cli.tables import table
 from gateway.errors import ConfigError, UsageFault
 
-__all__ = ["docs", "pages", "planned", "renewed"]
+__all__ = ["docs", "pages", "renewed"]
 
 _OPEN = re.compile(r"<!-- generated: (?P<name>[a-z-]+)(?: (?P<argument>\S+))? -->")
 _CLOSE = "<!-- end generated -->"
@@ -41,8 +41,9 @@ def docs(*, check: bool = False, root: Path = Path()) -> int:
         )
     output = Output()
     stale = 0
-    for page, new in planned(root):
-        old = page.read_text(encoding="utf-8") if page.is_file() else ""
+    for page in pages(root):
+        old = page.read_text(encoding="utf-8")
+        new = renewed(old, page=page, root=root)
         if new == old:
             continue
         stale += 1
@@ -67,22 +68,6 @@ def pages(root: Path) -> Iterator[Path]:
         parts = page.relative_to(root).parts
         if not any(part.startswith(".") or part in {"build", "dist", "var"} for part in parts):
             yield page
-
-
-def planned(root: Path) -> Iterator[tuple[Path, str]]:
-    """Yield every page with the text it should have. Raises ConfigError."""
-    from gateway.governance.docs import contract_page
-    from gateway.registry import Registry
-
-    registry = Registry(root)
-    newest = {contract.name: contract for contract in registry.contracts()}
-    own = {root / "contracts" / name / "README.md": name for name in newest}
-    for page in sorted({*pages(root), *own}):
-        text = page.read_text(encoding="utf-8") if page.is_file() else ""
-        if name := own.get(page):
-            schema = registry.bundled_schema(name, str(newest[name].version))
-            text = contract_page(newest[name], schema, text)
-        yield page, renewed(text, page=page, root=root)
 
 
 def renewed(text: str, *, page: Path, root: Path) -> str:
