@@ -80,14 +80,12 @@ def build(state: State, segments: Sequence[str], last: str) -> Remittance:
     handlers = _HANDLERS
     faults = state.amounts.faults
     for index, segment in enumerate(segments):
-        state.index = index
         elements = segment.split(separator)
-        handler = handlers.get(elements[0])
-        if handler is None:
-            _unknown(state, elements[0])
-            continue
+        state.index = index
         try:
-            handler(state, elements)
+            handlers[elements[0]](state, elements)
+        except KeyError:
+            _unknown(state, elements[0])
         except IndexError:
             state.warn("element_missing", elements[0])
         if faults:

@@ -19,14 +19,6 @@ from gateway.formats.x12.state import State
 __all__ = ["cas", "clp", "lx", "mia", "moa", "nm1", "svc"]
 
 _PADDING = [""] * 25
-_CLP_OPTIONAL = (
-    (6, "filing_indicator"),
-    (7, "payer_claim_control_number"),
-    (8, "facility_code"),
-    (9, "frequency_code"),
-    (11, "drg"),
-)
-_NM1_OPTIONAL = ((4, "first_name"), (5, "middle_name"), (7, "suffix"))
 
 
 def lx(state: State, e: list[str]) -> None:
@@ -35,30 +27,38 @@ def lx(state: State, e: list[str]) -> None:
     state.lx = e[1] if len(e) > 1 else ""
 
 
-def clp(state: State, e: list[str]) -> None:
+def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  hot: unrolled
     """CLP: a claim payment begins."""
-    close_claim(state)
+    if state.claim is not None:
+        close_claim(state)
     if len(e) < 14:
-        e = e + _PADDING
-    status = e[2]
-    claims = state.claims
-    charge, charge_text = state.amounts[e[3]]
-    paid, paid_text = state.amounts[e[4]]
+        e.extend(_PADDING)
+    _, number, status, charge_raw, paid_raw, responsibility, filing, icn = e[:8]
+    charge, charge_text = state.amounts[charge_raw]
+    paid, paid_text = state.amounts[paid_raw]
     adjustments: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
+    claims = state.claims
     claim: dict[str, Any] = {
         "claim_payment_id": "",
         "ordinal": len(claims) + 1,
-        "patient_control_number": e[1],
+        "patient_control_number": number,
         "status_code": status,
         "charge": charge_text,
         "paid": paid_text,
     }
-    if e[5]:
-        claim["patient_responsibility"] = state.amounts[e[5]][1]
-    for at, name in _CLP_OPTIONAL:
-        if e[at]:
-            claim[name] = e[at]
+    if responsibility:
+        claim["patient_responsibility"] = state.amounts[responsibility][1]
+    if filing:
+        claim["filing_indicator"] = filing
+    if icn:
+        claim["payer_claim_control_number"] = icn
+    if e[8]:
+        claim["facility_code"] = e[8]
+    if e[9]:
+        claim["frequency_code"] = e[9]
+    if e[11]:
+        claim["drg"] = e[11]
     if e[12]:
         keep_quantity(state, claim, "drg_weight", e, 12)
     if e[13]:
@@ -78,22 +78,21 @@ def clp(state: State, e: list[str]) -> None:
     state.claim_cas = state.level_cas = state.cas_cents = 0
     state.pr_cents = state.lines_charge = state.lines_paid = 0
     state.claim_unknown = False
-    _check_claim(state, e, status, (e[1], e[7], status, charge, paid))
-
-
-def _check_claim(
-    state: State, e: list[str], status: str, identity: tuple[str, str, str, int, int]
-) -> None:
-    if status not in CLAIM_STATUSES:
-        if status:
-            state.warn("claim_status_unknown", "CLP", 2)
-        else:
-            state.suspect("element_missing", "CLP", 2)
-    if not e[1]:
-        state.suspect("element_missing", "CLP", 1)
+    identity = (number, icn, status, charge, paid)
     if identity in state.seen_claims:
         state.warn("claim_repeated", "CLP", 1)
     state.seen_claims.add(identity)
+    if status not in CLAIM_STATUSES or not number:
+        _check_claim(state, number, status)
+
+
+def _check_claim(state: State, number: str, status: str) -> None:
+    if not status:
+        state.suspect("element_missing", "CLP", 2)
+    elif status not in CLAIM_STATUSES:
+        state.warn("claim_status_unknown", "CLP", 2)
+    if not number:
+        state.suspect("element_missing", "CLP", 1)
 
 
 def cas(state: State, e: list[str]) -> None:
@@ -102,11 +101,8 @@ def cas(state: State, e: list[str]) -> None:
     if adjustments is None:
         state.suspect("adjustment_outside_claim", "CAS")
         return
-    group = e[1] if len(e) > 1 else ""
-    if group not in ADJUSTMENT_GROUPS:
-        _check_group(state, group)
-    size = len(e)
-    if size == 4:
+    group = e[1]
+    if len(e) == 4 and e[2]:
         cents, text = state.amounts[e[3]]
         adjustments.append({"group_code": group, "reason_code": e[2], "amount": text})
     else:
@@ -114,13 +110,16 @@ def cas(state: State, e: list[str]) -> None:
     state.cas_cents += cents
     if group == "PR":
         state.pr_cents += cents
+    elif group not in ADJUSTMENT_GROUPS:
+        _check_group(state, group)
 
 
 def _triplets(state: State, e: list[str], group: str, adjustments: list[dict[str, Any]]) -> int:
     """Read the triplets of a CAS; returns the sum of its amounts in cents."""
-    e = e + _PADDING
+    size = min(len(e), 20)
+    e.extend(_PADDING)
     total = 0
-    for at in range(2, 20, 3):
+    for at in range(2, size, 3):
         reason, amount, quantity = e[at : at + 3]
         if not reason and not amount:
             continue
@@ -142,7 +141,7 @@ def _check_group(state: State, group: str) -> None:
         state.suspect("element_missing", "CAS", 1)
 
 
-def svc(state: State, e: list[str]) -> None:
+def svc(state: State, e: list[str]) -> None:  # noqa: C901, PLR0915  hot: unrolled
     """SVC: a service line begins."""
     if state.line is not None:
         close_line(state)
@@ -152,21 +151,22 @@ def svc(state: State, e: list[str]) -> None:
     else:
         state.claim_cas = state.level_cas = state.cas_cents
     if len(e) < 8:
-        e = e + _PADDING
-    charge, charge_text = state.amounts[e[2]]
-    paid, paid_text = state.amounts[e[3]]
+        e.extend(_PADDING)
+    _, procedure, charge_raw, paid_raw, revenue, units, submitted, original = e[:8]
+    charge, charge_text = state.amounts[charge_raw]
+    paid, paid_text = state.amounts[paid_raw]
     line: dict[str, Any] = {}
-    if e[1]:
-        line["procedure"] = _procedure(state, e[1])
-    if e[6]:
-        line["submitted_procedure"] = _procedure(state, e[6])
+    if procedure:
+        line["procedure"] = _procedure(state, procedure)
+    if submitted:
+        line["submitted_procedure"] = _procedure(state, submitted)
     line["charge"] = charge_text
     line["paid"] = paid_text
-    if e[4]:
-        line["revenue_code"] = e[4]
-    if e[5]:
+    if revenue:
+        line["revenue_code"] = revenue
+    if units:
         keep_quantity(state, line, "units", e, 5)
-    if e[7]:
+    if original:
         keep_quantity(state, line, "original_units", e, 7)
     adjustments: list[dict[str, Any]] = []
     line["adjustments"] = adjustments
@@ -194,29 +194,35 @@ def nm1(state: State, e: list[str]) -> None:
     if claim is None:
         state.warn("segment_misplaced", "NM1")
         return
-    size = len(e)
-    name = PARTIES.get(e[1]) if size > 1 else None
+    name = PARTIES.get(e[1])
     if name is None:
         state.warn("entity_unknown", "NM1", 1)
-        return
-    if name in claim:
+    elif name in claim:
         state.warn("party_repeated", "NM1", 1)
-        return
-    if size < 10:
-        e = e + _PADDING
+    else:
+        claim[name] = _person(e)
+
+
+def _person(e: list[str]) -> dict[str, str]:  # noqa: C901  hot: unrolled
+    """Read the names and the id of an NM1."""
+    if len(e) < 10:
+        e.extend(_PADDING)
     party: dict[str, str] = {}
     if e[2]:
         party["entity_type"] = e[2]
     if e[3]:
         party["name" if e[2] == "2" else "last_name"] = e[3]
-    for at, field in _NM1_OPTIONAL:
-        if e[at]:
-            party[field] = e[at]
+    if e[4]:
+        party["first_name"] = e[4]
+    if e[5]:
+        party["middle_name"] = e[5]
+    if e[7]:
+        party["suffix"] = e[7]
     if e[9]:
         party["id"] = e[9]
     if e[8]:
         party["id_qualifier"] = e[8]
-    claim[name] = party
+    return party
 
 
 def mia(state: State, e: list[str]) -> None:

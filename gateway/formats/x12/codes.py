@@ -55,8 +55,54 @@ ADJUSTMENT_GROUPS = frozenset({"CO", "CR", "OA", "PI", "PR"})
 """CAS01; CR only in 004010X091A1."""
 
 PROVIDER_ADJUSTMENT_REASONS = frozenset(
-    "50 51 72 90 AA AH AM AP B2 B3 BD BN C5 CR CS CT CV CW DM E3 FB FC GO HM IP IR IS J1 L3 L6 LE "
-    "LS OA OB PI PL PW RA RE RS SL TL WO WU WW ZZ".split()
+    [
+        "50",
+        "51",
+        "72",
+        "90",
+        "AA",
+        "AH",
+        "AM",
+        "AP",
+        "B2",
+        "B3",
+        "BD",
+        "BN",
+        "C5",
+        "CR",
+        "CS",
+        "CT",
+        "CV",
+        "CW",
+        "DM",
+        "E3",
+        "FB",
+        "FC",
+        "GO",
+        "HM",
+        "IP",
+        "IR",
+        "IS",
+        "J1",
+        "L3",
+        "L6",
+        "LE",
+        "LS",
+        "OA",
+        "OB",
+        "PI",
+        "PL",
+        "PW",
+        "RA",
+        "RE",
+        "RS",
+        "SL",
+        "TL",
+        "WO",
+        "WU",
+        "WW",
+        "ZZ",
+    ]
 )
 """PLB03-1."""
 

@@ -22,21 +22,17 @@ _CHANNELS = {
 
 def dtm(state: State, e: list[str]) -> None:
     """DTM: a date of the open line, else of the open claim, else of the payment (405)."""
-    if len(e) < 3:
-        return
-    qualifier = e[1]
     value = state.dates[e[2]]
+    line = state.line
     if not value:
         state.warn("date_unreadable", "DTM", 2)
-        return
-    line = state.line
-    if line is None:
-        _other_date(state, qualifier, value)
-    elif qualifier == "472":
+    elif line is None:
+        _other_date(state, e[1], value)
+    elif e[1] == "472":
         line["service_from"] = line["service_to"] = value
-    elif qualifier == "150":
+    elif e[1] == "150":
         line["service_from"] = value
-    elif qualifier == "151":
+    elif e[1] == "151":
         line["service_to"] = value
     else:
         state.warn("date_qualifier_unknown", "DTM", 1)
@@ -76,7 +72,10 @@ def ref(state: State, e: list[str]) -> None:
             return
         target = claim
         name = "rendering_references" if qualifier in RENDERING_REFERENCES else "references"
-    target.setdefault(name, []).append({"qualifier": qualifier, "value": value})
+    if name in target:
+        target[name].append({"qualifier": qualifier, "value": value})
+    else:
+        target[name] = [{"qualifier": qualifier, "value": value}]
 
 
 def _party_reference(state: State, qualifier: str, value: str) -> None:
@@ -91,20 +90,26 @@ def _party_reference(state: State, qualifier: str, value: str) -> None:
 
 def amt(state: State, e: list[str]) -> None:
     """AMT: information only, never part of a balance; B6 on a line is the allowed amount."""
-    target = state.line or state.claim
-    if target is None or len(e) < 3:
+    qualifier, raw = e[1], e[2]
+    target = state.line
+    if target is None:
+        target = state.claim
+        if target is None:
+            return
+    elif qualifier == "B6" and "allowed" not in target:
+        target["allowed"] = state.amounts[raw][1]
         return
-    text = state.amounts[e[2]][1]
-    if e[1] == "B6" and target is state.line and "allowed" not in target:
-        target["allowed"] = text
+    amount = {"qualifier": qualifier, "amount": state.amounts[raw][1]}
+    if "amounts" in target:
+        target["amounts"].append(amount)
     else:
-        target.setdefault("amounts", []).append({"qualifier": e[1], "amount": text})
+        target["amounts"] = [amount]
 
 
 def qty(state: State, e: list[str]) -> None:
     """QTY: information only."""
     target = state.line or state.claim
-    if target is None or len(e) < 3:
+    if target is None:
         return
     text = state.quantities[e[2]]
     if text:
@@ -116,11 +121,14 @@ def qty(state: State, e: list[str]) -> None:
 def lq(state: State, e: list[str]) -> None:
     """LQ: a remark code of the open line. A list other than HE is kept as "LIST:CODE"."""
     line = state.line
-    if line is None or len(e) < 3:
+    if line is None:
         state.warn("segment_misplaced", "LQ")
         return
     code = e[2] if e[1] == "HE" else f"{e[1]}:{e[2]}"
-    line.setdefault("remark_codes", []).append(code)
+    if "remark_codes" in line:
+        line["remark_codes"].append(code)
+    else:
+        line["remark_codes"] = [code]
 
 
 def keep_quantity(state: State, target: dict[str, Any], name: str, e: list[str], at: int) -> None:

@@ -36,12 +36,16 @@ def bpr(state: State, e: list[str]) -> None:
         else:
             state.warn("date_unreadable", "BPR", 16)
     for routing, account, name in ((7, 9, "payer_bank"), (13, 15, "payee_bank")):
-        bank = {"routing": e[routing]} if e[routing] else {}
-        if e[account]:
-            bank["account_last4"] = e[account][-4:]
-        if bank:
-            payment[name] = bank
+        _bank(payment, name, e[routing], e[account])
     _check_payment(state, e, cents)
+
+
+def _bank(payment: dict[str, Any], name: str, routing: str, account: str) -> None:
+    bank = {"routing": routing} if routing else {}
+    if account:
+        bank["account_last4"] = account[-4:]
+    if bank:
+        payment[name] = bank
 
 
 def _check_payment(state: State, e: list[str], cents: int) -> None:

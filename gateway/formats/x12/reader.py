@@ -82,9 +82,13 @@ class _Reading:
             yield self._part(self.waiting, piece if piece.kind == "SE" else None)
             self.waiting = None
         self.end_offset = piece.offset + piece.length
-        delimiters = piece.delimiters
-        if delimiters is None or not piece.kind:
-            return
+        if piece.delimiters is not None and piece.kind:
+            self._enter(piece, piece.delimiters)
+
+    def _enter(self, piece: Piece, delimiters: Delimiters) -> None:
+        """Keep track of envelopes and of the segment number."""
+        start = self.segment
+        self.segment += 1 if piece.kind == "ISA" else count_segments(piece.text, delimiters)
         match piece.kind:
             case "ISA":
                 self._isa(piece)
@@ -95,15 +99,11 @@ class _Reading:
                 self.group = [element.strip() for element in elements] + [""] * 9
             case "ST":
                 self.waiting = piece
-                self.waiting_segment = self.segment + 1
+                self.waiting_segment = start + 1
             case "GE":
                 self.in_group = False
             case "IEA":
                 self.in_interchange = self.in_group = False
-        if piece.kind == "ISA":
-            self.segment += 1
-        else:
-            self.segment += count_segments(piece.text, delimiters)
 
     def finish(self) -> Iterator[Part]:
         """Yield what still waits; an artifact without any transaction set is one unreadable part."""
