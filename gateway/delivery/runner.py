@@ -66,7 +66,7 @@ class LaneRunner:
         destination.bells.append(self._bell)
         self._ports = ports
         self._order = order
-        self._read_to = lane.cursor
+        self.read_to = lane.cursor
         self._cursor = lane.cursor
         self._window: deque[LaneItem] = deque()
         self._pending: set[int] = set()
@@ -133,11 +133,11 @@ class LaneRunner:
     async def _fill(self) -> bool:
         while not self._window and len(self._pending) < MAX_PENDING:
             rows = await self._store.fetch(
-                "owed_window", lane_id=self.lane.lane_id, after_seq=self._read_to, limit=WINDOW
+                "owed_window", lane_id=self.lane.lane_id, after_seq=self.read_to, limit=WINDOW
             )
             self._more = bool(rows)
             for row in rows:
-                self._read_to = row["seq"]
+                self.read_to = row["seq"]
                 if row["seq"] not in self._skip:
                     self._pending.add(row["seq"])
                     self._window.append(self._item(row, unsure=row["seq"] in self._unsure))
@@ -251,7 +251,7 @@ class LaneRunner:
     # -- waiting and the cursor ----------------------------------------------------------------
 
     async def _move_cursor(self, *, least: int) -> None:
-        cursor = min(self._pending) - 1 if self._pending else self._read_to
+        cursor = min(self._pending) - 1 if self._pending else self.read_to
         if cursor - self._cursor < least:
             return
         params = {

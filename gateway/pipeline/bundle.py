@@ -41,15 +41,17 @@ KEPT = "none"
 
 class Contract(msgspec.Struct, frozen=True, kw_only=True):
     """One contract version, ready to judge documents. `correlation` and `amount` are dotted paths
-    to what a message is joined and weighed by; empty where it has none."""
+    to what a message is joined and weighed by, `identity` to what must be seen once only; empty
+    where it has none."""
 
     name: str
     version: str
     draft: bool
-    schema: ReadOnly[str, Any]
+    schema: dict[str, Any]
     validator: Validator
     correlation: str
     amount: str
+    identity: str
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +60,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     settings: SourceSettings
     options: Any
     format: Format
-    mapping: Mapping
+    mapping: Mapping | None
     contract: Contract
 
 
@@ -164,6 +166,7 @@ class _Compiler:
             validator=compile_validator(schema, Profile.WRITER),
             correlation=index.correlation,
             amount=index.amount,
+            identity=index.identity,
         )
 
     def mapping(self, wanted: str) -> Mapping:
@@ -181,7 +184,9 @@ class _Compiler:
         return self.mappings[name]
 
     def target(self, mapping: Mapping) -> Contract:
-        return self.contract(f"{mapping.target['contract']}@{mapping.target.get('version', '*')}")
+        return self.contract(
+            f"{mapping.header.target.contract}@{mapping.header.target.version or '*'}"
+        )
 
     def options(self, interface: SourceSettings | SinkSettings) -> Any:
         if not interface.connector:
@@ -203,11 +208,7 @@ class _Compiler:
         if settings.format not in READERS:
             reason = f"there is no format '{settings.format}' (there are: {', '.join(READERS)})"
             raise self.fault(settings.interface, "format", reason)
-        mapping = self.named(settings.interface, "mapping", settings.mapping)
-        if mapping.source.get("format") != settings.format:
-            reason = f"mapping '{settings.mapping}' does not read format '{settings.format}'"
-            raise self.fault(settings.interface, "mapping", reason)
-        contract = self.target(mapping)
+        mapping, contract = self.reading(settings)
         self.allow(settings, contract, "mapping", settings.allow_draft)
         return Source(
             settings=settings,
@@ -216,6 +217,18 @@ class _Compiler:
             mapping=mapping,
             contract=contract,
         )
+
+    def reading(self, settings: SourceSettings) -> tuple[Mapping | None, Contract]:
+        if not settings.mapping:
+            if not settings.contract:
+                reason = "say `mapping`, or `contract` where the documents satisfy one already"
+                raise self.fault(settings.interface, "format", reason)
+            return None, self.known(settings, "contract", settings.contract)
+        mapping = self.named(settings.interface, "mapping", settings.mapping)
+        if mapping.header.source.format not in ("", settings.format):
+            reason = f"mapping '{settings.mapping}' does not read format '{settings.format}'"
+            raise self.fault(settings.interface, "mapping", reason)
+        return mapping, self.target(mapping)
 
     def named(self, interface: str, key: str, wanted: str) -> Mapping:
         try:
@@ -252,7 +265,7 @@ class _Compiler:
             order_by=order_by,
         )
 
-    def known(self, settings: SinkSettings, key: str, wanted: str) -> Contract:
+    def known(self, settings: SourceSettings | SinkSettings, key: str, wanted: str) -> Contract:
         try:
             return self.contract(wanted)
         except NotFound as error:

@@ -25,6 +25,10 @@ from gateway.pipeline.facts import LaneItem, StoredMessage
 
 __all__ = ["deliver", "render"]
 
+GRACE_SECONDS = 0.5
+"""A sink keeps the call's deadline itself and knows best whether anything had left; this ends
+the attempt of one that does not."""
+
 
 def render(message: StoredMessage, sink: Sink, context: Mapping[str, Any]) -> Document:
     """Return the message in the destination's own shape. Raises Reject."""
@@ -50,7 +54,7 @@ async def deliver(
     except Reject as refusal:
         return Failed(failure=Failure.MESSAGE, code=refusal.code, detail=refusal.message)
     try:
-        async with asyncio.timeout(sink.settings.deadline_seconds):
+        async with asyncio.timeout(sink.settings.deadline_seconds + GRACE_SECONDS):
             if item.confirming:
                 return await _confirm(port, call, document)
             if item.unsure and port.idempotency is not Idempotency.KEY:

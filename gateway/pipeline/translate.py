@@ -40,11 +40,9 @@ def prepare(
     *,
     context: Mapping[str, Any],
     released: bool = False,
-    duplicate: bool = False,
 ) -> Prepared:
     """Judge one part: accepted with its messages, held, dead or ignored. Never raises for
-    anything that stands in the part. `released` lets suspect findings pass; `duplicate` says
-    that its payment key was seen before."""
+    anything that stands in the part. `released` lets suspect findings pass."""
     verdict = Prepared(
         state=PartState.DEAD,
         offset=part.offset,
@@ -59,12 +57,10 @@ def prepare(
     suspects = [f.code for f in part.findings if f.severity is Severity.SUSPECT]
     if part.document is None:
         return _unreadable(verdict, part.error, suspects)
-    if not released and duplicate:
-        return msgspec.structs.replace(verdict, state=PartState.HELD, code="payment_key_seen")
     if not released and suspects:
         return msgspec.structs.replace(verdict, state=PartState.HELD, code=suspects[0])
     try:
-        data = source.mapping.run(part.document, context)
+        data = source.mapping.run(part.document, context) if source.mapping else part.document
         message = NewMessage(
             message_id=message_id(
                 artifact.artifact_id, part.offset, source.contract.name, context["revision"]
@@ -81,7 +77,10 @@ def prepare(
         messages = route(message, bundle, context)
     except Reject as refusal:
         return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
-    return msgspec.structs.replace(verdict, state=PartState.ACCEPTED, messages=messages)
+    key = part.payment_key or str(message.fact(source.contract.identity) or "")
+    return msgspec.structs.replace(
+        verdict, state=PartState.ACCEPTED, messages=messages, payment_key=key
+    )
 
 
 def _unreadable(verdict: Prepared, error: str, suspects: list[str]) -> Prepared:

@@ -55,6 +55,8 @@ class ContractIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     correlation: str = ""
     amount: str = ""
+    identity: str = ""
+    """What must be seen once only: a second message of the same value is held."""
 
 
 class ContractHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

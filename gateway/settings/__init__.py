@@ -1,6 +1,7 @@
 """Typed structs for the config files; an unknown key is a start-up error naming file, line and key."""
 
 from gateway.settings.load import Config, ConfigFile, read_config
+from gateway.settings.secrets import Secrets
 from gateway.settings.structs import (
     DEFAULT_SCHEDULE_SECONDS,
     ApiSettings,
@@ -29,6 +30,7 @@ __all__ = [
     "RetrySettings",
     "Route",
     "RoutesFile",
+    "Secrets",
     "SinkSettings",
     "SourceSettings",
     "StoreSettings",

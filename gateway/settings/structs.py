@@ -121,8 +121,13 @@ class SourceSettings(
     """One configured feed in."""
 
     interface: Annotated[Name, Meta(description="Its name; also the file's name.")]
-    format: Annotated[str, Meta(description="The wire format, say `x12-835`.")]
-    mapping: Annotated[str, Meta(description="From the format to a contract.")]
+    format: Annotated[str, Meta(description="The wire format, say `x12-835`, or `json`.")]
+    mapping: Annotated[
+        str, Meta(description="From the format to a contract; none: documents are one already.")
+    ] = ""
+    contract: Annotated[
+        str, Meta(description="Contract and range, where there is no mapping.")
+    ] = ""
     title: Annotated[str, Meta(description="For people.")] = ""
     connector: Annotated[
         str, Meta(description="How files are fetched; none: they are handed over by HTTP only.")
