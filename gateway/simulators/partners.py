@@ -94,9 +94,7 @@ class Spawned(msgspec.Struct, frozen=True, kw_only=True):
 
     async def kill(self) -> None:
         """Kill -9 that process and wait for its end."""
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
+        await _kill(self.process)
 
 
 @contextlib.asynccontextmanager
@@ -149,8 +147,7 @@ async def spawn_partners(config: PartnersConfig) -> AsyncIterator[Spawned]:
             async with asyncio.timeout(5):
                 await process.wait()
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            await _kill(process)
 
 
 async def _wait_ready(process: asyncio.subprocess.Process, config: PartnersConfig) -> Ready:
@@ -162,8 +159,14 @@ async def _wait_ready(process: asyncio.subprocess.Process, config: PartnersConfi
             line = await process.stdout.readline()
         return msgspec.json.decode(line, type=Ready)
     except (TimeoutError, msgspec.DecodeError):
-        process.kill()
+        await _kill(process)
         raise TryAgain("The simulators' process did not come up.") from None
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
 
 
 def _partner(desk: BillingDesk | ErpDesk, config: ErpConfig, clock: Clock | None) -> HttpPartner:
