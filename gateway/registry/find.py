@@ -32,17 +32,17 @@ class Registry:
 
         Raises NotFound, naming what is close, and ConfigError for a file that cannot be read.
         """
-        versions = [found for (known, _), found in self._contracts.items() if known == name]
+        versions = [found for found in self.contracts() if found.name == name]
         if not versions:
             raise _unknown("contract", name, {known for known, _ in self._contracts})
         fitting = [found for found in versions if _number(found.version).satisfies(wanted)]
         if not fitting:
-            there = ", ".join(sorted(found.version for found in versions))
+            there = ", ".join(found.version for found in versions)
             raise NotFound(
                 f"Contract '{name}' has no version '{wanted}'; there are {there}.",
                 code="contract_version_not_found",
             )
-        return max(fitting, key=lambda found: _number(found.version))
+        return fitting[-1]
 
     def bundled_schema(self, name: str, version: str = "*") -> dict[str, Any]:
         """Return a schema that stands alone: shared types moved into its own `$defs`."""
