@@ -1,18 +1,15 @@
 """Functions over `for`: sum, any, all, count, list, first, last, min, max; written as loops."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any, Final
 
 from gateway.translation.errors import MappingError, Rule
 from gateway.translation.expressions import ExpressionCompiler, merged
 from gateway.translation.kinds import Kind, Type, Value
 from gateway.translation.shapes import Shape
-from gateway.translation.syntax import Comprehension
+from gateway.translation.syntax import Comprehension, Path
 
 __all__ = ["AGGREGATES", "compile_aggregate"]
-
-_ZERO: Final = Decimal("0.00")
 
 Step = Callable[[ExpressionCompiler, Comprehension, str], Value]
 
@@ -32,18 +29,34 @@ def compile_aggregate(compiler: ExpressionCompiler, node: Comprehension) -> Valu
     aggregate = AGGREGATES.get(node.name)
     if aggregate is None:
         raise MappingError(Rule.FUNCTION_UNKNOWN, f"'{node.name}' cannot be used with 'for'")
+    total = _kept_total(compiler, node)
+    if total is not None:
+        return total
     emitter = compiler.emitter
     result = emitter.let(aggregate.start, stem="a")
     with compiler.loop(node.source, node.variable):
         if node.condition is None:
-            return_value = aggregate.step(compiler, node, result)
+            found = aggregate.step(compiler, node, result)
         else:
             emitter.put(f"if {compiler.condition(node.condition).code}:")
             with emitter.inner():
-                return_value = aggregate.step(compiler, node, result)
-    if node.name == "sum" and return_value.type.kind is Kind.INTEGER:
-        return return_value
-    return return_value
+                found = aggregate.step(compiler, node, result)
+    return found
+
+
+def _kept_total(compiler: ExpressionCompiler, node: Comprehension) -> Value | None:
+    """Return the running total of `sum(row.field for row in out.rows)`, where one was kept."""
+    scope, parts = compiler.scope, node.source.parts
+    plain = node.name == "sum" and node.condition is None and isinstance(node.body, Path)
+    if not plain or not isinstance(node.body, Path) or parts[0] in scope.names:
+        return None
+    if node.body.optional or len(node.body.parts) != 2 or node.body.parts[0] != node.variable:
+        return None
+    if parts[0] == "out":
+        parts = parts[1:]
+    elif not scope.bare_output:
+        return None
+    return scope.produced.totals.get((*parts, node.body.parts[1]))
 
 
 def _sum(compiler: ExpressionCompiler, node: Comprehension, result: str) -> Value:

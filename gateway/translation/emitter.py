@@ -3,7 +3,6 @@
 from collections import ChainMap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -11,10 +10,7 @@ import msgspec
 from gateway.translation.errors import RunCode
 from gateway.translation.kinds import Origin
 
-__all__ = ["FIELD_LINE", "Emitter", "Site"]
-
-FIELD_LINE: Final = "trace"
-"""Name under which a traced program reports a finished field."""
+__all__ = ["Emitter", "Site"]
 
 _INDENT: Final = " "
 
@@ -76,7 +72,7 @@ class Emitter:
 
     def constant(self, value: object) -> str:
         """Return the Python text of a constant; what has no safe text gets a global name."""
-        if isinstance(value, str | bool | int) and not isinstance(value, Decimal):
+        if isinstance(value, str | bool | int):
             return repr(value)
         for name, known in self.constants.items():
             if type(known) is type(value) and repr(known) == repr(value):

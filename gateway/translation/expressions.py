@@ -1,6 +1,6 @@
 """Compiles an expression to Python: checks kinds, keeps evaluation lazy, writes no surprises."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
@@ -20,6 +20,7 @@ from gateway.translation.syntax import (
     Call,
     Comprehension,
     Conditional,
+    Constant,
     ListLiteral,
     Literal,
     Node,
@@ -27,13 +28,16 @@ from gateway.translation.syntax import (
     Unary,
 )
 
-__all__ = ["ExpressionCompiler", "literal_kind"]
+__all__ = ["CallCompiler", "ExpressionCompiler", "literal_kind", "merged", "widest"]
+
+CallCompiler = Callable[["ExpressionCompiler", Call | Comprehension], Value]
+"""Compiles a function call; handed in, because functions compile their arguments here."""
 
 _EQUALITY: Final = frozenset({"==", "!="})
 _ORDER: Final = frozenset({"<", "<=", ">", ">="})
 
 
-def literal_kind(value: str | bool | int | Decimal) -> Kind:
+def literal_kind(value: Constant) -> Kind:
     """Return the kind of a literal."""
     if isinstance(value, bool):
         return Kind.BOOLEAN
@@ -42,7 +46,7 @@ def literal_kind(value: str | bool | int | Decimal) -> Kind:
     return Kind.DECIMAL if isinstance(value, Decimal) else Kind.TEXT
 
 
-def _literal(emitter: Emitter, value: str | bool | int | Decimal) -> Value:
+def _literal(emitter: Emitter, value: Constant) -> Value:
     kind = literal_kind(value)
     scale = -int(value.as_tuple().exponent) if isinstance(value, Decimal) else None
     type_ = Type(kind=kind, scale=0 if kind is Kind.INTEGER else scale)
@@ -71,11 +75,12 @@ class ExpressionCompiler:
     """Compiles expressions of one mapping (or predicate) into one emitter."""
 
     def __init__(
-        self, emitter: Emitter, scope: Scope, lookups: dict[str, Lookup] | None = None
+        self, emitter: Emitter, scope: Scope, *, lookups: dict[str, Lookup], call: CallCompiler
     ) -> None:
         self.emitter = emitter
         self.scope = scope
-        self.lookups = lookups or {}
+        self.lookups = lookups
+        self._call = call
         self.used_lookups: set[str] = set()
         self.paths = PathCompiler(emitter, scope)
         self.rows: str = ""
@@ -97,14 +102,9 @@ class ExpressionCompiler:
             case Conditional():
                 return self._conditional(node)
             case Call() | Comprehension():
-                return self._form(node)
+                return self._call(self, node)
             case ListLiteral():
                 raise MappingError(Rule.TYPE_MISMATCH, "a list is only allowed after 'in'")
-
-    def _form(self, node: Call | Comprehension) -> Value:
-        from gateway.translation.forms import compile_call  # noqa: PLC0415  # forms recurse here
-
-        return compile_call(self, node)
 
     # What an expression needs its operands to be
 
@@ -289,10 +289,8 @@ class ExpressionCompiler:
         self.emitter.put(f"if {result} is None:")
         with self.emitter.inner():
             right = self.compile(node.right)
-            left, right = self._joined(left, right)
+            self._joined(left, right)
             self.emitter.put(f"{result} = {right.code}")
-        if left.type.kind is not right.type.kind:
-            left = msgspec.structs.replace(left, type=right.type)
         return Value(code=result, type=self._either(left, right, optional=right.type.optional))
 
     def _conditional(self, node: Conditional) -> Value:
@@ -310,14 +308,13 @@ class ExpressionCompiler:
         optional = yes.type.optional or no.type.optional
         return Value(code=result, type=self._either(yes, no, optional=optional))
 
-    def _joined(self, left: Value, right: Value) -> tuple[Value, Value]:
+    def _joined(self, left: Value, right: Value) -> None:
         kinds = {left.type.kind, right.type.kind} - {Kind.ANY}
         if len(kinds) > 1:
             raise MappingError(
                 Rule.TYPE_MISMATCH,
                 f"both ways must give one kind, found {left.type.kind} and {right.type.kind}",
             )
-        return left, right
 
     def _either(self, left: Value, right: Value, *, optional: bool) -> Type:
         kinds = {left.type.kind, right.type.kind}

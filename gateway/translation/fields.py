@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-
+from gateway.translation.drafts import Base, Draft, FieldRecord, Rows, put_out
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.expressions import ExpressionCompiler
 from gateway.translation.kinds import Kind, Origin, Repeat, Type, Value
@@ -16,49 +15,11 @@ from gateway.translation.scope import Binding
 from gateway.translation.shapes import Shape
 from gateway.translation.yaml_nodes import Entry, Map, Scalar, Seq
 
-__all__ = ["Base", "FieldCompiler", "FieldRecord"]
+__all__ = ["FieldCompiler"]
 
 _BUILDER_KEYS: Final = ("each", "let", "when", "base", "row", "emit")
 _LEAF_BYTES: Final = 12
 """Estimated bytes of quotes, colon, comma and a short value."""
-
-
-class FieldRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One leaf of the target: where it is written, from what, for `explain`."""
-
-    expression: str
-    line: int
-    target: Origin
-    type: Type
-
-
-class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """What an output object starts from: a variable, its shape, whether it may be absent."""
-
-    code: str
-    shape: Shape
-    optional: bool = False
-    drops: tuple[tuple[str, ...], ...] = ()
-    """Paths removed from the result, relative to here."""
-
-    def loses(self, name: str) -> bool:
-        """Whether this property itself is removed."""
-        return (name,) in self.drops
-
-    def trimmed(self, name: str) -> bool:
-        """Whether this property, or something below it, is removed."""
-        return any(path[0] in {name, f"{name}[]"} for path in self.drops)
-
-
-class _Draft:
-    """An output object being put together."""
-
-    def __init__(self) -> None:
-        self.leaves: list[tuple[str, str, bool]] = []
-        """Name, Python text, whether it may be None."""
-        self.size = 0
-        self.sizes: list[str] = []
-        self.types: dict[str, Type] = {}
 
 
 class FieldCompiler:
@@ -145,15 +106,15 @@ class FieldCompiler:
         target: Origin,
         path: tuple[str, ...] | None,
         base: Base | None = None,
-    ) -> tuple[str, bool, dict[str, Type]]:
-        """Compile an object; return its variable, whether it may be None, its fields' types.
+    ) -> tuple[str, bool, Draft]:
+        """Compile an object; return its variable, whether it may be None, its fields.
 
         `path` is where it lies in the output, None inside rows (those cannot be read back).
         """
         self.depth += 1
         if self.depth > MAX_STRUCTURE_DEPTH:
             raise self.fail(Rule.TOO_LARGE, "fields nested too deeply", entry.line)
-        draft = _Draft()
+        draft = Draft()
         for name, item in entry:
             inner = shape.child(name)
             if inner is None:
@@ -171,7 +132,7 @@ class FieldCompiler:
         self._complete(entry, shape, base)
         self.depth -= 1
         result, empty = self._assemble(draft, base)
-        return result, empty, draft.types
+        return result, empty, draft
 
     def _kept(self, base: Base | None, name: str) -> bool:
         if base is None or base.loses(name):
@@ -210,7 +171,7 @@ class FieldCompiler:
 
     def _field(
         self,
-        draft: _Draft,
+        draft: Draft,
         name: str,
         item: Entry,
         shape: Shape,
@@ -223,7 +184,7 @@ class FieldCompiler:
                 value = self.value(self.scalar(item, f"'{name}'"))
                 code, optional = self._leaf(item, value, shape), value.type.optional
                 self._measure(draft, value, code)
-                produced = value
+                draft.values[name] = produced = value
             case Map():
                 self._expect(Kind.OBJECT, shape, name, item.line)
                 code, optional, _ = self.object(
@@ -234,7 +195,7 @@ class FieldCompiler:
                 self._expect(Kind.LIST, shape, name, item.line)
                 produced = self.array(item, shape, path)
                 code = produced.code
-        draft.types[name] = _put_out(produced.type, shape)
+        draft.types[name] = put_out(produced.type, shape)
         draft.size += len(name) + _LEAF_BYTES
         draft.leaves.append((name, code, optional))
         if path is not None and produced.type.kind is not Kind.OBJECT:
@@ -262,14 +223,14 @@ class FieldCompiler:
         )
         return code
 
-    def _measure(self, draft: _Draft, value: Value, code: str) -> None:
+    def _measure(self, draft: Draft, value: Value, code: str) -> None:
         if value.type.kind is Kind.TEXT and value.constant is None and code.isidentifier():
             guard = f"len({code} or '')" if value.type.optional else f"len({code})"
             draft.sizes.append(guard)
         elif isinstance(value.constant, str):
             draft.size += len(value.constant)
 
-    def _assemble(self, draft: _Draft, base: Base | None) -> tuple[str, bool]:
+    def _assemble(self, draft: Draft, base: Base | None) -> tuple[str, bool]:
         fixed = [(name, code) for name, code, optional in draft.leaves if not optional]
         literal = "{" + ", ".join(f"{name!r}: {code}" for name, code in fixed) + "}"
         all_optional = bool(draft.leaves) and not fixed
@@ -300,24 +261,28 @@ class FieldCompiler:
 
     def array(self, entry: Seq, shape: Shape, path: tuple[str, ...] | None) -> Value:
         """Compile a list of builders into an array; what it holds can be read back later."""
-        rows = self.emitter.let("[]", stem="r")
+        wanted = self.scope.produced.wanted_totals.get(path or (), ())
+        code = self.emitter.let("[]", stem="r")
+        rows = Rows(code, shape, {name: self.emitter.let("0", stem="t") for name in wanted})
         if path is not None:
             self.scope.produced.open_rows.add(path)
-        outer, self.compiler.rows = self.compiler.rows, rows
-        found: list[dict[str, Type] | Type] = []
+        outer, self.compiler.rows = self.compiler.rows, code
         for item in entry.items:
-            self._builder(item, shape.items, rows, found)
+            self._builder(item, rows)
         self.compiler.rows = outer
+        self._limit_rows(code)
+        if path is not None:
+            self.scope.produced.open_rows.discard(path)
+            for name, total in rows.settled_totals().items():
+                self.scope.produced.totals[(*path, name)] = total
+        return Value(code=code, type=Type(kind=Kind.LIST, shape=rows.shape()))
+
+    def _limit_rows(self, rows: str) -> None:
         self.emitter.put(
             f"if len({rows}) > {self.limits.rows}: raise Bad", code=RunCode.LIMIT_ROWS
         )
-        if path is not None:
-            self.scope.produced.open_rows.discard(path)
-        return Value(code=rows, type=Type(kind=Kind.LIST, shape=_rows_shape(found)))
 
-    def _builder(
-        self, entry: Entry, shape: Shape, rows: str, found: list[dict[str, Type] | Type]
-    ) -> None:
+    def _builder(self, entry: Entry, rows: Rows) -> None:
         if not isinstance(entry, Map) or not ({"row", "emit"} & set(entry.entries)):
             raise self.fail(
                 Rule.STRUCTURE, "an array holds entries with 'row' or 'emit'", entry.line
@@ -332,12 +297,12 @@ class FieldCompiler:
             self._when(entry),
         ):
             if "row" in entry.entries:
-                self._row(entry, shape, rows, found, variable)
+                self._row(entry, rows, variable)
             nested = entry.entries.get("emit")
             if nested is not None and not isinstance(nested, Seq):
                 raise self.fail(Rule.STRUCTURE, "'emit' is a list", nested.line)
             for item in nested.items if isinstance(nested, Seq) else ():
-                self._builder(item, shape, rows, found)
+                self._builder(item, rows)
 
     @contextmanager
     def _each(self, entry: Map) -> Iterator[str]:
@@ -355,10 +320,7 @@ class FieldCompiler:
                 self.compiler.indexes.append(counter)
                 yield variable
                 self.compiler.indexes.pop()
-            rows = self.compiler.rows
-            self.emitter.put(
-                f"if len({rows}) > {self.limits.rows}: raise Bad", code=RunCode.LIMIT_ROWS
-            )
+            self._limit_rows(self.compiler.rows)
 
     @contextmanager
     def _when(self, entry: Map) -> Iterator[None]:
@@ -373,33 +335,35 @@ class FieldCompiler:
         with self.emitter.inner():
             yield
 
-    def _row(
-        self,
-        entry: Map,
-        shape: Shape,
-        rows: str,
-        found: list[dict[str, Type] | Type],
-        variable: str,
-    ) -> None:
+    def _row(self, entry: Map, rows: Rows, variable: str) -> None:
         row = entry.entries["row"]
-        place = (*self.emitter.target, Repeat(rows))
+        place = (*self.emitter.target, Repeat(rows.code))
         base = self._row_base(entry, variable)
         with self.emitter.at(row.line, place):
             match row:
                 case Map():
-                    self._expect(Kind.OBJECT, shape, "row", row.line)
-                    code, optional, types = self.object(
-                        row, shape, target=place, path=None, base=base
+                    self._expect(Kind.OBJECT, rows.items, "row", row.line)
+                    code, optional, draft = self.object(
+                        row, rows.items, target=place, path=None, base=base
                     )
-                    found.append(types)
+                    rows.added(draft.types)
+                    self._add_totals(rows, draft, simple=not optional and base is None)
                 case Scalar():
                     value = self.value(self.scalar(row, "'row'"))
-                    code, optional = self._leaf(row, value, shape), value.type.optional
-                    found.append(value.type)
+                    code, optional = self._leaf(row, value, rows.items), value.type.optional
+                    rows.added(value.type)
                 case Seq():
                     raise self.fail(Rule.STRUCTURE, "a row is an object or a value", row.line)
             guard = f"if {code} is not None: " if optional else ""
-            self.emitter.put(f"{guard}{rows}.append({code})")
+            self.emitter.put(f"{guard}{rows.code}.append({code})")
+
+    def _add_totals(self, rows: Rows, draft: Draft, *, simple: bool) -> None:
+        for name in list(rows.totals):
+            value = draft.values.get(name)
+            if value is None or value.type.optional or not value.type.numeric or not simple:
+                del rows.totals[name]
+            elif value.constant is None or value.constant:
+                self.emitter.put(f"{rows.totals[name]} += {value.code}", source=value.origin)
 
     def _row_base(self, entry: Map, variable: str) -> Base | None:
         base = entry.entries.get("base")
@@ -412,41 +376,3 @@ class FieldCompiler:
                 Rule.STRUCTURE, "'base' of a row names the variable of its 'each'", scalar.line
             )
         return Base(code=bound.code, shape=bound.type.shape)
-
-
-def _put_out(type_: Type, shape: Shape) -> Type:
-    """Return the type a value has once it is in the output: its decimals fit the target."""
-    if type_.kind is Kind.DECIMAL and shape.places[1] is not None:
-        return msgspec.structs.replace(type_, scale=shape.places[1])
-    return type_
-
-
-def _rows_shape(found: list[dict[str, Type] | Type]) -> Shape:
-    """Describe rows by the kinds of their fields, so that the output can be read back."""
-    fields: dict[str, list[Type]] = {}
-    for types in found:
-        if isinstance(types, Type):
-            return Shape.of({"type": "array", "items": _leaf_schema([types])})
-        for name, type_ in types.items():
-            fields.setdefault(name, []).append(type_)
-    properties = {name: _leaf_schema(types) for name, types in fields.items()}
-    items: dict[str, Any] = {"type": "object", "properties": properties}
-    return Shape.of({"type": "array", "items": items})
-
-
-def _leaf_schema(types: list[Type]) -> dict[str, Any]:
-    kinds = {type_.kind for type_ in types}
-    if len(kinds) > 1:
-        return {}
-    note = {"class": min(frozenset().union(*(type_.phi for type_ in types)), default="none")}
-    match kinds.pop():
-        case Kind.DECIMAL:
-            scales = [8 if type_.scale is None else type_.scale for type_ in types]
-            places = rf"(\.[0-9]{{1,{max(*scales, 1)}}})?"
-            return {"type": "string", "pattern": f"^-?[0-9]+{places}$", "x-phi": note}
-        case Kind.INTEGER | Kind.BOOLEAN as kind:
-            return {"type": kind.value, "x-phi": note}
-        case Kind.TEXT:
-            return {"type": "string", "x-phi": note}
-        case Kind.LIST | Kind.OBJECT | Kind.ANY:
-            return {}

@@ -5,15 +5,19 @@ from typing import Final
 
 import msgspec
 
+from gateway.translation.aggregates import compile_aggregate
+from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.expressions import ExpressionCompiler, merged, widest
-from gateway.translation.functions import FUNCTIONS, Function
+from gateway.translation.functions import FUNCTIONS, Function, bounded
 from gateway.translation.kinds import Kind, Type, Value
+from gateway.translation.lookups import Lookup
 from gateway.translation.numbers import HALF_EVEN, HALF_UP
+from gateway.translation.scope import Scope
 from gateway.translation.shapes import open_shape
 from gateway.translation.syntax import Binary, Call, Comprehension, Literal, Node, Path
 
-__all__ = ["FORMS", "Form", "compile_call"]
+__all__ = ["FORMS", "Form", "compile_call", "expression_compiler"]
 
 _MAX_PLACES: Final = 8
 
@@ -45,8 +49,6 @@ def _form(signature: str) -> Callable[[Handler], Handler]:
 def compile_call(compiler: ExpressionCompiler, node: Call | Comprehension) -> Value:
     """Compile `name(...)`. Raises MappingError (FUNCTION_UNKNOWN, ARGUMENTS)."""
     if isinstance(node, Comprehension):
-        from gateway.translation.aggregates import compile_aggregate  # noqa: PLC0415  # recursion
-
         return compile_aggregate(compiler, node)
     form = FORMS.get(node.name)
     if form is not None:
@@ -55,6 +57,13 @@ def compile_call(compiler: ExpressionCompiler, node: Call | Comprehension) -> Va
     if function is None:
         raise MappingError(Rule.FUNCTION_UNKNOWN, f"there is no function '{node.name}'")
     return _plain(compiler, node, function)
+
+
+def expression_compiler(
+    emitter: Emitter, scope: Scope, lookups: dict[str, Lookup] | None = None
+) -> ExpressionCompiler:
+    """Return a compiler of expressions that knows every function."""
+    return ExpressionCompiler(emitter, scope, lookups=lookups or {}, call=compile_call)
 
 
 def _arity(node: Call, fewest: int, most: int | None = None) -> None:
@@ -133,15 +142,9 @@ def _concat(compiler: ExpressionCompiler, node: Call) -> Value:
             )
     code = compiler.emitter.let(" + ".join(texts))
     if any(part.computed for part in parts):
-        bounded = compiler.emitter.constant(_bounded())
-        compiler.emitter.put(f"{bounded}({code})")
+        check = compiler.emitter.constant(bounded)
+        compiler.emitter.put(f"{check}({code})")
     return Value(code=code, type=merged(Kind.TEXT, *parts), computed=True)
-
-
-def _bounded() -> Callable[[str], str]:
-    from gateway.translation.functions import bounded  # noqa: PLC0415
-
-    return bounded
 
 
 @_form("text(number)")
@@ -170,7 +173,8 @@ def _rounded(compiler: ExpressionCompiler, node: Call, mode: str) -> Value:
     value = compiler.number(inner)
     code = f"round_places({value.code}, {places.value}, {mode!r})"
     type_ = merged(Kind.DECIMAL, value, scale=places.value)
-    return Value(code=compiler.emitter.let(code, source=value.origin), type=type_)
+    result = compiler.emitter.let(code, source=value.origin, error=RunCode.DECIMAL_SIZE)
+    return Value(code=result, type=type_)
 
 
 @_form("round_half_up(number, places)")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.errors import HubError
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.limits import MAX_TABLE_ROWS
 from gateway.translation.numbers import Refused
@@ -152,7 +153,7 @@ class _Reader:
     def load(self, name: str, file: str, line: int) -> list[tuple[int, dict[str, str]]]:
         try:
             text = self.tables(file)
-        except (OSError, LookupError, UnicodeDecodeError):
+        except (HubError, OSError, LookupError, UnicodeDecodeError):
             raise self.fail(name, f"table '{file}' cannot be read", line) from None
         rows = self.yaml(name, file, text) if file.endswith((".yaml", ".yml")) else _csv(text)
         if len(rows) > MAX_TABLE_ROWS:

@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
+from gateway.translation.drafts import Base, FieldRecord
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode, Untranslatable
 from gateway.translation.expressions import ExpressionCompiler
-from gateway.translation.fields import Base, FieldCompiler, FieldRecord
+from gateway.translation.fields import FieldCompiler
+from gateway.translation.forms import expression_compiler
 from gateway.translation.header import Header, read_mapping_file
 from gateway.translation.kinds import Kind, Origin
 from gateway.translation.limits import DEFAULT_LIMITS, Limits
@@ -60,11 +62,15 @@ class _Plan:
         file: str,
         limits: Limits,
     ) -> None:
+        self.text = text
         self.file = file
         self.limits = limits
         self.header, self.top = read_mapping_file(text, file)
-        self.source = Shape.of(schemas[0]) if schemas[0] is not None else None
-        self.target = Shape.of(schemas[1]) if schemas[1] is not None else open_shape()
+        source, target = schemas
+        if source is None and self.header.source.format and "base" in self.top.entries:
+            source = target  # the reader of the format already makes the target's shape
+        self.source = Shape.of(source) if source is not None else None
+        self.target = Shape.of(target) if target is not None else open_shape()
         self.lookups = read_lookups(self.top.entries.get("lookups"), tables=tables, file=file)
         self.counted = "index(" in text
 
@@ -74,7 +80,8 @@ class _Plan:
     def compile(self, *, traced: bool) -> tuple[Program, list[FieldRecord], frozenset[Origin]]:
         emitter = Emitter()
         scope = Scope(source=self.source)
-        compiler = ExpressionCompiler(emitter, scope, self.lookups)
+        scope.produced.want_totals(self.text)
+        compiler = expression_compiler(emitter, scope, self.lookups)
         fields = FieldCompiler(compiler, file=self.file, limits=self.limits, counted=self.counted)
         fields.traced = traced
         entry = self.top.entries.get("fields", Map({}, self.top.line))
@@ -263,7 +270,7 @@ def compile_mapping(
     """Compile the text of a mapping file.
 
     Schemas are self-contained JSON Schemas (2020-12; local `$ref` only), None where a side is
-    not checked. `tables` returns the text of a lookup table by its file name. `file` is only
+    not checked; a format with `base: input` and no schema is checked as the target. `tables` returns the text of a lookup table by its file name. `file` is only
     shown. Raises MappingError with file, line and rule.
     """
     try:

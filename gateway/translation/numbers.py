@@ -45,6 +45,9 @@ _ROUNDING: Final = Context(
 )
 
 
+_EXPONENTS: Final = tuple(Decimal(1).scaleb(-places) for places in range(9))
+
+
 class Refused(Exception):
     """A function cannot take this value; `code` says why. Never holds the value."""
 
@@ -101,8 +104,8 @@ def decimal_number(value: Decimal | int) -> Decimal:
 
 def round_places(value: Decimal | int, places: int, mode: str) -> Decimal:
     """Round to `places` digits after the point."""
-    exponent = Decimal(1).scaleb(-places)
-    return _sized(Decimal(value)).quantize(exponent, rounding=mode, context=_ROUNDING)
+    decimal = value if value.__class__ is Decimal else Decimal(value)
+    return decimal.quantize(_EXPONENTS[places], mode, _ROUNDING)
 
 
 def round_quotient(left: Decimal | int, right: Decimal | int, places: int, mode: str) -> Decimal:

@@ -1,7 +1,7 @@
 """Reads one expression; the grammar is in mappings/README.md and nowhere else in code."""
 
 from decimal import Decimal
-from typing import Final, NoReturn
+from typing import Final
 
 from gateway.translation.errors import MappingError, Rule
 from gateway.translation.limits import MAX_EXPRESSION_DEPTH
@@ -51,11 +51,11 @@ class _Parser:
 
     def expect(self, text: str) -> None:
         if not self.accept(text):
-            self.fail(f"expected '{text}'")
+            raise self.fault(f"expected '{text}'")
 
-    def fail(self, reason: str) -> NoReturn:
+    def fault(self, reason: str) -> MappingError:
         place = "the end" if self.token.kind == "end" else f"column {self.token.column}"
-        raise MappingError(Rule.SYNTAX, f"{reason} at {place}")
+        return MappingError(Rule.SYNTAX, f"{reason} at {place}")
 
     def deeper(self) -> None:
         self.depth += 1
@@ -64,7 +64,7 @@ class _Parser:
 
     def finish(self) -> None:
         if self.token.kind != "end":
-            self.fail("unexpected text")
+            raise self.fault("unexpected text")
 
     def expression(self) -> Node:
         self.deeper()
@@ -159,7 +159,7 @@ class _Parser:
         if token.kind == "keyword" and token.text in {"true", "false"}:
             return Literal(token.text == "true")
         self.position -= 1
-        self.fail("expected a value")
+        raise self.fault("expected a value")
 
     def list_literal(self) -> ListLiteral:
         self.expect("[")
@@ -177,7 +177,7 @@ class _Parser:
 
     def name(self) -> str:
         if self.token.kind not in {"name", "quoted"}:
-            self.fail("expected a name")
+            raise self.fault("expected a name")
         return self.take().text
 
     def path_or_call(self) -> Node:

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, Untranslatable
-from gateway.translation.expressions import ExpressionCompiler
+from gateway.translation.forms import expression_compiler
 from gateway.translation.kinds import Kind, Type
 from gateway.translation.limits import DEFAULT_LIMITS, Limits
 from gateway.translation.parser import parse_expression
@@ -42,7 +42,7 @@ class Expression:
         self._limits = limits
         emitter = Emitter()
         source = Shape.of(schema) if schema is not None else None
-        compiler = ExpressionCompiler(emitter, Scope(source=source))
+        compiler = expression_compiler(emitter, Scope(source=source))
         value = compiler.compile(node)
         if kind is not None and value.type.optional:
             raise MappingError(Rule.MAY_BE_ABSENT, "a condition must not be absent: use '??'")

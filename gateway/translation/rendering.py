@@ -1,23 +1,23 @@
 """Writes an expression back as text, evenly spaced, for explanations."""
 
-from decimal import Decimal
-
 from gateway.translation.syntax import (
     Binary,
     Call,
     Comprehension,
     Conditional,
+    Constant,
     ListLiteral,
     Literal,
     Node,
     Path,
     Unary,
 )
+from gateway.translation.tokens import KEYWORDS
 
 __all__ = ["render_expression"]
 
 
-def _literal(value: str | bool | int | Decimal) -> str:
+def _literal(value: Constant) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -31,6 +31,17 @@ def _inner(node: Node) -> str:
     return f"({text})" if isinstance(node, Binary | Conditional | Unary) else text
 
 
+def _operation(node: Unary | Binary | Conditional) -> str:
+    match node:
+        case Unary():
+            blank = " " if node.operator == "not" else ""
+            return f"{node.operator}{blank}{_inner(node.operand)}"
+        case Binary():
+            return f"{_inner(node.left)} {node.operator} {_inner(node.right)}"
+        case Conditional():
+            return f"{_inner(node.yes)} if {_inner(node.test)} else {_inner(node.no)}"
+
+
 def render_expression(node: Node) -> str:
     """Return text that parses to the same expression."""
     match node:
@@ -40,12 +51,8 @@ def render_expression(node: Node) -> str:
             return "[" + ", ".join(_literal(item.value) for item in node.items) + "]"
         case Path():
             return ".".join(_name(part) for part in node.parts) + ("?" if node.optional else "")
-        case Unary():
-            return f"{node.operator}{' ' if node.operator == 'not' else ''}{_inner(node.operand)}"
-        case Binary():
-            return f"{_inner(node.left)} {node.operator} {_inner(node.right)}"
-        case Conditional():
-            return f"{_inner(node.yes)} if {_inner(node.test)} else {_inner(node.no)}"
+        case Unary() | Binary() | Conditional():
+            return _operation(node)
         case Call():
             return f"{node.name}({', '.join(render_expression(a) for a in node.arguments)})"
         case Comprehension():
@@ -60,7 +67,5 @@ def _comprehension(node: Comprehension) -> str:
 
 
 def _name(part: str) -> str:
-    from gateway.translation.tokens import KEYWORDS  # noqa: PLC0415
-
     plain = part.isascii() and part.replace("_", "a").isalnum() and part[0].isalpha()
     return part if plain and part not in KEYWORDS else f"`{part}`"

@@ -1,5 +1,6 @@
 """Names an expression can see: the input, the context, `let`s, loop variables, the output."""
 
+import re
 from typing import Final
 
 import msgspec
@@ -28,6 +29,11 @@ CONTEXT_FIELDS: Final = frozenset(
 )
 """What a caller may hand over beside the document; all are texts, none is PHI."""
 
+_TOTAL: Final = re.compile(
+    r"\bsum\(\s*(?P<item>\w+)\.(?P<field>\w+)\s+for\s+(?P=item)\s+in\s+"
+    r"(?:out\.)?(?P<path>[\w.]+)\s*\)"
+)
+
 _ROOTS: Final = frozenset({"input", "context", "out"})
 
 
@@ -46,6 +52,18 @@ class Produced:
         self.values: dict[tuple[str, ...], Value] = {}
         self.open_rows: set[tuple[str, ...]] = set()
         """Arrays still being filled: not readable yet."""
+        self.wanted_totals: dict[tuple[str, ...], tuple[str, ...]] = {}
+        """Array -> fields that are summed later: kept while it grows, not read back."""
+        self.totals: dict[tuple[str, ...], Value] = {}
+        """Array and field -> the sum over all rows."""
+
+    def want_totals(self, text: str) -> None:
+        """Look through a mapping's text for plain sums over the output's rows."""
+        found: dict[tuple[str, ...], set[str]] = {}
+        for match in _TOTAL.finditer(text):
+            path = tuple(match["path"].split("."))
+            found.setdefault(path, set()).add(match["field"])
+        self.wanted_totals = {path: tuple(sorted(names)) for path, names in found.items()}
 
 
 class Scope:

@@ -130,7 +130,9 @@ class Shape:
     def _simple(self, name: str) -> Kind:
         kind = _SIMPLE.get(name, Kind.ANY)
         decimal = kind is Kind.TEXT and (
-            "x-money" in self.node or _places(str(self.node.get("pattern", "A"))) is not None
+            "x-money" in self.node
+            or "x-decimal" in self.node
+            or _places(str(self.node.get("pattern", "A"))) is not None
         )
         return Kind.DECIMAL if decimal else kind
 
@@ -210,15 +212,16 @@ class Shape:
     @property
     def all_phi(self) -> frozenset[str]:
         """PHI classes of this place and everything below."""
-        return self._below(0)
+        return self.phi_below(0)
 
-    def _below(self, depth: int) -> frozenset[str]:
+    def phi_below(self, depth: int) -> frozenset[str]:
+        """Return `all_phi`, giving up at a recursive schema's bottom as PHI."""
         if depth > _MAX_REFERENCES:
             return frozenset({UNKNOWN_PHI})
         if self.kind is Kind.OBJECT and self.listed:
-            parts = (part._below(depth + 1) for part in self.listed.values())
+            parts = (part.phi_below(depth + 1) for part in self.listed.values())
             return frozenset().union(*parts)
-        return self.items._below(depth + 1) if self.kind is Kind.LIST else self.phi
+        return self.items.phi_below(depth + 1) if self.kind is Kind.LIST else self.phi
 
 
 def open_shape() -> Shape:

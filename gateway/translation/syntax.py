@@ -9,6 +9,7 @@ __all__ = [
     "Call",
     "Comprehension",
     "Conditional",
+    "Constant",
     "ListLiteral",
     "Literal",
     "Node",
@@ -17,10 +18,14 @@ __all__ = [
 ]
 
 
+Constant = str | bool | int | Decimal
+"""What can be written out in an expression."""
+
+
 class Literal(msgspec.Struct, frozen=True):
     """A text, integer, decimal (it had a point) or boolean written in the expression."""
 
-    value: str | bool | int | Decimal
+    value: Constant
 
 
 class ListLiteral(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Measurements of parts of the hub, each beside something comparable; run by `remithub bench`."""
