@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.errors import StorageFault, UsageFault
 
-__all__ = ["Block", "Pace", "read_block", "write_block"]
+__all__ = ["Block", "Pace", "all_blocks", "read_block", "write_block"]
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _MARK = re.compile(r"^-- (counts|optional|read): (.+)$", re.MULTILINE)
@@ -39,7 +39,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_block(name: str) -> Block:
     """Return the writing block of that name; `UsageFault` when there is none."""
-    block = _blocks().get(name)
+    block = all_blocks().get(name)
     if block is None or block.pace is not Pace.WRITE:
         raise UsageFault(f"The store has no write statement {name!r}.")
     return block
@@ -47,14 +47,15 @@ def write_block(name: str) -> Block:
 
 def read_block(name: str) -> Block:
     """Return the read query of that name; `UsageFault` when there is none."""
-    block = _blocks().get(name)
+    block = all_blocks().get(name)
     if block is None or block.pace is Pace.WRITE:
         raise UsageFault(f"The store has no read query {name!r}.")
     return block
 
 
 @lru_cache(maxsize=1)
-def _blocks() -> dict[str, Block]:
+def all_blocks() -> dict[str, Block]:
+    """Return every block by name."""
     found: dict[str, Block] = {}
     for file in sorted(files("gateway.store").joinpath("sql").iterdir(), key=lambda f: f.name):
         pieces = _NAME.split(file.read_text("utf-8"))
