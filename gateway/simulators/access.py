@@ -73,6 +73,10 @@ class Doorkeeper:
             "expires_in": int(self._access.token_seconds),
         }
 
+    def revoke(self) -> None:
+        """End every access token that was issued."""
+        self._issued.clear()
+
     def admits(self, headers: Mapping[str, str]) -> bool:
         """Whether the request shows a token that is good now."""
         if not self._access.bearer_token and not self._access.client_id:

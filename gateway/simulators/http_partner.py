@@ -120,6 +120,10 @@ class HttpPartner:
         """Return what happened so far: the partner's own live counters."""
         return self._desk.effects
 
+    def revoke_tokens(self) -> None:
+        """End every access token the partner has issued: the next request with one gets a 401."""
+        self._doorkeeper.revoke()
+
     async def start(self) -> None:
         """Listen. Raises OSError where the port is taken."""
         records = self._journal.open()
