@@ -94,13 +94,11 @@ class _Plan:
             emitter.put(f"out = {out} or {{}}")
             for path in base.drops if base else ():
                 emitter.put(f"out = without(out, {path!r})")
-            reads = self.asserts(fields)
+            self.asserts(fields)
         emitter.put(f"if used > {self.limits.output_bytes}: raise Bad", code=RunCode.LIMIT_OUTPUT)
         emitter.put("return out")
         self.unused(compiler)
-        for record in fields.records:
-            reads |= record.type.reads
-        return Program(emitter, self.limits), fields.records, reads
+        return Program(emitter, self.limits), fields.records, frozenset(scope.reads)
 
     def base(self) -> Base | None:
         entry = self.top.entries.get("base")
@@ -138,9 +136,8 @@ class _Plan:
         if here is None:
             raise self.fail(Rule.PATH_UNKNOWN, f"'{'.'.join(path)}' is not in the source", line)
 
-    def asserts(self, fields: FieldCompiler) -> frozenset[Origin]:
+    def asserts(self, fields: FieldCompiler) -> None:
         entry = self.top.entries.get("assert")
-        reads: frozenset[Origin] = frozenset()
         items = entry.items if isinstance(entry, Seq) else ()
         if entry is not None and not items:
             raise self.fail(Rule.STRUCTURE, "'assert' lists {that, else}", entry.line)
@@ -156,8 +153,6 @@ class _Plan:
             with fields.placed(that.line), fields.emitter.at(that.line, ()):
                 test = fields.compiler.condition(parse_expression(that.text))
                 fields.emitter.put(f"if not {test.code}: raise Bad", code=code.text)
-            reads |= test.type.reads
-        return reads
 
     def unused(self, compiler: ExpressionCompiler) -> None:
         for name, lookup in self.lookups.items():
@@ -174,7 +169,7 @@ class Mapping:
         self._traced: Program | None = None
         self.header: Header = plan.header
         self.reads: frozenset[str] = frozenset(pointer_of(origin, {}) for origin in reads)
-        """Places of the input that reach the output, array indexes as `*`."""
+        """Places of the input that it reads, array indexes as `*`; not what `base` carries over."""
 
     @property
     def name(self) -> str:

@@ -158,6 +158,8 @@ class PathCompiler:
         path: Path,
     ) -> Value:
         kind, optional = shape.kind, path.optional
+        if origin is not None:
+            self.scope.reads.add(origin)
         type_ = _shape_type(shape, optional=optional, origin=origin)
         key = f"{holder}.{name}:{kind}{'?' if optional else ''}"
         known = self.emitter.known.get(key)
@@ -189,6 +191,8 @@ class PathCompiler:
         """Make the current item of a loop ready for use and return its binding."""
         code = variable
         if shape.kind is not Kind.OBJECT:
+            if origin is not None:
+                self.scope.reads.add(origin)
             code = self._check(variable, shape.kind, origin, optional=False)
         type_ = _shape_type(shape, optional=False, origin=origin)
         return Binding(code=code, type=type_, origin=origin)

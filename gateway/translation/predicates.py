@@ -42,7 +42,8 @@ class Expression:
         self._limits = limits
         emitter = Emitter()
         source = Shape.of(schema) if schema is not None else None
-        compiler = expression_compiler(emitter, Scope(source=source))
+        scope = Scope(source=source)
+        compiler = expression_compiler(emitter, scope)
         value = compiler.compile(node)
         if kind is not None and value.type.optional:
             raise MappingError(Rule.MAY_BE_ABSENT, "a condition must not be absent: use '??'")
@@ -50,7 +51,7 @@ class Expression:
             value = compiler.as_kind(value, kind)
         emitter.put(f"return {value.code}", source=value.origin)
         self.type: Type = value.type
-        self.reads: frozenset[str] = frozenset(pointer_of(o, {}) for o in value.type.reads)
+        self.reads: frozenset[str] = frozenset(pointer_of(place, {}) for place in scope.reads)
         self._program = Program(emitter, limits)
 
     @property

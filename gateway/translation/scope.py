@@ -75,6 +75,8 @@ class Scope:
         """In an `assert`, a bare name is a field of the output."""
         self.names: dict[str, Binding] = {}
         self.used: set[str] = set()
+        self.reads: set[Origin] = set()
+        """Every place of the input that some expression reads."""
         self.produced = Produced()
         root = Type(kind=Kind.OBJECT if source else Kind.ANY, shape=source)
         self.input = Binding(code="doc", type=root, origin=())
