@@ -14,13 +14,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Takes files from a local folder once they have stopped changing, or puts files there."""
 
     path: Annotated[str, Meta(min_length=1, description="Folder to take from or put into.")]
-    match: Annotated[list[Pattern], Meta(description="Names to take (`*` and `?`).")] = ["*"]
-    ignore: Annotated[list[Pattern], Meta(description="Names never to take.")] = [
+    match: Annotated[tuple[Pattern, ...], Meta(description="Names to take (`*` and `?`).")] = ("*",)
+    ignore: Annotated[tuple[Pattern, ...], Meta(description="Names never to take.")] = (
         "*.part",
         "*.tmp",
         "*.filepart",
         ".*",
-    ]
+    )
     settle_seconds: Annotated[
         float, Meta(ge=0, le=3600, description="Unchanged for this long before it is taken.")
     ] = 10.0
