@@ -87,3 +87,10 @@ def test_a_reference_to_no_type_is_named(site: Path) -> None:
 def test_a_wrong_header_is_named(site: Path, old: str, new: str, rule: str) -> None:
     header(site, old, new)
     assert (rule, "posting-request/contract.yaml") in rules(site)
+
+
+def test_an_invalid_example_that_breaks_elsewhere_too_is_named(site: Path) -> None:
+    file = "posting-request/0.1.0/examples/invalid/no_totals.json"
+    document = json.loads((site / "contracts" / file).read_text())["document"]
+    edit(site, file, document=document | {"currency": "CAD"})
+    assert rules(site) == {("examples", file)}
