@@ -4,6 +4,11 @@ One file costs eight units and five bodies (2 to 25 KB): accepted, processed, tw
 are answered, two answers processed, two deliveries that are not. The floor writes the very same
 rows, sealed before, with one connection, `executemany` and one FULL commit per 64 units: it
 seals nothing, waits for nobody, acknowledges nothing.
+
+Figures: `units_per_s` and `files_per_s` (wall), `cpu_us_per_unit` (hub and writer together),
+`loop_cpu_us_per_unit` (this process alone), `units_per_commit`, `point_read_us`, `database_mb`,
+`floor_units_per_s`, `floor_cpu_us_per_unit`. Ratios, ours over the floor: `vs_executemany`
+(units per second), `vs_executemany_cpu` (units per CPU second).
 """
 
 import asyncio
@@ -48,13 +53,7 @@ _AT = 1_700_000_000_000
 
 
 def run(*, files: int = 600, writer: str = "process", seed: int = 7) -> dict[str, Any]:
-    """Return {"bench", "figures", "ratios", "machine"} for `files` files of eight units.
-
-    Figures: `units_per_s`, `files_per_s` (wall), `cpu_us_per_unit` (hub and writer together),
-    `loop_cpu_us_per_unit` (this process alone), `units_per_commit`, `point_read_us`,
-    `floor_units_per_s`, `floor_cpu_us_per_unit`, `database_mb`. Ratios: `vs_executemany` (units
-    per second), `vs_executemany_cpu` (units per CPU second), ours over the floor.
-    """
+    """Return {"bench", "figures", "ratios", "machine"} for `files` files of eight units."""
     randomness = random.Random(seed)  # noqa: S311  invented sizes, nothing secret
     work = [file_units(number, randomness) for number in range(files)]
     with tempfile.TemporaryDirectory(prefix="bench-store-") as name:
@@ -213,9 +212,7 @@ async def _point_read_us(store: Store, files: int) -> float:
     return round((time.perf_counter() - started) / rounds * 1e6, 1)
 
 
-def _floor(
-    path: Path, model: Path, keys: KeyRing, units: list[Unit], measured: _Measured
-) -> None:
+def _floor(path: Path, model: Path, keys: KeyRing, units: list[Unit], measured: _Measured) -> None:
     with sqlite3.connect(model) as source:
         schema = [
             row[0] for row in source.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")

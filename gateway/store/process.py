@@ -79,7 +79,7 @@ class ProcessWriter:
         except _ENCODE_ERRORS:
             return self._apply_encodable(units, at=at)
         return [
-            one.committed if isinstance(one, _Done) else _error_of(one)
+            one.committed if isinstance(one, _Done) else _error_from(one)
             for one in self._ask(message).outcomes
         ]
 
@@ -133,7 +133,7 @@ class ProcessWriter:
             self.close()
             raise _lost() from error
         if reply.fault is not None:
-            raise _error_of(reply.fault)
+            raise _error_from(reply.fault)
         return reply
 
 
@@ -192,7 +192,7 @@ def _told(error: HubError) -> _Fault:
     return fault
 
 
-def _error_of(fault: _Fault) -> HubError:
+def _error_from(fault: _Fault) -> HubError:
     if fault.kind == UnitConflict.__name__:
         reason = fault.message.partition(": ")[2].removesuffix(".")
         return UnitConflict(fault.statement, expected=fault.expected, got=fault.got, reason=reason)
