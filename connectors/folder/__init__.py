@@ -1,6 +1,6 @@
 """A local folder: files are taken from it, or documents put into it."""
 
-from importlib.resources import files
+from importlib import resources
 
 from connectors.base import ConnectorSpec
 from connectors.folder.settings import Settings
@@ -16,7 +16,9 @@ CONNECTOR = ConnectorSpec(
     sink=FolderSink,
     samples={
         path.name: path.read_text(encoding="utf-8")
-        for path in sorted(files(__name__).joinpath("samples").iterdir(), key=lambda p: p.name)
+        for path in sorted(
+            resources.files(__name__).joinpath("samples").iterdir(), key=lambda p: p.name
+        )
         if path.name.endswith(".yaml")
     },
 )
