@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 import connectors
-from gateway.errors import ConfigError, HubError, NotFound
+from gateway.errors import ConfigError, NotFound
 from gateway.formats import READERS, Format
 from gateway.governance import Profile, Validator, compile_validator
 from gateway.registry import ContractVersion, Registry
@@ -255,7 +255,7 @@ class _Compiler:
             mapping = self.named(settings.interface, "mapping", settings.mapping)
         order_by = None
         if settings.order_by:
-            order_by = compile_expression(settings.order_by, schema=accepts.schema)
+            order_by = self.expression(settings, accepts)
         return Sink(
             settings=settings,
             options=self.options(settings),
@@ -264,6 +264,12 @@ class _Compiler:
             reply=self.reply(settings),
             order_by=order_by,
         )
+
+    def expression(self, settings: SinkSettings, accepts: Contract) -> Expression:
+        try:
+            return compile_expression(settings.order_by, schema=accepts.schema)
+        except ConfigError as error:
+            raise self.fault(settings.interface, "order_by", error.reason) from None
 
     def known(self, settings: SourceSettings | SinkSettings, key: str, wanted: str) -> Contract:
         try:
@@ -292,10 +298,9 @@ class _Compiler:
         except NotFound as error:
             key = "mapping" if route.mapping else "contract"
             raise fault(key, error.message) from None
-        except ConfigError:
-            raise
-        except HubError as error:
-            raise fault("when", error.message) from None
+        except ConfigError as error:
+            # A condition's error knows no file; a mapping's names its own.
+            raise (error if error.file else fault("when", error.reason)) from None
         owes = self.target(mapping) if mapping else contract
         sink = sinks.get(route.to)
         if sink is None and route.to != KEPT:
