@@ -11,10 +11,13 @@ from gateway.registry.bundling import Bundle
 from gateway.registry.reading import json_object, read_contracts, read_mapping
 from gateway.registry.sources import ContractVersion, MappingSource, SchemaReference, Version
 
-__all__ = ["COMMON", "Registry", "starter_root"]
+__all__ = ["COMMON", "FORMAT_SHAPES", "Registry", "starter_root"]
 
 COMMON = "common"
 """The folder of shared types: versions without a header, never routed."""
+
+FORMAT_SHAPES = {"x12-835": "remittance-advice"}
+"""The contract whose shape the reader of a wire format gives its documents, best effort."""
 
 
 class Registry:
@@ -81,8 +84,9 @@ class Registry:
         return self._side(mapping, mapping.target)
 
     def _side(self, mapping: MappingSource, side: SchemaReference) -> dict[str, Any] | None:
-        if side.contract:
-            return self.bundled_schema(side.contract, side.version)
+        contract = side.contract or FORMAT_SHAPES.get(side.format, "")
+        if contract:
+            return self.bundled_schema(contract, side.version)
         if not side.schema:
             return None
         file = mapping.folder / side.schema

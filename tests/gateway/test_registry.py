@@ -100,6 +100,17 @@ def test_a_mapping_is_found_with_its_schemas_and_tables(site: Path) -> None:
             mapping.table(outside)
 
 
+def test_a_format_has_the_shape_of_its_contract_and_an_unknown_one_is_not_checked(
+    tmp_path: Path,
+) -> None:
+    text = "version: 1.0.0\nsource: {format: x12-835}\ntarget: {any: true}\n"
+    write(tmp_path / "mappings/quirks/mapping.yaml", text)
+    registry = Registry(starter_root(), tmp_path)
+    mapping = registry.mapping("quirks")
+    assert registry.source_schema(mapping) == registry.bundled_schema("remittance-advice")
+    assert registry.target_schema(mapping) is None
+
+
 def test_a_site_adds_versions_and_replaces_mappings(site: Path, tmp_path: Path) -> None:
     own = tmp_path / "own"
     write(own / "contracts/thing/contract.yaml", HEADER)
