@@ -7,6 +7,7 @@ import hmac
 import re
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -49,7 +50,7 @@ class _Node:
         self.properties: dict[str, _Node] = {}
         self.items: list[_Node] = []
 
-    @property
+    @cached_property
     def mask(self) -> Mask:
         """Return the strongest of the masks that apply; without one, everything is hidden."""
         return max(self.masks, key=_STRENGTH.__getitem__, default=Mask.FULL)
