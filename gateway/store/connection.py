@@ -6,7 +6,14 @@ from pathlib import Path
 from gateway.errors import HubError, StorageFault, UsageFault
 from gateway.store.units import StoreUnavailable, UnitConflict
 
-__all__ = ["batch_fault", "connect_reader", "connect_writer", "statement_fault", "unit_fault"]
+__all__ = [
+    "batch_fault",
+    "connect_reader",
+    "connect_writer",
+    "read_fault",
+    "statement_fault",
+    "unit_fault",
+]
 
 _BUSY_MS = 5000
 _CHECKPOINT_PAGES = 4000  # 16 MiB: a tenth less CPU per unit than at 1000, half the wall time
@@ -69,6 +76,13 @@ def unit_fault(error: Exception, statement: str) -> HubError | None:
     if isinstance(error, _STATEMENT_ERRORS):
         return statement_fault(error, statement)
     return None
+
+
+def read_fault(error: Exception, query: str) -> HubError:
+    """Say why a read query failed: its parameters, or the database."""
+    if isinstance(error, sqlite3.Error) and not isinstance(error, _STATEMENT_ERRORS):
+        return batch_fault(error)
+    return statement_fault(error, query)
 
 
 def statement_fault(error: Exception, statement: str) -> UsageFault:

@@ -38,6 +38,8 @@ class KeyRing:
     """
 
     def __init__(self, keys: dict[bytes, bytes], *, active: bytes, index: bytes) -> None:
+        self.created = False
+        """Whether `open` made the file just now: the moment to show `BACKUP_NOTICE`."""
         self._keys = keys
         self._active = active
         self._index = index
@@ -81,6 +83,7 @@ class KeyRing:
             os.fsync(folder)
         finally:
             os.close(folder)
+        ring.created = True
         return ring
 
     @classmethod

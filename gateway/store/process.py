@@ -120,7 +120,12 @@ class ProcessWriter:
                 stdin=subprocess.DEVNULL,
             )
         self._pipe = Connection(ours.detach())
-        self._ask(self._encoder.encode(_Start(engine=self._settings, keys=self._keys.to_bytes())))
+        start = _Start(engine=self._settings, keys=self._keys.to_bytes())
+        try:
+            self._ask(self._encoder.encode(start))
+        except HubError:
+            self.close()
+            raise
 
     def _ask(self, message: bytes) -> _Reply:
         pipe = self._pipe

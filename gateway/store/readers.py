@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import StorageFault
-from gateway.store.connection import batch_fault, connect_reader, statement_fault
+from gateway.store.connection import batch_fault, connect_reader, read_fault
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
 from gateway.store.statements import Block, Pace
-from gateway.store.units import Row
+from gateway.store.units import Row, StoreUnavailable
 
 __all__ = ["BodyCache", "Readers"]
 
@@ -42,17 +42,12 @@ class Readers:
             return None
         try:
             return _rows(self._inline, block, params)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-                return None
-            raise batch_fault(error) from error
+        except StoreUnavailable:
+            return None
 
     def read(self, block: Block, params: dict[str, Any]) -> list[Row]:
         """Read on a reader thread."""
-        try:
-            return _rows(self._connection(), block, params)
-        except sqlite3.OperationalError as error:
-            raise batch_fault(error) from error
+        return _rows(self._connection(), block, params)
 
     def body(self, body_id: str) -> bytes:
         """Return a whole body, on a reader thread."""
@@ -135,10 +130,10 @@ class BodyCache:
 def _rows(connection: sqlite3.Connection, block: Block, params: dict[str, Any]) -> list[Row]:
     try:
         cursor = connection.execute(block.statements[0], params)
-    except (sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError) as error:
-        raise statement_fault(error, block.name) from error
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
+        raise read_fault(error, block.name) from error
 
 
 def _missing(body_id: str) -> StorageFault:

@@ -10,9 +10,12 @@ from gateway.store import Body, KeyRing, StoreSettings, Unit, WriterShape, open_
 
 def test_the_key_file_is_made_on_first_use_for_its_owner_only(tmp_path):
     path = tmp_path / "new" / "hub.key"
-    sealed = KeyRing.open(path).seal_small("art_1", b"name.835")
+    ring = KeyRing.open(path)
+    sealed = ring.seal_small("art_1", b"name.835")
     assert path.stat().st_mode & 0o777 == 0o600
-    assert KeyRing.open(path).open_small("art_1", sealed) == b"name.835"
+    again = KeyRing.open(path)
+    assert (ring.created, again.created) == (True, False)
+    assert again.open_small("art_1", sealed) == b"name.835"
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o700 | 0o010])
