@@ -348,4 +348,6 @@ class ExpressionCompiler:
             self.scope.define(variable, self.paths.item(item, shape, origin))
             yield shape
             self.scope.forget(variable)
+        # A place inside a loop that has ended has no index any more.
+        self.emitter.put(f"{item} = None")
         self.emitter.loops -= 1
