@@ -54,7 +54,11 @@ FUNCTION_WAIVERS: dict[str, str] = {}
 
 # Written in pieces so that this file does not match itself.
 FOREIGN_WORDS = re.compile(
-    r"(^|[^\w])/(work|fa" + r"rm|root)/|(^|[^\w])\.lib" + r"rary|sub" + r"agent|fa" + r"rm-(bench|studio)"
+    r"(^|[^\w])/(work|fa"
+    + r"rm|root)/|(^|[^\w])\.lib"
+    + r"rary|sub"
+    + r"agent|fa"
+    + r"rm-(bench|studio)"
 )
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
