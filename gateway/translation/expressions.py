@@ -306,7 +306,9 @@ class ExpressionCompiler:
             self._joined(yes, no)
             self.emitter.put(f"{result} = {no.code}")
         optional = yes.type.optional or no.type.optional
-        return Value(code=result, type=self._either(yes, no, optional=optional))
+        type_ = self._either(yes, no, optional=optional)
+        reads = type_.reads | test.type.reads
+        return Value(code=result, type=msgspec.structs.replace(type_, reads=reads))
 
     def _joined(self, left: Value, right: Value) -> None:
         kinds = {left.type.kind, right.type.kind} - {Kind.ANY}
