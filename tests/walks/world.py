@@ -89,9 +89,10 @@ def effect_then_silence(partner: Partner, request: web.Request, key: str) -> Non
     request.transport.abort()
 
 
-def silence(_partner: Partner, request: web.Request, _key: str) -> None:
+def silence(_partner: Partner, request: web.Request, _key: str) -> web.Response:
     """Make no effect and lose the connection."""
     request.transport.abort()
+    return web.Response()
 
 
 @contextlib.asynccontextmanager
