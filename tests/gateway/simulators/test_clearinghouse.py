@@ -261,6 +261,20 @@ def test_stopping_leaves_no_thread_and_no_socket(tmp_path: Path, connect: Connec
     assert threading.active_count() <= before + 1
 
 
+def test_a_connection_that_lives_long_keeps_no_channel(
+    house: Clearinghouse, connect: Connect
+) -> None:
+    channel = connect(house).get_channel()
+    assert channel
+    for _ in range(20):
+        client = channel.get_transport().open_sftp_client()
+        assert client
+        assert client.listdir("/outbound") == ["done"]
+        client.close()
+    (connection,) = house._connections
+    assert connection._transport.server_accepts == []
+
+
 def test_a_fault_of_the_http_partners_is_refused(house: Clearinghouse) -> None:
     with pytest.raises(UsageFault):
         house.faults.set(Fault(kind=FaultKind.HTML_500))

@@ -19,19 +19,26 @@ from connectors.base import (
     Failed,
     Failure,
     Found,
+    Offer,
     Outcome,
     Sink,
+    SourceFault,
     Unknown,
+    Verdict,
 )
 from connectors.http import AiohttpTransport
+from gateway.pipeline import compile_bundle
 from gateway.ports import SystemClock, no_fail_point
+from gateway.registry import Registry, starter_root
 from gateway.settings import Config, Secrets, decode, read_config
-from gateway.simulators.access import Access
+from gateway.simulators.access import Access, SftpAccess
+from gateway.simulators.clearinghouse import Clearinghouse
 from gateway.simulators.faults import Fault, FaultKind
 from gateway.simulators.http_partner import HttpPartner
 from gateway.simulators.partners import BillingConfig, ErpConfig, PartnersConfig, run_partners
 
 CLIENT_SECRET = "only for this test"
+PASSWORD = "as is this"
 TOKEN = "also only for this test"
 DEMO = Path(__file__).resolve().parents[3] / "config" / "demo"
 
@@ -50,13 +57,14 @@ def secrets(tmp_path: Path) -> Secrets:
     environment = {
         "REMITHUB_SECRET_BILLING_CLIENT_SECRET": CLIENT_SECRET,
         "REMITHUB_SECRET_ERP_TOKEN": TOKEN,
+        "REMITHUB_SECRET_CLEARINGHOUSE_PASSWORD": PASSWORD,
     }
     return Secrets(tmp_path, environment)
 
 
 @contextlib.asynccontextmanager
-async def open_sink(config: Config, name: str, tmp_path: Path) -> AsyncIterator[Sink]:
-    """Open the sink of one of the demo's interfaces as the hub does."""
+async def open_port(config: Config, name: str, tmp_path: Path) -> AsyncIterator[Any]:
+    """Open the source or sink of one of the demo's interfaces as the hub does."""
     settings = config.interfaces[name]
     spec = connectors.find(settings.connector)
     tree = config.files[f"interfaces/{name}.yaml"].tree
@@ -73,12 +81,13 @@ async def open_sink(config: Config, name: str, tmp_path: Path) -> AsyncIterator[
         executor=executor,
         fail_point=no_fail_point,
     )
-    assert spec.sink
-    sink = spec.sink(options, context)
+    make = spec.source if settings in config.sources() else spec.sink
+    assert make
+    port = make(options, context)
     try:
-        yield sink
+        yield port
     finally:
-        await sink.close()
+        await port.close()
 
 
 class Partner:
@@ -106,7 +115,7 @@ async def billing(tmp_path: Path, posting_request: dict[str, Any]) -> AsyncItera
     async with run_partners(wanted) as partners:
         assert partners.billing
         config = demo_config(REMITHUB_DEMO_BILLING_URL=partners.billing.url)
-        async with open_sink(config, "billing", tmp_path) as sink:
+        async with open_port(config, "billing", tmp_path) as sink:
             document = Document(contract="posting-request/0.1.0", data=posting_request)
             yield Partner(partners.billing, sink, document)
 
@@ -117,7 +126,7 @@ async def erp(tmp_path: Path, erp_journal: dict[str, Any]) -> AsyncIterator[Part
     async with run_partners(wanted) as partners:
         assert partners.erp
         config = demo_config(REMITHUB_DEMO_ERP_URL=partners.erp.url)
-        async with open_sink(config, "erp", tmp_path) as sink:
+        async with open_port(config, "erp", tmp_path) as sink:
             yield Partner(partners.erp, sink, Document(contract="journal", data=erp_journal))
 
 
@@ -136,6 +145,45 @@ def test_every_interface_file_is_shorter_than_40_lines() -> None:
     lengths = {f.name: len(f.read_text().splitlines()) for f in DEMO.rglob("*.yaml")}
     assert len(lengths) == 5
     assert max(lengths.values()) < 40
+
+
+def test_the_demo_compiles_with_the_shipped_contracts_and_mappings() -> None:
+    bundle = compile_bundle(demo_config(), Registry(starter_root()))
+    assert bundle.sinks["billing"].reply
+    assert bundle.sinks["erp"].mapping
+    assert {name for lane in bundle.lanes() if (name := lane[3])} == {"billing", "erp"}
+
+
+async def test_the_clearinghouses_file_is_taken_and_archived(tmp_path: Path) -> None:
+    access = SftpAccess(password=PASSWORD)
+    with Clearinghouse(tmp_path, access=access) as house:
+        house.put("morning.835", b"ISA*00*")
+        config = demo_config(
+            REMITHUB_DEMO_SFTP_PORT=str(house.port),
+            REMITHUB_DEMO_SFTP_HOST_KEY=house.host_key_line,
+        )
+        async with open_port(config, "clearinghouse-remits", tmp_path) as source:
+            offers: list[Offer] = []
+            while not offers:
+                offers = [offer async for offer in source.discover()]
+            assert b"".join([block async for block in source.fetch(offers[0])]) == b"ISA*00*"
+            assert house.waiting() == ["morning.835"]
+            await source.settle(offers[0], Verdict.ACCEPTED)
+            assert (house.waiting(), house.archived()) == ([], ["morning.835"])
+
+
+async def test_another_host_key_gets_no_password(tmp_path: Path) -> None:
+    with Clearinghouse(tmp_path, access=SftpAccess(password=PASSWORD)) as house:
+        pinned = house.host_key_line
+        house.change_host_key()
+        config = demo_config(
+            REMITHUB_DEMO_SFTP_PORT=str(house.port), REMITHUB_DEMO_SFTP_HOST_KEY=pinned
+        )
+        async with open_port(config, "clearinghouse-remits", tmp_path) as source:
+            with pytest.raises(SourceFault) as caught:
+                _ = [offer async for offer in source.discover()]
+        assert caught.value.failure is Failure.CREDENTIAL
+        assert house.logins_refused == 0
 
 
 async def test_billing_answers_with_its_confirmation(billing: Partner) -> None:

@@ -145,6 +145,18 @@ async def test_a_stopped_partner_refuses_and_comes_back_with_its_books(
     await erp.stop()
 
 
+async def test_a_restart_in_one_process_counts_no_effect_twice(
+    tmp_path: Path, post: Post, erp_journal: dict[str, Any]
+) -> None:
+    erp = HttpPartner(ErpDesk(), journal=tmp_path / "erp.jsonl")
+    for _ in range(2):
+        async with erp:
+            await post(erp, PATH, erp_journal | {"externalId": f"je:{erp.port}"})
+    async with erp:
+        assert erp.effects().effects == {f"je:{erp.port}": 2}
+        assert erp.effects().totals["debit"] == 24000
+
+
 async def test_stopping_does_not_wait_for_a_slow_request(
     post: Post, erp_journal: dict[str, Any]
 ) -> None:
