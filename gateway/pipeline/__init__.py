@@ -1,7 +1,7 @@
 """The main flow: `flow.py` first, then one module per step."""
 
 from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, process_lane
-from gateway.pipeline.facts import Accepted, LaneItem
+from gateway.pipeline.facts import Accepted, Artifact, LaneItem, Receipt
 from gateway.pipeline.flow import Flow
 from gateway.pipeline.lanes import Lane, Lanes
 from gateway.pipeline.plan import Plan, Settled
@@ -9,12 +9,14 @@ from gateway.pipeline.records import milliseconds
 
 __all__ = [
     "Accepted",
+    "Artifact",
     "Bundle",
     "Flow",
     "Lane",
     "LaneItem",
     "Lanes",
     "Plan",
+    "Receipt",
     "Settled",
     "Sink",
     "Source",

@@ -9,7 +9,15 @@ from gateway.model.finding import Finding
 from gateway.model.states import PartState
 from gateway.pipeline.bundle import Contract
 
-__all__ = ["Accepted", "Artifact", "LaneItem", "NewMessage", "Prepared", "StoredMessage"]
+__all__ = [
+    "Accepted",
+    "Artifact",
+    "LaneItem",
+    "NewMessage",
+    "Prepared",
+    "Receipt",
+    "StoredMessage",
+]
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +28,15 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     size: int
     duplicate: bool
     """The same bytes had been taken before: nothing new is owed."""
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known just before the commit of `accept`. `at` is in milliseconds since the epoch;
+    it is the artifact's `received_at` unless the same bytes were here before."""
+
+    artifact_id: str
+    sha256: str
+    at: int
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ Replay is `process` or `dispatch` again, never another road.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 
 from connectors.base import Call, Delivered, Idempotency, Outcome
 from gateway.errors import NotFound, Reject
-from gateway.model.ids import text_id
+from gateway.model.ids import artifact_id, text_id
 from gateway.model.states import AttemptOutcome, PartState, RetryState
 from gateway.pipeline.bundle import Bundle, Sink, process_lane
 from gateway.pipeline.confirm import confirm
@@ -29,12 +29,13 @@ from gateway.pipeline.facts import (
     LaneItem,
     NewMessage,
     Prepared,
+    Receipt,
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.plan import Decide, Plan, Settled
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
-from gateway.pipeline.receive import Received, forget, receive
+from gateway.pipeline.receive import forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
 from gateway.pipeline.units import NOTHING, Kept, Result, Units, lanes_of
@@ -83,11 +84,14 @@ class Flow:
         meta: Mapping[str, Any] | None = None,
         fingerprint: str = "",
         again: bool = False,
+        also: Callable[[Receipt], Statement] | None = None,
     ) -> Accepted:
         """Take custody of a stream. Durable when it returns; identical bytes are taken once per
-        interface unless `again`. `fingerprint` is a source's word for "the same offer".
+        interface unless `again`. `fingerprint` is a source's word for "the same offer"; `also`
+        gives what must be durable with the artifact or not at all (a key of the caller's).
 
-        Raises NotFound (no such interface), Reject (too large), StorageFault.
+        Raises NotFound (no such interface), Reject (too large), StorageFault, UnitConflict
+        (of `also`).
         """
         bundle = self._bundles.current
         self._known(interface, bundle)
@@ -101,19 +105,27 @@ class Flow:
         )
         at = self._now()
         occurrence = await self._occurrence(interface, received.sha256) if again else 0
-        name, statements = self._records.artifact(
-            received,
-            interface,
+        artifact = Artifact(
+            artifact_id=artifact_id(interface, received.sha256, occurrence),
+            interface=interface,
+            sha256=received.sha256,
             occurrence=occurrence,
+            size=received.size,
+            received_at=at,
             bundle=bundle.hash,
-            at=at,
+            body_id=received.body_id,
             media_type=media_type,
             meta=meta or {},
         )
+        statements: tuple[Statement, ...] = self._records.artifact(artifact)
         if fingerprint:
             seen = {"interface": interface, "fingerprint": fingerprint}
-            row = {**seen, "artifact_id": name, "at": at}
+            row = {**seen, "artifact_id": artifact.artifact_id, "at": at}
             statements += (Statement("source_seen_insert", row),)
+        if also is not None:
+            statements += (
+                also(Receipt(artifact_id=artifact.artifact_id, sha256=received.sha256, at=at)),
+            )
         unit = Unit(
             statements=statements,
             bodies=received.bodies,
@@ -124,11 +136,16 @@ class Flow:
         done = await self._store.commit(unit)
         self._ports.fail_point("accept.after_commit")
         duplicate = done.affected[0] == 0
+        if not duplicate:
+            self._reading.remember(artifact)
         if duplicate and received.spilled:
             await forget(upload, self._store)
         self._lanes.ring([process_lane(interface)])
         return Accepted(
-            artifact_id=name, sha256=received.sha256, size=received.size, duplicate=duplicate
+            artifact_id=artifact.artifact_id,
+            sha256=received.sha256,
+            size=received.size,
+            duplicate=duplicate,
         )
 
     async def _occurrence(self, interface: str, sha256: str) -> int:
@@ -308,20 +325,19 @@ class Flow:
         # The delivery is part of the bytes' identity: equal answers to two deliveries are two.
         sha256 = text_id("sha", context["delivery_id"], hashlib.sha256(raw).hexdigest())
         body = Body(body_id=text_id("bod", sha256), data=raw)
-        received = Received(
-            body_id=body.body_id, sha256=sha256, size=len(raw), bodies=(body,), spilled=False
-        )
-        asked = {k: context[k] for k in ("message_id", "delivery_id", "generation")}
-        _, statements = self._records.artifact(
-            received,
-            interface,
+        artifact = Artifact(
+            artifact_id=artifact_id(interface, sha256, 0),
+            interface=interface,
+            sha256=sha256,
             occurrence=0,
+            size=len(raw),
+            received_at=self._now(),
             bundle=bundle.hash,
-            at=self._now(),
+            body_id=body.body_id,
             media_type="application/json",
-            meta=asked,
+            meta={k: context[k] for k in ("message_id", "delivery_id", "generation")},
         )
-        return statements, received.bodies
+        return self._records.artifact(artifact), (body,)
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not even be tried: a damaged body, a bug of ours."""

@@ -1,5 +1,6 @@
 """What the flow looks up before it decides: artifacts, messages, attempts, and the context."""
 
+from collections import OrderedDict
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,10 @@ SMALL_BYTES = 256 * 1024
 """An artifact up to this size is read on the event loop; a larger one on the executor."""
 
 
+RECENT = 1024
+"""Artifacts remembered between `accept` and `process`, without their bytes."""
+
+
 class Reading:
     """Reads stored things as the nouns of the flow."""
 
@@ -26,9 +31,19 @@ class Reading:
         self._store = store
         self._lanes = lanes
         self._sealer = sealer
+        self._recent: OrderedDict[str, Artifact] = OrderedDict()
+
+    def remember(self, artifact: Artifact) -> None:
+        """Keep what was just written until it is read: the usual case is a moment later."""
+        self._recent[artifact.artifact_id] = artifact
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
 
     async def artifact(self, name: str) -> Artifact:
         """Return an artifact without its bytes."""
+        recent = self._recent.pop(name, None)
+        if recent is not None:
+            return recent
         (found,) = await self._store.fetch("artifact_by_id", artifact_id=name)
         row = dict(found)
         meta = self._sealer.open_small(f"artifact.meta.{name}", row.pop("meta"))
@@ -42,7 +57,12 @@ class Reading:
         return lambda: iter((body,))
 
     async def known_parts(self, artifact: Artifact) -> frozenset[int]:
-        """Return the offsets of the parts that an earlier, unfinished run has put on record."""
+        """Return the offsets of the parts that an earlier, unfinished run has put on record.
+
+        A small artifact is one transaction: it is on record whole or not at all.
+        """
+        if artifact.size <= SMALL_BYTES:
+            return frozenset()
         name = artifact.artifact_id
         some = await self._store.fetch(
             "parts_after", artifact_id=name, revision=0, after_offset=-1, limit=1

@@ -1,18 +1,17 @@
 """Turns decisions into rows: the statements, bodies and counts of a unit. Decides nothing."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from gateway.model.ids import artifact_id, delivery_id, process_id, text_id
+from gateway.model.ids import delivery_id, process_id, text_id
 from gateway.model.money import cents_of
 from gateway.model.states import PartState
 from gateway.pipeline.bundle import process_lane
 from gateway.pipeline.facts import Artifact, NewMessage, Prepared
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.receive import Received
 from gateway.pipeline.surroundings import Sealer
 from gateway.store import Body, Statement
 
@@ -33,34 +32,15 @@ class Records:
         self._lanes = lanes
         self._sealer = sealer
 
-    def artifact(
-        self,
-        received: Received,
-        interface: str,
-        *,
-        occurrence: int,
-        bundle: str,
-        at: int,
-        media_type: str = "",
-        meta: Mapping[str, Any],
-    ) -> tuple[str, tuple[Statement, ...]]:
-        """Return the artifact's id and the statements that take custody of it and owe it."""
-        name = artifact_id(interface, received.sha256, occurrence)
-        lane = process_lane(interface)
-        row = {
-            "artifact_id": name,
-            "interface": interface,
-            "sha256": received.sha256,
-            "occurrence": occurrence,
-            "size": received.size,
-            "received_at": at,
-            "bundle": bundle,
-            "body_id": received.body_id,
-            "media_type": media_type,
-            "meta": self._sealer.seal_small(f"artifact.meta.{name}", msgspec.json.encode(meta)),
-        }
-        owe = self.owe(lane, name, process_id(lane, name), "", at)
-        return name, (Statement("artifact_insert", row), owe)
+    def artifact(self, artifact: Artifact) -> tuple[Statement, Statement]:
+        """Return the statements that take custody of an artifact and owe it to `process`."""
+        name = artifact.artifact_id
+        row = msgspec.structs.asdict(artifact)
+        meta = msgspec.json.encode(artifact.meta)
+        row["meta"] = self._sealer.seal_small(f"artifact.meta.{name}", meta)
+        lane = process_lane(artifact.interface)
+        owe = self.owe(lane, name, process_id(lane, name), "", artifact.received_at)
+        return Statement("artifact_insert", row), owe
 
     def owe(self, lane: str, item: str, delivery: str, order_key: str, at: int) -> Statement:
         """Return the statement that appends one item to a lane."""
