@@ -8,15 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from gateway.cli.exits import Exit
+
 if TYPE_CHECKING:
     from gateway.formats import Part
 
-__all__ = ["EXIT_CLEAN", "EXIT_NOT_FOUND", "EXIT_SUSPECT", "EXIT_UNREADABLE", "decode"]
-
-EXIT_CLEAN = 0
-EXIT_UNREADABLE = 1
-EXIT_SUSPECT = 3
-EXIT_NOT_FOUND = 4
+__all__ = ["decode"]
 
 _BLOCK_BYTES = 1024 * 1024
 _COLLECT_AFTER = 500_000
@@ -42,10 +39,10 @@ def decode(files: list[Path], *, summary: bool = False, production: bool = False
     if table:
         table.show()
     sys.stdout.flush()
-    for code in (EXIT_NOT_FOUND, EXIT_UNREADABLE, EXIT_SUSPECT):
+    for code in (Exit.NOT_FOUND, Exit.FAILED, Exit.PARTIAL):
         if code in codes:
             return code
-    return EXIT_CLEAN
+    return Exit.OK
 
 
 def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production: bool) -> int:
@@ -62,7 +59,7 @@ def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production:
         print(
             f"{file}: {error.strerror or 'cannot be read'}. Next: check the path.", file=sys.stderr
         )
-        return EXIT_NOT_FOUND
+        return Exit.NOT_FOUND
 
 
 def _decode_stream(
@@ -89,8 +86,8 @@ def _decode_stream(
         broken |= bool(part.error) and part.error != _NOT_SUPPORTED
         suspect |= any(finding.severity is Severity.SUSPECT for finding in part.findings)
     if broken or (other and not readable):
-        return EXIT_UNREADABLE
-    return EXIT_SUSPECT if suspect else EXIT_CLEAN
+        return Exit.FAILED
+    return Exit.PARTIAL if suspect else Exit.OK
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:

@@ -9,8 +9,9 @@ _MONEY = re.compile(r"(-?)([0-9]{1,13})\.([0-9]{2})")
 
 def decimal_text(cents: int) -> str:
     """Write whole cents as the decimal string of the contracts: -5 is "-0.05", 0 is "0.00"."""
-    whole, rest = divmod(abs(cents), 100)
-    return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}"
+    if cents < 0:
+        return f"-{-cents // 100}.{-cents % 100:02d}"
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def cents_of(text: str) -> int:

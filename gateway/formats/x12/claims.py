@@ -117,10 +117,11 @@ def cas(state: State, e: list[str]) -> None:
 def _triplets(state: State, e: list[str], group: str, adjustments: list[dict[str, Any]]) -> int:
     """Read the triplets of a CAS; returns the sum of its amounts in cents."""
     size = min(len(e), 20)
-    e.extend(_PADDING)
     total = 0
     for at in range(2, size, 3):
-        reason, amount, quantity = e[at : at + 3]
+        reason = e[at]
+        amount = e[at + 1] if at + 1 < size else ""
+        quantity = e[at + 2] if at + 2 < size else ""
         if not reason and not amount:
             continue
         cents, text = state.amounts[amount]
@@ -165,7 +166,11 @@ def svc(state: State, e: list[str]) -> None:  # noqa: C901, PLR0915  hot: unroll
     if revenue:
         line["revenue_code"] = revenue
     if units:
-        keep_quantity(state, line, "units", e, 5)
+        quantity = state.quantities[units]
+        if quantity:
+            line["units"] = quantity
+        else:
+            state.warn("quantity_unreadable", "SVC", 5)
     if original:
         keep_quantity(state, line, "original_units", e, 7)
     adjustments: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ __all__ = [
     "CLAIM_STATUSES",
     "HANDLING_CODES",
     "INPATIENT",
+    "LINE_DATES",
     "OUTPATIENT",
     "PARTIES",
     "PAYMENT_METHODS",
@@ -124,6 +125,9 @@ CLAIM_DATES = {
     "036": "coverage_expiration_date",
 }
 """DTM01 in loop 2100, by the field of the contract."""
+
+LINE_DATES = {"150": "service_from", "151": "service_to"}
+"""DTM01 in loop 2110 beside 472, by the field of the contract."""
 
 RENDERING_REFERENCES = frozenset(
     {"0B", "1A", "1B", "1C", "1D", "1G", "1H", "1J", "D3", "G2", "HPI", "LU", "SY", "TJ"}

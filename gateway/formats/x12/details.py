@@ -5,7 +5,7 @@ These run once per segment of every file; they are written for speed where it sh
 
 from typing import Any
 
-from gateway.formats.x12.codes import CLAIM_DATES, RENDERING_REFERENCES
+from gateway.formats.x12.codes import CLAIM_DATES, LINE_DATES, RENDERING_REFERENCES
 from gateway.formats.x12.state import State
 
 __all__ = ["amt", "dtm", "keep_quantity", "lq", "per", "qty", "ref"]
@@ -22,32 +22,29 @@ _CHANNELS = {
 
 def dtm(state: State, e: list[str]) -> None:
     """DTM: a date of the open line, else of the open claim, else of the payment (405)."""
-    value = state.dates[e[2]]
+    qualifier, value = e[1], state.dates[e[2]]
     line = state.line
     if not value:
         state.warn("date_unreadable", "DTM", 2)
-    elif line is None:
-        _other_date(state, e[1], value)
-    elif e[1] == "472":
-        line["service_from"] = line["service_to"] = value
-    elif e[1] == "150":
-        line["service_from"] = value
-    elif e[1] == "151":
-        line["service_to"] = value
-    else:
-        state.warn("date_qualifier_unknown", "DTM", 1)
+    elif line is not None:
+        if qualifier == "472":
+            line["service_from"] = line["service_to"] = value
+        elif qualifier in LINE_DATES:
+            line[LINE_DATES[qualifier]] = value
+        else:
+            state.warn("date_qualifier_unknown", "DTM", 1)
+    elif state.claim is not None:
+        if qualifier in CLAIM_DATES:
+            state.claim[CLAIM_DATES[qualifier]] = value
+        else:
+            _odd_claim_date(state, state.claim, qualifier, value)
+    elif qualifier == "405":
+        state.payment["production_date"] = value
 
 
-def _other_date(state: State, qualifier: str, value: str) -> None:
-    claim = state.claim
-    if claim is None:
-        if qualifier == "405":
-            state.payment["production_date"] = value
-        return
-    name = CLAIM_DATES.get(qualifier)
-    if name is not None:
-        claim[name] = value
-    elif qualifier == "472":
+def _odd_claim_date(state: State, claim: dict[str, Any], qualifier: str, value: str) -> None:
+    """Take a line's date (472) that stands at claim level for the claim's."""
+    if qualifier == "472":
         claim["service_from"] = claim["service_to"] = value
     else:
         state.warn("date_qualifier_unknown", "DTM", 1)

@@ -8,7 +8,7 @@ import msgspec
 from gateway.formats.format import Blocks
 from gateway.formats.x12.delimiters import Delimiters, bare_delimiters
 from gateway.formats.x12.scanner import Piece, scan
-from gateway.formats.x12.segments import BLANKS, count_segments, first_segment
+from gateway.formats.x12.segments import BLANKS, behind_header, count_segments, first_segment
 from gateway.model.finding import Finding, Severity
 
 __all__ = ["Survey", "survey"]
@@ -97,7 +97,7 @@ class _Pass:
         match piece.kind:
             case "ISA":
                 self._isa(piece)
-                rest = rest if piece.header is None else _behind_header(piece)
+                rest = behind_header(piece.text, piece.delimiters)
             case "GS":
                 self._gs(piece, elements)
             case "ST":
@@ -125,7 +125,10 @@ class _Pass:
                 self._fault("segment_outside_transaction_set", piece, self.group)
             else:
                 self._note("bytes_after_interchange", piece)
-        self.segment += count_segments(rest, delimiters)
+        if piece.kind == "ST" and delimiters.segment not in BLANKS:
+            self.segment += rest.count(delimiters.segment)
+        else:
+            self.segment += count_segments(rest, delimiters)
 
     def _junk(self, piece: Piece) -> None:
         text = piece.text
@@ -213,18 +216,6 @@ class _Pass:
         if code not in self.noted:
             self.noted.add(code)
             self.found.notes.append(self._finding(code, Severity.WARNING, piece))
-
-
-def _behind_header(piece: Piece) -> str:
-    """Return what follows the ISA segment itself, which may hold line breaks as terminators do."""
-    if piece.header is None or piece.delimiters is None:
-        return ""
-    mark = piece.delimiters
-    behind = piece.text.split(mark.element, 16)[-1]
-    behind = behind.lstrip(BLANKS)
-    if mark.component and behind.startswith(mark.component):
-        behind = behind[len(mark.component) :].lstrip(BLANKS)
-    return behind.removeprefix(mark.segment)
 
 
 def _same_number(left: str, right: str) -> bool:

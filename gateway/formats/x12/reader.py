@@ -87,8 +87,10 @@ class _Reading:
 
     def _enter(self, piece: Piece, delimiters: Delimiters) -> None:
         """Keep track of envelopes and of the segment number."""
-        start = self.segment
-        self.segment += 1 if piece.kind == "ISA" else count_segments(piece.text, delimiters)
+        if piece.kind == "ISA":
+            self.segment += 1
+        elif piece.kind != "ST":
+            self.segment += count_segments(piece.text, delimiters)
         match piece.kind:
             case "ISA":
                 self._isa(piece)
@@ -99,7 +101,7 @@ class _Reading:
                 self.group = [element.strip() for element in elements] + [""] * 9
             case "ST":
                 self.waiting = piece
-                self.waiting_segment = start + 1
+                self.waiting_segment = self.segment + 1
             case "GE":
                 self.in_group = False
             case "IEA":
@@ -188,6 +190,7 @@ class _Reading:
     def _error(
         self, piece: Piece, length: int, facts: dict[str, Any], code: str, *, severity: Severity
     ) -> Part:
+        self.segment += count_segments(piece.text, piece.delimiters or Delimiters())
         finding = Finding(
             code=code,
             severity=severity,
@@ -213,6 +216,7 @@ class _Reading:
         delimiters = piece.delimiters or Delimiters()
         state = State(self.memory, delimiters)
         segments, wrapped = split_segments(piece.text, delimiters)
+        self.segment += len(segments)
         self._limit_segments(state, segments)
         if wrapped:
             self._once(state, "lines_wrapped", Severity.WARNING)

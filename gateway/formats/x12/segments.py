@@ -2,7 +2,14 @@
 
 from gateway.formats.x12.delimiters import Delimiters
 
-__all__ = ["BLANKS", "count_segments", "first_segment", "raw_segments", "split_segments"]
+__all__ = [
+    "BLANKS",
+    "behind_header",
+    "count_segments",
+    "first_segment",
+    "raw_segments",
+    "split_segments",
+]
 
 BLANKS = " \t\r\n\0\x0b\x0c"
 """What may stand around a segment without belonging to it."""
@@ -47,6 +54,14 @@ def first_segment(text: str, delimiters: Delimiters) -> tuple[list[str], str]:
     """Return the elements of the first segment and the text behind its terminator."""
     head, _, rest = text.partition(delimiters.segment)
     return head.strip(BLANKS).translate(_BREAKS).split(delimiters.element), rest
+
+
+def behind_header(text: str, delimiters: Delimiters) -> str:
+    """Return what follows an ISA segment, inside which a line break is no terminator."""
+    behind = text.split(delimiters.element, 16)[-1].lstrip(BLANKS)
+    if delimiters.component and behind.startswith(delimiters.component):
+        behind = behind[len(delimiters.component) :].lstrip(BLANKS)
+    return behind.removeprefix(delimiters.segment)
 
 
 def count_segments(text: str, delimiters: Delimiters) -> int:

@@ -12,6 +12,8 @@ REMEMBERED = 50_000
 
 _DECIMAL = re.compile(r"(-?)([0-9]*)(?:\.([0-9]*))?")
 _WHOLE_DIGITS = 13
+_LEADING = "123456789"
+_SCALE = (100, 10, 1)
 _QUANTITY_WHOLE = 15
 _QUANTITY_PLACES = 6
 _DATE = re.compile(r"[0-9]{8}")
@@ -30,17 +32,38 @@ class Amounts(dict[str, tuple[int, str]]):
         self.faults: list[str] = []
 
     def __missing__(self, raw: str) -> tuple[int, str]:
-        match = _DECIMAL.fullmatch(raw.strip())
-        cents = _cents(match) if match else None
-        if match is None or cents is None:
-            self.faults.append(raw)
-            return 0, "0.00"
-        if match[1]:
-            cents = -cents
         if len(self) >= REMEMBERED:
             self.clear()
+        if raw[-3:-2] == "." and raw[0] in _LEADING and len(raw) <= _WHOLE_DIGITS + 3:
+            # The usual form, "123.45", is its own decimal string.
+            digits = raw[:-3] + raw[-2:]
+            if digits.isdigit() and digits.isascii():
+                found = self[raw] = (int(digits), raw)
+                return found
+        return self._unusual(raw)
+
+    def _unusual(self, raw: str) -> tuple[int, str]:
+        text = raw.strip()
+        negative = text[:1] == "-"
+        whole, _, places = (text[1:] if negative else text).partition(".")
+        digits = whole + places
+        if not (digits.isascii() and digits.isdigit()):
+            return self._fault(raw)
+        if len(places) > 2 or len(whole) > _WHOLE_DIGITS:
+            places = places.rstrip("0")
+            whole = whole.lstrip("0")
+            digits = whole + places
+            if len(places) > 2 or len(whole) > _WHOLE_DIGITS:
+                return self._fault(raw)
+        cents = int(digits or "0") * _SCALE[len(places)]
+        if negative:
+            cents = -cents
         found = self[raw] = (cents, decimal_text(cents))
         return found
+
+    def _fault(self, raw: str) -> tuple[int, str]:
+        self.faults.append(raw)
+        return 0, "0.00"
 
 
 class Quantities(dict[str, str]):
@@ -70,14 +93,6 @@ class Dates(dict[str, str]):
             self.clear()
         self[raw] = found
         return found
-
-
-def _cents(match: re.Match[str]) -> int | None:
-    whole = match[2].lstrip("0")
-    places = (match[3] or "").rstrip("0")
-    if not (match[2] or match[3]) or len(whole) > _WHOLE_DIGITS or len(places) > 2:
-        return None
-    return int(whole or "0") * 100 + int(places.ljust(2, "0"))
 
 
 def _quantity(match: re.Match[str]) -> str:
