@@ -14,7 +14,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Takes files from a local folder once they have stopped changing, or puts files there."""
 
     path: Annotated[str, Meta(min_length=1, description="Folder to take from or put into.")]
-    match: Annotated[tuple[Pattern, ...], Meta(description="Names to take (`*` and `?`).")] = ("*",)
+    match: Annotated[tuple[Pattern, ...], Meta(description="Names to take (`*` and `?`).")] = (
+        "*",
+    )
     ignore: Annotated[tuple[Pattern, ...], Meta(description="Names never to take.")] = (
         "*.part",
         "*.tmp",

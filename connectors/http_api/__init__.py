@@ -1,6 +1,6 @@
 """Any system with an HTTP API, declared in YAML: requests, error classes, lookup, result."""
 
-from importlib.resources import files
+from importlib import resources
 
 from connectors.base import ConnectorSpec
 from connectors.http_api.settings import Settings
@@ -14,7 +14,9 @@ CONNECTOR = ConnectorSpec(
     sink=HttpApiSink,
     samples={
         path.name: path.read_text(encoding="utf-8")
-        for path in sorted(files(__name__).joinpath("samples").iterdir(), key=lambda p: p.name)
+        for path in sorted(
+            resources.files(__name__).joinpath("samples").iterdir(), key=lambda p: p.name
+        )
         if path.name.endswith(".yaml")
     },
 )

@@ -1,22 +1,25 @@
 """A misbehaving loopback server, a clock, and a context for connectors under test."""
 
 import asyncio
+import contextlib
+import getpass
 import ipaddress
 import os
 import shutil
 import socket
 import ssl
 import struct
+import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from connectors.base import Context
 from connectors.http import AiohttpTransport, tls_context
@@ -93,7 +96,7 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def _serving(partner: Partner, **options: object) -> AsyncIterator[Partner]:
     server = await asyncio.start_server(partner.serve, "127.0.0.1", 0, **options)  # type: ignore[arg-type]
     partner.port = server.sockets[0].getsockname()[1]
@@ -111,7 +114,7 @@ async def _serving(partner: Partner, **options: object) -> AsyncIterator[Partner
 def serving():
     """`async with serving(talk) as partner` where `talk(partner, reader, writer)`."""
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def start(talk, **options):
         partner = Partner(lambda reader, writer: talk(partner, reader, writer))
         async with _serving(partner, **options):
@@ -171,20 +174,20 @@ def make_context():
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _program(name: str) -> Path:
+    """Return a program's path; skip where it is missing, fail under CI."""
+    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if found is None:
+        reason = f"the program {name} is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return Path(found)
+
+
 @pytest.fixture
 def require_program():
-    """`require_program(NAME)` -> its path; skips where it is missing, fails under CI."""
-
-    def require(name: str) -> Path:
-        found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-        if found is None:
-            reason = f"the program {name} is not installed"
-            if os.environ.get("CI"):
-                pytest.fail(reason)
-            pytest.skip(reason)
-        return Path(found)
-
-    return require
+    return _program
 
 
 class _Tls:
@@ -257,3 +260,97 @@ def _certificate(subject, key, authority, *, ca: bool) -> x509.Certificate:
 @pytest.fixture(scope="session")
 def tls(tmp_path_factory) -> _Tls:
     return _Tls(tmp_path_factory.mktemp("tls"))
+
+
+class Sshd:
+    """A real OpenSSH server on loopback that serves SFTP to one key."""
+
+    def __init__(self, folder: Path, program: Path) -> None:
+        self.folder = folder
+        self.user = getpass.getuser()
+        self.host_key = _openssh_key(folder / "host_key")
+        self.user_key = _openssh_key(folder / "user_key")
+        (folder / "authorized_keys").write_text(self.user_key.public + "\n")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        lines = [
+            f"Port {self.port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {folder / 'host_key'}",
+            f"PidFile {folder / 'pid'}",
+            f"AuthorizedKeysFile {folder / 'authorized_keys'}",
+            "StrictModes no",
+            "UsePAM no",
+            "PasswordAuthentication no",
+            "PermitRootLogin prohibit-password",
+            "AllowTcpForwarding no",
+            "MaxSessions 20",
+            "MaxStartups 50:30:100",
+            "Subsystem sftp internal-sftp",
+            "ForceCommand internal-sftp",
+        ]
+        (folder / "sshd_config").write_text("\n".join(lines) + "\n")
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(exist_ok=True)
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [program, "-D", "-e", "-f", folder / "sshd_config"], stderr=log
+            )
+        self._wait()
+
+    def _wait(self) -> None:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            time.sleep(0.02)
+        pytest.fail("sshd did not start")
+
+    def settings(self, path: Path, **more: object) -> dict[str, object]:
+        return {
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": self.user,
+            "private_key": "${secret:KEY}",
+            "host_keys": [self.host_key.public],
+            "path": str(path),
+            **more,
+        }
+
+    def stop(self) -> None:
+        self.process.terminate()
+        self.process.wait(5)
+
+
+class _OpensshKey:
+    def __init__(self, private: str, public: str) -> None:
+        self.private = private
+        self.public = public
+
+
+def _openssh_key(path: Path) -> _OpensshKey:
+    key = ed25519.Ed25519PrivateKey.generate()
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.OpenSSH,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(private)
+    path.chmod(0o600)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    return _OpensshKey(private.decode(), public.decode())
+
+
+@pytest.fixture
+def make_key(tmp_path):
+    return lambda name: _openssh_key(tmp_path / name)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory):
+    program = _program("sshd")
+    server = Sshd(tmp_path_factory.mktemp("sshd"), program)
+    yield server
+    server.stop()
