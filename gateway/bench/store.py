@@ -114,30 +114,35 @@ def file_units(number: int, randomness: random.Random) -> list[Unit]:
         ),
     ]
     for turn in range(2):
-        reply, answer = f"art_a{turn}{number:030x}", f"msg_a{turn}{number:030x}"
-        seq = number * 2 + turn
-        units += [
-            Unit(
-                statements=(_attempt(2, seq), _artifact(reply, "billing"), _owe(3, reply)),
-                bodies=(_body(reply, 2_000, randomness),) if turn == 0 else (),
-                counts=(("billing", "delivered", 1),),
-            ),
-            Unit(
-                statements=(
-                    _message(answer, reply, "posting-confirmation", routed=1),
-                    _owe(4, answer),
-                    _attempt(3, seq),
-                ),
-                bodies=(_body(answer, 3_000, randomness),),
-                counts=(("billing", "replies", 1),),
-            ),
-            Unit(
-                statements=(_attempt(4, seq),),
-                counts=(("erp", "delivered", 1),),
-                audit=(AuditEntry("hub", "deliver", answer),) if turn else (),
-            ),
-        ]
+        units += _answered(number, turn, randomness)
     return units
+
+
+def _answered(number: int, turn: int, randomness: random.Random) -> list[Unit]:
+    """Return the units of one answered delivery, its answer, and one that is not answered."""
+    reply, answer = f"art_a{turn}{number:030x}", f"msg_a{turn}{number:030x}"
+    seq = number * 2 + turn
+    return [
+        Unit(
+            statements=(_attempt(2, seq), _artifact(reply, "billing"), _owe(3, reply)),
+            bodies=(_body(reply, 2_000, randomness),) if turn == 0 else (),
+            counts=(("billing", "delivered", 1),),
+        ),
+        Unit(
+            statements=(
+                _message(answer, reply, "posting-confirmation", routed=1),
+                _owe(4, answer),
+                _attempt(3, seq),
+            ),
+            bodies=(_body(answer, 3_000, randomness),),
+            counts=(("billing", "replies", 1),),
+        ),
+        Unit(
+            statements=(_attempt(4, seq),),
+            counts=(("erp", "delivered", 1),),
+            audit=(AuditEntry("hub", "deliver", answer),) if turn else (),
+        ),
+    ]
 
 
 class _Measured:

@@ -134,7 +134,7 @@ class SqliteStore:
         if self._lock is None:
             return
         lock, self._lock = self._lock, None
-        self._readers.close()
+        await asyncio.get_running_loop().run_in_executor(None, self._readers.close)
         await self._writer.close()
         lock.release()
 
