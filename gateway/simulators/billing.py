@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.model.money import cents_of, decimal_text
 from gateway.ports import Clock, SystemClock
-from gateway.simulators.books import amount, cents
 from gateway.simulators.http_partner import Answer, Effects, Order
 
 __all__ = ["BillingDesk"]
@@ -158,7 +158,7 @@ class BillingDesk:
         code = "posting_closed" if refuse else "" if _ties(request) else "totals_do_not_tie"
         batch = f"B{self._batches + 1:08d}"
         rows = [self._claim(claim, code, f"{batch}-{n}") for n, claim in enumerate(request.claims)]
-        took = [cents(row["amount"]) for row in rows if row["result"] == "posted"]
+        took = [cents_of(row["amount"]) for row in rows if row["result"] == "posted"]
         result = "rejected" if code else "posted" if len(took) == len(rows) else "partial"
         now = self._clock.now()
         sums = _sums(request, sum(took))
@@ -173,11 +173,15 @@ class BillingDesk:
             "result": result,
             "posted_date": request.post_date or now.date().isoformat(),
             "posted_at": now.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "batch": {"id": batch, "count": len(took), "control_total": amount(sums["posted"])},
+            "batch": {
+                "id": batch,
+                "count": len(took),
+                "control_total": decimal_text(sums["posted"]),
+            },
             "payment": msgspec.to_builtins(request.payment),
             "claims": rows,
             "provider_adjustments": [_adjust(row, code) for row in request.provider_adjustments],
-            "totals": {name: amount(value) for name, value in sums.items()},
+            "totals": {name: decimal_text(value) for name, value in sums.items()},
         }
         counted = dict.fromkeys(sums, 0) if code else sums
         return document, {"effects": 0 if code else 1, "cents": counted}
@@ -189,19 +193,19 @@ class BillingDesk:
             "claim_payment_id": claim.claim_payment_id,
             "account_ref": claim.account_ref,
             "result": "rejected" if code else "posted",
-            "amount": amount(cents(claim.paid)),
+            "amount": decimal_text(cents_of(claim.paid)),
         }
         return row | ({"code": code} if code else {"external_transaction_id": transaction_id})
 
 
 def _sums(request: _PostingRequest, posted: int) -> dict[str, int]:
-    requested = sum(cents(claim.paid) for claim in request.claims)
+    requested = sum(cents_of(claim.paid) for claim in request.claims)
     return {
         "requested": requested,
         "posted": posted,
         "rejected": requested - posted,
-        "provider_adjustments": cents(request.totals.provider_adjustments),
-        "payment": cents(request.payment.amount),
+        "provider_adjustments": cents_of(request.totals.provider_adjustments),
+        "payment": cents_of(request.payment.amount),
     }
 
 
@@ -211,14 +215,14 @@ def _adjust(row: _Adjustment, code: str) -> dict[str, Any]:
 
 
 def _ties(request: _PostingRequest) -> bool:
-    claims = sum(cents(claim.paid) for claim in request.claims)
-    adjustments = sum(cents(row.amount) for row in request.provider_adjustments)
+    claims = sum(cents_of(claim.paid) for claim in request.claims)
+    adjustments = sum(cents_of(row.amount) for row in request.provider_adjustments)
     said = request.totals
-    return (claims, adjustments, claims - adjustments, cents(request.payment.amount)) == (
-        cents(said.claims_paid),
-        cents(said.provider_adjustments),
-        cents(said.payment),
-        cents(said.payment),
+    return (claims, adjustments, claims - adjustments, cents_of(request.payment.amount)) == (
+        cents_of(said.claims_paid),
+        cents_of(said.provider_adjustments),
+        cents_of(said.payment),
+        cents_of(said.payment),
     )
 
 

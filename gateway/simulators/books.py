@@ -2,31 +2,12 @@
 
 import asyncio
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-__all__ = ["Journal", "amount", "cents", "effects_in"]
-
-_AMOUNT = re.compile(r"(-?)(\d{1,13})(?:\.(\d{1,2}))?", re.ASCII)
-
-
-def cents(text: str) -> int:
-    """Read a decimal string ("12.50", "-3", "0.5") as cents. Raises ValueError for anything else."""
-    found = _AMOUNT.fullmatch(text)
-    if found is None:
-        raise ValueError("not an amount")
-    sign, whole, fraction = found.groups()
-    value = int(whole) * 100 + int((fraction or "").ljust(2, "0"))
-    return -value if sign else value
-
-
-def amount(value: int) -> str:
-    """Write cents as a decimal string with two places."""
-    whole, fraction = divmod(abs(value), 100)
-    return f"{'-' if value < 0 else ''}{whole}.{fraction:02d}"
+__all__ = ["Journal", "effects_in"]
 
 
 class Journal:

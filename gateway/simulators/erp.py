@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.simulators.books import cents
 from gateway.simulators.http_partner import Answer, Effects, Order
 
 __all__ = ["ErpDesk"]
@@ -29,6 +28,7 @@ class _ErpJournal(msgspec.Struct, rename="camel"):
     lines: list[_Line]
 
 
+_TOO_MUCH = Decimal(10**13)
 _JOURNAL = msgspec.json.Decoder(_ErpJournal)
 
 
@@ -64,8 +64,8 @@ class ErpDesk:
         """Book a journal: 200 with status S and a document number, or with status E and a code."""
         try:
             journal = _JOURNAL.decode(order.body)
-            debit = sum(cents(format(line.debit, "f")) for line in journal.lines)
-            credit = sum(cents(format(line.credit, "f")) for line in journal.lines)
+            debit = sum(_cents(line.debit) for line in journal.lines)
+            credit = sum(_cents(line.credit) for line in journal.lines)
         except (msgspec.DecodeError, ValueError):
             return _answer(400, {"status": "E", "code": "UNREADABLE"})
         code = _refusal(journal, debit - credit, refuse=order.refuse)
@@ -92,6 +92,13 @@ class ErpDesk:
             for number in self._documents.get(key, [])
         ]
         return _answer(200, {"count": len(items), "items": items})
+
+
+def _cents(amount: Decimal) -> int:
+    """Raises ValueError for what is no amount of whole cents below ten trillion."""
+    if not amount.is_finite() or abs(amount) >= _TOO_MUCH or amount != round(amount, 2):
+        raise ValueError("not an amount")
+    return int(amount * 100)
 
 
 def _refusal(journal: _ErpJournal, difference_cents: int, *, refuse: bool) -> str:

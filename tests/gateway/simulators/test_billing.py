@@ -9,9 +9,9 @@ import pytest
 
 from gateway.governance.profiles import Profile
 from gateway.governance.validator import compile_validator
+from gateway.model.money import cents_of
 from gateway.registry import Registry
 from gateway.simulators.billing import BillingDesk
-from gateway.simulators.books import cents
 from gateway.simulators.http_partner import Answer, Order
 from tests.gateway.simulators.conftest import StandingClock
 
@@ -63,7 +63,7 @@ def test_every_answer_keeps_the_contract_and_adds_up(
     assert compile_validator(schema, Profile.WRITER).errors(confirmation) == []
     expected = {"refused": "rejected", "empty": "posted"}.get(case, case)
     assert confirmation["result"] == expected
-    totals = {name: cents(text) for name, text in confirmation["totals"].items()}
+    totals = {name: cents_of(text) for name, text in confirmation["totals"].items()}
     assert totals["requested"] == totals["posted"] + totals["rejected"]
 
 

@@ -88,7 +88,7 @@ def test_amounts_are_exact_as_numbers_too(desk: ErpDesk, erp_journal: dict[str, 
     assert desk.effects.totals["debit"] == 123456789012345
 
 
-@pytest.mark.parametrize("debit", ["NaN", "Infinity", "0.001", "many", "1e30"])
+@pytest.mark.parametrize("debit", ["NaN", "sNaN", "Infinity", "0.001", "many", "1e30", ""])
 def test_what_is_no_amount_is_unreadable(
     desk: ErpDesk, erp_journal: dict[str, Any], debit: str
 ) -> None:
