@@ -65,6 +65,7 @@ class Hub:
     ) -> None:
         self.root = root
         self.store = store
+        self.keys = keys
         self.bundles = BundleShelf(bundle)
         self.lanes = Lanes(store, OWNER)
         self.ports = ports
@@ -196,6 +197,9 @@ class Hub:
         for lane in await self.lanes.take(bundle.lanes()):
             self._run_lane(lane, bundle)
         self._poll(bundle)
+        for name, poller in self.pollers.items():
+            if paused.get(name, {}).get("state") == "paused":
+                poller.pause(paused[name]["reason"])
         return opened
 
     def _run_lane(self, lane: Lane, bundle: Bundle) -> None:
@@ -269,26 +273,49 @@ class Hub:
     async def _resume(self, actor: str) -> None:
         for name in [n for n, d in self.destinations.items() if d.paused]:
             await self.resume(name, actor=actor)
-        for poller in self.pollers.values():
-            poller.resume()
+        for name in [n for n, p in self.pollers.items() if p.state.paused]:
+            await self.resume(name, actor=actor)
 
     # -- what people ask of it -----------------------------------------------------------------
 
-    async def resume(self, destination: str, *, actor: str) -> None:
-        """Let a paused destination run again. Raises NotFound."""
-        await self._set_destination(destination, "run", "", actor)
-        self.destinations[destination].resume()
-        self._look_again(lane.name for lane in self.lanes.all() if lane.destination == destination)
+    async def rehearse(self) -> Reloaded:
+        """Say what a reload would do, and change nothing. Raises ConfigError."""
+        loop = asyncio.get_running_loop()
+        bundle = await loop.run_in_executor(None, read_bundle, self.root, self._environment)
+        await self._may_leave(bundle)
+        return Reloaded(
+            bundle=bundle.hash,
+            changed=bundle.hash != self.bundles.current.hash,
+            interfaces=tuple(sorted({**bundle.sources, **bundle.sinks})),
+            opened=(),
+        )
 
-    async def pause(self, destination: str, *, actor: str, reason: str) -> None:
-        """Try nothing at that destination until it is resumed. Raises NotFound."""
-        await self._set_destination(destination, "paused", reason, actor)
-        self.destinations[destination].paused = reason or "paused by a person"
+    async def resume(self, interface: str, *, actor: str) -> None:
+        """Let a paused destination be tried, or a paused source be polled again. Raises NotFound."""
+        await self._set_pause(interface, "run", "", actor)
+        if interface in self.pollers:
+            self.pollers[interface].resume()
+            return
+        self.destinations[interface].resume()
+        self._look_again(lane.name for lane in self.lanes.all() if lane.destination == interface)
 
-    async def _set_destination(self, name: str, state: str, reason: str, actor: str) -> None:
-        if name not in self.destinations:
-            known = ", ".join(sorted(self.destinations))
-            raise NotFound(f"There is no outgoing interface '{name}' (there are: {known}).")
+    async def pause(self, interface: str, *, actor: str, reason: str) -> None:
+        """Try nothing at that destination, or poll that source no more, until it is resumed.
+
+        Raises NotFound.
+        """
+        reason = reason or "paused by a person"
+        await self._set_pause(interface, "paused", reason, actor)
+        if interface in self.pollers:
+            self.pollers[interface].pause(reason)
+            return
+        self.destinations[interface].paused = reason
+
+    async def _set_pause(self, name: str, state: str, reason: str, actor: str) -> None:
+        able = {*self.destinations, *self.pollers}
+        if name not in able:
+            known = ", ".join(sorted(able))
+            raise NotFound(f"Nothing is tried or polled at '{name}' (but at: {known}).")
         row = {
             "name": name,
             "state": state,
@@ -296,7 +323,7 @@ class Hub:
             "since": milliseconds(self.ports.clock.now()),
             "detail": "",
         }
-        audit = AuditEntry(actor, f"destination.{state}", name, reason)
+        audit = AuditEntry(actor, f"interface.{state}", name, reason)
         await self.store.commit(
             Unit(statements=(Statement("destination_put", row),), audit=(audit,))
         )

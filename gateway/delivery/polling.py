@@ -94,6 +94,11 @@ class Poller:
         async for block in self.source.fetch(offer):
             yield block
 
+    def pause(self, reason: str) -> None:
+        """Poll no more until `resume`."""
+        self.state.paused = True
+        self.state.fault = reason
+
     def resume(self) -> None:
         """A person has mended the credential: poll again."""
         self.state.paused = False

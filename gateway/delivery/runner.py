@@ -106,6 +106,16 @@ class LaneRunner:
         return len(self._flying)
 
     @property
+    def pending(self) -> int:
+        """How many items were taken up and are neither settled nor set aside yet."""
+        return len(self._pending)
+
+    @property
+    def settled_to(self) -> int:
+        """Up to here everything is settled or set aside; the stored cursor follows lazily."""
+        return min(self._pending) - 1 if self._pending else self.read_to
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing new is owed that has not been started."""
         return not (self._flying or self._window or self._more or self._bell.is_set())

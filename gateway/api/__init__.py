@@ -1,0 +1,15 @@
+"""The HTTP API: one module per resource, over services that `gateway.app` hands in."""
+
+from gateway.api.application import application
+from gateway.api.services import ContractView, Polled, ReloadReport, Services
+from gateway.api.token import open_token, read_token
+
+__all__ = [
+    "ContractView",
+    "Polled",
+    "ReloadReport",
+    "Services",
+    "application",
+    "open_token",
+    "read_token",
+]

@@ -1,0 +1,32 @@
+"""Reads small JSON bodies into structs; what is wrong is named by its place, never by its value."""
+
+import re
+from typing import TypeVar
+
+import msgspec
+
+from gateway.api.services import HubRequest
+from gateway.errors import UsageFault
+
+__all__ = ["read_body"]
+
+T = TypeVar("T", bound=msgspec.Struct)
+_PLACE = re.compile(r"at `(?:key in )?(\$[^`]*)`$")
+
+
+async def read_body(request: HubRequest, kind: type[T]) -> T:
+    """Read the body as `kind`; an empty body is `{}`. Raises UsageFault (`request_invalid`)."""
+    raw = await request.body()
+    try:
+        return msgspec.json.decode(raw or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        # The library's words may quote the value; the place and the known fields do not.
+        where = place[1].removeprefix("$.").removeprefix("$") if place else ""
+        fields = ", ".join(kind.__struct_fields__)
+        detail = f"The body is wrong at '{where}'." if where else "The body has a wrong field."
+        raise UsageFault(
+            detail, code="request_invalid", next_step=f"the fields are: {fields}."
+        ) from None
+    except msgspec.DecodeError:
+        raise UsageFault("The body is not JSON.", code="request_invalid") from None

@@ -1,0 +1,69 @@
+"""The door in front of the routes: asks for the token, names the request, echoes its trace."""
+
+import hmac
+from typing import Any
+
+import msgspec
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.problems import MEDIA_TYPE, problem_of
+from gateway.api.trace import KEY, TraceFacts, read_trace
+from gateway.errors import HubError
+from gateway.ports import Ids
+
+__all__ = ["OPEN_PATHS", "Door"]
+
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""What answers without a token; it says nothing but yes or no."""
+
+
+class Door:
+    """An ASGI application around another. Until access control exists there is one token."""
+
+    def __init__(self, inside: ASGIApp, *, token: str, ids: Ids) -> None:
+        self._inside = inside
+        self._expected = b"Bearer " + token.encode()
+        self._ids = ids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer 401. Compares in constant time."""
+        kind: str = scope["type"]
+        if kind != "http":
+            await self._inside(scope, receive, send)
+            return
+        headers = scope["headers"]
+        facts = read_trace(headers, self._ids.new("req"))
+        scope[KEY] = facts  # type: ignore[literal-required]  # a key of ours
+        echo = [(b"x-request-id", facts.request_id.encode())]
+        if facts.traceparent:
+            echo.append((b"traceparent", facts.traceparent.encode()))
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *echo]
+            await send(message)
+
+        if scope["path"] in OPEN_PATHS or self._knows(headers):
+            await self._inside(scope, receive, marked)
+        else:
+            await _refuse(marked, facts)
+
+    def _knows(self, headers: Any) -> bool:
+        given = next((value for name, value in headers if name == b"authorization"), b"")
+        return hmac.compare_digest(given, self._expected)
+
+
+async def _refuse(send: Send, facts: TraceFacts) -> None:
+    fault = HubError(
+        "This needs the hub's token.",
+        code="unauthorized",
+        next_step="send `Authorization: Bearer ...` with what stands in the hub's token file.",
+    )
+    body = msgspec.json.encode(problem_of(fault, facts))
+    headers = [
+        (b"content-type", MEDIA_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"www-authenticate", b"Bearer"),
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,123 @@
+"""`POST /v1/interfaces/{name}/files`: hand over a file. The hot route: nothing is buffered whole."""
+
+from collections.abc import AsyncIterator
+
+from litestar import Response, post
+from litestar.params import FromPath, FromQuery
+from litestar.status_codes import HTTP_202_ACCEPTED
+
+from gateway.api.idempotency import KeyUse, keys_of, read_key
+from gateway.api.problems import Retired, Unsupported
+from gateway.api.services import HubRequest, Services, services
+from gateway.api.trace import trace_of
+from gateway.errors import NotFound, Reject
+from gateway.pipeline import Accepted
+from gateway.store import UnitConflict
+
+__all__ = ["ROUTES", "accepted", "hand_over", "take"]
+
+
+@post(
+    "/v1/interfaces/{name:str}/files",
+    status_code=HTTP_202_ACCEPTED,
+    request_max_body_size=None,
+    summary="Hand over a file",
+    tags=["intake"],
+)
+async def hand_over(
+    request: HubRequest,
+    name: FromPath[str],
+    again: FromQuery[bool] = False,  # noqa: FBT002 - a query parameter
+) -> Response[Accepted]:
+    """Take custody of the body, whatever its bytes are. 202 means durable: the sender may forget it.
+
+    Identical bytes are taken once per interface (`duplicate`), unless `again=true`. With an
+    `Idempotency-Key` the first answer is given again, with `Idempotency-Replayed: true`.
+    """
+    hub = services(request)
+    if name not in hub.bundle.sources:
+        known = ", ".join(sorted(hub.bundle.sources))
+        raise NotFound(f"There is no incoming interface '{name}' (there are: {known}).")
+    must_be_raw(request)
+    limit = min(hub.bundle.sources[name].settings.max_bytes, _api_limit(hub))
+    must_fit(request, limit)
+    return await take(request, name, _bounded(request.stream(), limit), again=again)
+
+
+async def take(
+    request: HubRequest, name: str, blocks: AsyncIterator[bytes], *, again: bool = False
+) -> Response[Accepted]:
+    """Accept a stream at an interface, once per Idempotency-Key, and answer 202."""
+    hub = services(request)
+    if not hub.ready:
+        raise Retired("The hub is starting or stopping.", next_step="send it again.")
+    key = read_key(request.headers.get("idempotency-key"))
+    media_type = request.headers.get("content-type", "")[:200]
+    trace = trace_of(request.scope).traceparent
+    meta = {"traceparent": trace} if trace else {}
+    if not key:
+        taken = await hub.flow.accept(name, blocks, media_type=media_type, meta=meta, again=again)
+        return accepted(taken)
+    use = KeyUse(scope=f"{request.method} {request.url.path}", key=key)
+    keys = keys_of(request)
+    with keys.under_way(use):
+        known = await keys.known(use)
+        if known is not None:
+            return accepted(await keys.replayed(known, blocks), replayed=True)
+        try:
+            taken = await hub.flow.accept(
+                name, blocks, media_type=media_type, meta=meta, again=again, also=use.record
+            )
+        except UnitConflict:
+            # Another process was first with this key; the body is read already.
+            raise Retired(
+                "The first request with this key has just ended.", next_step="send it again."
+            ) from None
+    return accepted(taken)
+
+
+def accepted(taken: Accepted, *, replayed: bool = False) -> Response[Accepted]:
+    """Return 202 with the artifact's address."""
+    headers = {"Location": f"/v1/artifacts/{taken.artifact_id}"}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(taken, status_code=HTTP_202_ACCEPTED, headers=headers)
+
+
+def must_be_raw(request: HubRequest) -> None:
+    """Refuse a body that is not the file itself. Raises Unsupported."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind.startswith("multipart/"):
+        raise Unsupported(
+            "A form is not taken: the body is the file itself.",
+            next_step="send the bytes, say with `curl --data-binary @FILE`.",
+        )
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Unsupported("A compressed body is not taken.", next_step="send the plain bytes.")
+
+
+def must_fit(request: HubRequest, limit: int) -> None:
+    """Refuse a body that announces more than `limit` bytes before any is read. Raises Reject."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise _too_large(limit)
+
+
+async def _bounded(blocks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for block in blocks:
+        size += len(block)
+        if size > limit:
+            raise _too_large(limit)
+        yield block
+
+
+def _too_large(limit: int) -> Reject:
+    return Reject(f"The file is larger than {limit} bytes.", code="artifact_too_large")
+
+
+def _api_limit(hub: Services) -> int:
+    return hub.bundle.config.hub.api.max_body_bytes
+
+
+ROUTES = (hand_over,)

@@ -1,0 +1,124 @@
+"""Idempotency keys of callers: the same key and payload get the first answer, made once.
+
+The key is recorded in the transaction that takes custody, so no crash separates the two. What is
+under way is known to this process only; another one meets the record and answers from it.
+"""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from gateway.api.services import HubRequest
+from gateway.errors import Conflict, Reject, UsageFault
+from gateway.model.ids import text_id
+from gateway.pipeline import Accepted, Receipt
+from gateway.store import Row, Statement, Store
+
+__all__ = ["LIFE_MS", "KeyUse", "Keys", "keys_of", "read_key"]
+
+LIFE_MS = 400 * 24 * 3600 * 1000
+"""How long a key is remembered: it outlives the pruning of what it led to."""
+
+_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
+_BARE = re.compile(r"[\x21\x23-\x7e]{1,255}")
+ACCEPTED = 202
+
+
+def read_key(header: str | None) -> str:
+    """Read an Idempotency-Key header: a structured-field string, or a bare token (draft-07, 2.1).
+
+    Returns "" where there is none. Raises UsageFault (`idempotency_key_invalid`).
+    """
+    if header is None:
+        return ""
+    quoted = _QUOTED.fullmatch(header.strip())
+    key = quoted[1] if quoted else header.strip()
+    if not quoted and not _BARE.fullmatch(key):
+        raise UsageFault(
+            "The Idempotency-Key is not 1 to 255 visible ASCII characters.",
+            code="idempotency_key_invalid",
+            next_step='send one like "8e03978e-40d5-43dd-bc93-6894a57f9324".',
+        )
+    return key
+
+
+class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One key in use at one route. The key itself is kept as a hash: it may hold anything."""
+
+    scope: str
+    key: str
+
+    @property
+    def row(self) -> dict[str, str]:
+        """Return what finds this key in the store."""
+        return {"scope": self.scope, "idem_key": text_id("idk", self.scope, self.key)}
+
+    def record(self, receipt: Receipt) -> Statement:
+        """Return what remembers the answer; it fails where another request was first."""
+        row = {
+            **self.row,
+            "fingerprint": receipt.sha256,
+            "reference": receipt.artifact_id,
+            "status": ACCEPTED,
+            "at": receipt.at,
+            "expires_at": receipt.at + LIFE_MS,
+        }
+        return Statement("idempotency_insert", row, expect=1)
+
+
+class Keys:
+    """The keys of this process's requests that are under way, and what the store remembers."""
+
+    def __init__(self, store: Store, now: Callable[[], int]) -> None:
+        self._store = store
+        self._now = now
+        self._running: set[str] = set()
+
+    @contextmanager
+    def under_way(self, use: KeyUse) -> Iterator[None]:
+        """Hold a key while its first request runs. Raises Conflict (`idempotency_in_flight`)."""
+        name = use.row["idem_key"]
+        if name in self._running:
+            raise Conflict(
+                "The first request with this Idempotency-Key still runs.",
+                code="idempotency_in_flight",
+                next_step="wait for its answer, or ask again later.",
+            )
+        self._running.add(name)
+        try:
+            yield
+        finally:
+            self._running.discard(name)
+
+    async def known(self, use: KeyUse) -> Row | None:
+        """Return what is remembered under a key, None where nothing is or its life is over."""
+        rows = await self._store.fetch("idempotency_get", **use.row)
+        return rows[0] if rows and rows[0]["expires_at"] > self._now() else None
+
+    async def replayed(self, row: Row, blocks: AsyncIterator[bytes]) -> Accepted:
+        """Return the first answer again. Raises Reject (`idempotency_payload_differs`)."""
+        digest = hashlib.sha256()
+        async for block in blocks:
+            digest.update(block)
+        if digest.hexdigest() != row["fingerprint"]:
+            raise Reject(
+                "This Idempotency-Key came before with another payload.",
+                code="idempotency_payload_differs",
+                next_step="use a fresh key for other content.",
+            )
+        (found,) = await self._store.fetch("artifact_by_id", artifact_id=row["reference"])
+        return Accepted(
+            artifact_id=found["artifact_id"],
+            sha256=found["sha256"],
+            size=found["size"],
+            duplicate=found["received_at"] != row["at"],
+        )
+
+
+def keys_of(request: HubRequest) -> Keys:
+    """Return the keys of the application a request came to."""
+    found: Keys = request.app.state["keys"]
+    return found

@@ -1,0 +1,69 @@
+"""`/v1/interfaces`: state, counters, backlog, money that waits; pause, resume, poll now."""
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath
+from litestar.status_codes import HTTP_200_OK
+
+from gateway.api.bodies import read_body
+from gateway.api.services import ACTOR, HubRequest, Polled, services
+from gateway.health import InterfaceHealth
+
+__all__ = ["ROUTES"]
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why somebody pauses an interface; for the audit."""
+
+    reason: str = ""
+
+
+@get("/v1/interfaces", summary="Every interface and how it is", tags=["interfaces"])
+async def list_interfaces(request: HubRequest) -> list[InterfaceHealth]:
+    """Return state, counters, backlog, oldest, and what is set aside, with its money."""
+    return await services(request).interfaces()
+
+
+@get("/v1/interfaces/{name:str}", summary="One interface", tags=["interfaces"])
+async def show_interface(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
+    """Return the health of one interface."""
+    return (await services(request).interfaces([name]))[0]
+
+
+@post(
+    "/v1/interfaces/{name:str}/pause",
+    status_code=HTTP_200_OK,
+    summary="Try or poll nothing there",
+    tags=["interfaces"],
+)
+async def pause(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
+    """Stop attempts at a destination, or polls of a source, until it is resumed."""
+    order = await read_body(request, Reason)
+    await services(request).pause(name, actor=ACTOR, reason=order.reason)
+    return (await services(request).interfaces([name]))[0]
+
+
+@post(
+    "/v1/interfaces/{name:str}/resume",
+    status_code=HTTP_200_OK,
+    summary="Let it run again",
+    tags=["interfaces"],
+)
+async def resume(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
+    """Forget pause and breaker: a person says that the other side is well."""
+    await services(request).resume(name, actor=ACTOR)
+    return (await services(request).interfaces([name]))[0]
+
+
+@post(
+    "/v1/interfaces/{name:str}/poll",
+    status_code=HTTP_200_OK,
+    summary="Look at the source now",
+    tags=["interfaces"],
+)
+async def poll(request: HubRequest, name: FromPath[str]) -> Polled:
+    """Poll once, out of turn, and say how many files were taken."""
+    return await services(request).poll(name)
+
+
+ROUTES = (list_interfaces, show_interface, pause, resume, poll)

@@ -1,0 +1,107 @@
+"""What the routes call: the services of the hub, as `gateway.app` hands them over."""
+
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import State
+
+from gateway.delivery import Operator
+from gateway.governance import MaskPlan
+from gateway.health import InterfaceHealth
+from gateway.pipeline import Bundle, Flow
+from gateway.ports import Ports
+from gateway.store import Store
+
+__all__ = ["ACTOR", "ContractView", "HubRequest", "Polled", "ReloadReport", "Services", "services"]
+
+ACTOR = "api"
+"""Who acts, for the audit, until access control knows better."""
+
+HubRequest = Request[Any, Any, State]
+
+
+class ContractView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of a contract version beside its documents."""
+
+    name: str
+    version: str
+    schema: dict[str, Any]
+    schema_id: str
+    mask: MaskPlan
+    events: tuple[str, ...]
+    classification: str
+    regulation: str
+    phi: bool
+
+
+class Polled(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look at a source brought; `fault` is a code, empty where there was none."""
+
+    interface: str
+    taken: int
+    fault: str
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reload did, or would do."""
+
+    bundle: str
+    changed: bool
+    interfaces: tuple[str, ...]
+    opened: tuple[str, ...]
+    dry_run: bool
+
+
+class Services(Protocol):
+    """Everything behind the routes. The routes decide nothing."""
+
+    flow: Flow
+    store: Store
+    operator: Operator
+    ports: Ports
+
+    @property
+    def ready(self) -> bool:
+        """Whether the hub takes and delivers."""
+        ...
+
+    @property
+    def bundle(self) -> Bundle:
+        """The configuration in force."""
+        ...
+
+    def contract(self, name: str, version: str) -> ContractView:
+        """Return a contract version as it is shown. Raises NotFound."""
+        ...
+
+    async def interfaces(self, names: Iterable[str] = ()) -> list[InterfaceHealth]:
+        """Return the health of those interfaces, of all where none is named. Raises NotFound."""
+        ...
+
+    async def pause(self, interface: str, *, actor: str, reason: str) -> None:
+        """Try or poll nothing there until it is resumed. Raises NotFound."""
+        ...
+
+    async def resume(self, interface: str, *, actor: str) -> None:
+        """Let a paused interface run again. Raises NotFound."""
+        ...
+
+    async def poll(self, interface: str) -> Polled:
+        """Look at a source now. Raises NotFound where nothing is polled."""
+        ...
+
+    async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:
+        """Read the root folder again and follow it. Raises ConfigError; then nothing changed."""
+        ...
+
+    async def metrics(self) -> bytes:
+        """Return the figures in the Prometheus text format."""
+        ...
+
+
+def services(request: HubRequest) -> Services:
+    """Return the services of the application a request came to."""
+    found: Services = request.app.state.services
+    return found

@@ -1,0 +1,46 @@
+"""The token the API asks for until access control exists: made on first run, read by the CLI."""
+
+import os
+from pathlib import Path
+
+from gateway.errors import NotFound, StorageFault
+from gateway.ports import Ids
+
+__all__ = ["open_token", "read_token"]
+
+
+def open_token(path: Path, ids: Ids) -> str:
+    """Read the token file, or create it (mode 0600). Raises StorageFault (`token_file_mode`)."""
+    try:
+        return read_token(path)
+    except NotFound:
+        token = ids.new("tok")
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(token + "\n")
+    return token
+
+
+def read_token(path: Path) -> str:
+    """Read the token file. Raises NotFound, and StorageFault where others may read it too."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        raise NotFound(f"There is no token file at {path}.", code="token_missing") from None
+    with os.fdopen(descriptor, encoding="ascii") as file:
+        if os.fstat(file.fileno()).st_mode & 0o077:
+            raise StorageFault(
+                f"The token file {path} may be read by others.",
+                code="token_file_mode",
+                next_step=f"delete {path} and start the hub again: it makes a new one.",
+            )
+        token = file.read().strip()
+    if len(token) < 16:
+        raise StorageFault(
+            f"The token file {path} holds no token.",
+            code="token_file_invalid",
+            next_step="delete it and start the hub again: it makes a new one.",
+        )
+    return token

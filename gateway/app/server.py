@@ -1,0 +1,197 @@
+"""Serves a hub over HTTP in the hub's own event loop, and ends both in order."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import msgspec
+from granian.constants import Interfaces
+from granian.server.embed import Server as Granian
+
+from gateway.api import application, open_token
+from gateway.app.hub import Hub
+from gateway.app.services import HubServices
+from gateway.errors import ConfigError, TryAgain
+from gateway.ports import Clock, Ports
+
+__all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving", "set_up_logging"]
+
+log = logging.getLogger("remithub")
+
+ADDRESS_FILE = "var/hub.address"
+"""Below the root folder: where the running hub listens, for the command line."""
+
+STOP_SECONDS = 25.0
+"""How long deliveries that are under way may take once the hub is told to stop."""
+
+_START_SECONDS = 10.0
+_BACKLOG = 1024
+_NOISY = (
+    "alembic",
+    "httpx",
+    "httpcore",
+    "paramiko",
+    "aiohttp",
+    "apscheduler",
+    "_granian",
+    "granian",
+)
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a hub listens and which process it is; the content of the address file."""
+
+    url: str
+    pid: int
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """A hub that listens."""
+
+    hub: Hub
+    address: Address
+    token: str
+
+
+def set_up_logging(level: str = "INFO") -> None:
+    """One line per record: time, level, logger, words. Libraries speak from WARNING on; httpx,
+    for one, would log every URL."""
+    logging.basicConfig(
+        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
+    )
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    root: Path, *, environment: Mapping[str, str] | None = None, ports: Ports | None = None
+) -> AsyncIterator[Listening]:
+    """Open and start a hub, then listen; on leaving, stop both in order.
+
+    Listening does not begin before the lanes are taken. Raises ConfigError, StorageFault.
+    """
+    hub = await Hub.open(root, environment, ports)
+    try:
+        settings = hub.bundles.current.config.hub.api
+        _must_be_loopback(settings.host)
+        token = open_token(root / settings.token_file, hub.ports.ids)
+        await hub.start()
+        app = application(HubServices(hub), token)
+        port = settings.port or _free_port(settings.host)
+        server = await _start(app, settings.host, port, hub.ports.clock)
+    except BaseException:
+        await hub.close()
+        raise
+    address = Address(url=f"http://{_host(settings.host)}:{port}", pid=os.getpid())
+    file = root / ADDRESS_FILE
+    try:
+        _write(file, address)
+        yield Listening(hub=hub, address=address, token=token)
+    finally:
+        file.unlink(missing_ok=True)
+        await _stop(hub, *server)
+
+
+async def serve(
+    root: Path, announce: Callable[[Listening], None], *, until: asyncio.Event | None = None
+) -> None:
+    """Run a hub with its API until SIGTERM or SIGINT (or `until` is set), then stop it in order."""
+    stop = until or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with serving(root) as listening:
+            announce(listening)
+            await stop.wait()
+            log.info("Stopping: what is under way may take %d s.", STOP_SECONDS)
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def _start(
+    app: object, host: str, port: int, clock: Clock
+) -> tuple[Granian, asyncio.Task[None]]:
+    server = Granian(
+        app,
+        address=host,
+        port=port,
+        interface=Interfaces.ASGINL,
+        backlog=_BACKLOG,
+        log_enabled=False,
+        log_access=False,
+        websockets=False,
+    )
+    task = asyncio.create_task(server.serve(), name="api")
+    deadline = clock.monotonic() + _START_SECONDS
+    while not await _answers(host, port):
+        if task.done() or clock.monotonic() > deadline:
+            task.cancel()
+            raise TryAgain(
+                f"The API cannot listen on {host} port {port}.",
+                code="port_unavailable",
+                next_step="set another `api.port` in hub.yaml (0 takes any free one).",
+            )
+        await clock.sleep(0.02)
+    return server, task
+
+
+async def _answers(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _stop(hub: Hub, server: Granian, task: asyncio.Task[None]) -> None:
+    """Take nothing more, let what is under way end, close; give up waiting after a while."""
+    hub.ready = False
+    server.stop()  # type: ignore[no-untyped-call]  # granian has no types there
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await task
+            await hub.close()
+    except TimeoutError:
+        log.warning("What was still under way is left; it is tried again at the next start.")
+        task.cancel()
+
+
+def _must_be_loopback(host: str) -> None:
+    try:
+        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ConfigError(
+            f"the API listens on loopback only, and '{host}' is not",
+            file="hub.yaml",
+            next_step="set `api.host: 127.0.0.1`.",
+        )
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _write(file: Path, address: Address) -> None:
+    part = file.with_suffix(".part")
+    part.write_bytes(msgspec.json.encode(address) + b"\n")
+    part.replace(file)

@@ -1,0 +1,185 @@
+"""What the API calls, over the hub: hands in what only memory knows, passes the rest on."""
+
+from collections.abc import Iterable
+
+from gateway.api import ContractView, Polled, ReloadReport
+from gateway.app.bundles import registry_of
+from gateway.app.hub import Hub, Reloaded
+from gateway.delivery import Poller
+from gateway.errors import NotFound
+from gateway.governance import compile_mask, phi_classes
+from gateway.health import (
+    Direction,
+    InterfaceFacts,
+    InterfaceHealth,
+    LaneFacts,
+    PollFacts,
+    look,
+    render,
+    snapshot,
+)
+from gateway.pipeline import Bundle, milliseconds
+from gateway.registry import Registry
+
+__all__ = ["HubServices"]
+
+
+class HubServices:
+    """The `gateway.api.Services` of one hub, running or only opened."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.flow = hub.flow
+        self.store = hub.store
+        self.operator = hub.operator
+        self.ports = hub.ports
+        self._registry: tuple[str, Registry] = ("", registry_of(hub.root))
+        self._views: dict[tuple[str, str, str], ContractView] = {}
+
+    @property
+    def ready(self) -> bool:
+        """Whether the hub takes and delivers."""
+        return self.hub.ready
+
+    @property
+    def bundle(self) -> Bundle:
+        """The configuration in force."""
+        return self.hub.bundles.current
+
+    def contract(self, name: str, version: str) -> ContractView:
+        """Return a contract version as it is shown. Raises NotFound."""
+        key = (self.bundle.hash, name, version)
+        if key not in self._views:
+            self._views[key] = self._view(name, version)
+        return self._views[key]
+
+    def _view(self, name: str, version: str) -> ContractView:
+        if self._registry[0] != self.bundle.hash:
+            self._registry = (self.bundle.hash, registry_of(self.hub.root))
+        registry = self._registry[1]
+        found = registry.contract(name, version)
+        schema = registry.bundled_schema(name, version)
+        mask_key = self.hub.keys.blind_index("mask", self.bundle.tenant).encode()
+        return ContractView(
+            name=name,
+            version=version,
+            schema=schema,
+            schema_id=str(schema.get("$id", "")),
+            mask=compile_mask(schema, mask_key),
+            events=found.header.events,
+            classification=found.header.classification,
+            regulation=found.header.regulation,
+            phi=bool(phi_classes(schema)),
+        )
+
+    # -- health -------------------------------------------------------------------------------
+
+    async def interfaces(self, names: Iterable[str] = ()) -> list[InterfaceHealth]:
+        """Return the health of those interfaces, of all where none is named. Raises NotFound."""
+        facts = self._facts()
+        wanted = list(names)
+        for name in wanted:
+            if name not in facts:
+                known = ", ".join(sorted(facts))
+                raise NotFound(f"There is no interface '{name}' (there are: {known}).")
+        chosen = [facts[name] for name in wanted or sorted(facts)]
+        return await look(chosen, self._lanes(), self.store, now=self._now())
+
+    def _facts(self) -> dict[str, InterfaceFacts]:
+        sources = {name: self._source(name) for name in self.bundle.sources}
+        return {**sources, **{name: self._sink(name) for name in self.bundle.sinks}}
+
+    def _source(self, name: str) -> InterfaceFacts:
+        source = self.bundle.sources[name]
+        poller = self.hub.pollers.get(name)
+        return InterfaceFacts(
+            name=name,
+            direction=Direction.IN,
+            title=source.settings.title,
+            connector=source.settings.connector,
+            contract=f"{source.contract.name}/{source.contract.version}",
+            under_way=self._under_way(name),
+            poll=_poll_facts(poller) if poller else None,
+        )
+
+    def _sink(self, name: str) -> InterfaceFacts:
+        sink = self.bundle.sinks[name]
+        destination = self.hub.destinations.get(name)
+        return InterfaceFacts(
+            name=name,
+            direction=Direction.OUT,
+            title=sink.settings.title,
+            connector=sink.settings.connector,
+            contract=f"{sink.accepts.name}/{sink.accepts.version}",
+            breaker=destination.breaker.value if destination else "",
+            breaker_opens_in=destination.opens_in() if destination else None,
+            paused=destination.paused if destination else "",
+            under_way=self._under_way(name),
+        )
+
+    def _under_way(self, interface: str) -> int:
+        runners = self.hub.runners.values()
+        return sum(r.under_way for r in runners if r.lane.interface == interface)
+
+    def _lanes(self) -> dict[str, LaneFacts]:
+        return {
+            name: LaneFacts(
+                settled_to=runner.settled_to, read_to=runner.read_to, pending=runner.pending
+            )
+            for name, runner in self.hub.runners.items()
+        }
+
+    async def metrics(self) -> bytes:
+        """Return the figures in the Prometheus text format."""
+        taken = await snapshot(
+            await self.interfaces(), self.store, ready=self.ready, now=self._now()
+        )
+        return render(taken)
+
+    # -- what people ask of it ----------------------------------------------------------------
+
+    async def pause(self, interface: str, *, actor: str, reason: str) -> None:
+        """Try or poll nothing there until it is resumed. Raises NotFound."""
+        await self.hub.pause(interface, actor=actor, reason=reason)
+
+    async def resume(self, interface: str, *, actor: str) -> None:
+        """Let a paused interface run again. Raises NotFound."""
+        await self.hub.resume(interface, actor=actor)
+
+    async def poll(self, interface: str) -> Polled:
+        """Look at a source now. Raises NotFound where nothing is polled."""
+        if interface not in self.hub.pollers:
+            known = ", ".join(sorted(self.hub.pollers)) or "none"
+            raise NotFound(f"Nothing is polled at '{interface}' (polled are: {known}).")
+        poller = self.hub.pollers[interface]
+        taken = await poller.poll()
+        return Polled(interface=interface, taken=taken, fault=poller.state.fault)
+
+    async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:
+        """Read the root folder again and follow it. Raises ConfigError; then nothing changed."""
+        done = await self.hub.rehearse() if dry_run else await self.hub.reload(actor=actor)
+        return _report(done, dry_run=dry_run)
+
+    def _now(self) -> int:
+        return milliseconds(self.ports.clock.now())
+
+
+def _poll_facts(poller: Poller) -> PollFacts:
+    state = poller.state
+    return PollFacts(
+        last_poll_at=state.last_poll_at,
+        last_success_at=state.last_success_at,
+        last_file_at=state.last_file_at,
+        fault=state.fault,
+        paused=state.paused,
+    )
+
+
+def _report(done: Reloaded, *, dry_run: bool) -> ReloadReport:
+    return ReloadReport(
+        bundle=done.bundle,
+        changed=done.changed,
+        interfaces=done.interfaces,
+        opened=done.opened,
+        dry_run=dry_run,
+    )

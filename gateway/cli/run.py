@@ -1,0 +1,45 @@
+"""`remithub run`: the hub with its API, until it is told to stop."""
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["run"]
+
+
+def run(*, root: Path = Path()) -> int:
+    """Run the hub on a folder of configuration until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    root
+        The folder with config/, contracts/ and mappings/ in it; data goes to var/ below it.
+    """
+    import asyncio
+
+    from gateway.app.server import Listening, serve, set_up_logging
+    from gateway.cli.output import Output
+    from gateway.store import BACKUP_NOTICE
+
+    set_up_logging()
+    output = Output()
+
+    def announce(listening: Listening) -> None:
+        settings = listening.hub.bundles.current.config.hub
+        output.say(
+            f"RemitHub listens on {listening.address.url} (process {listening.address.pid})."
+        )
+        output.say(f"The token for it is in {root / settings.api.token_file}.")
+        output.say(f"Key file {root / settings.store.key_file}: {BACKUP_NOTICE}")
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(serve(root, announce))
+    return 0
+
+
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
