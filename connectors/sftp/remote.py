@@ -110,11 +110,14 @@ def retire(client: Client, folder: str, entry: Entry, archive: str | None, mark:
         return
     if (facts.st_size, facts.st_mtime or 0) != (entry.size, entry.changed):
         return
-    with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+    try:
         if archive is None:
             client.remove(path)
         else:
             _archive(client, path, archive, entry.name, mark)
+    except FileNotFoundError:
+        if _exists(client, path):  # else somebody was faster
+            raise
 
 
 def _archive(client: Client, path: str, archive: str, name: str, mark: str) -> None:
