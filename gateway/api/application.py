@@ -5,7 +5,15 @@ from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp
 
-from gateway.api import files, interfaces, operations
+from gateway.api import (
+    artifacts,
+    deliveries,
+    files,
+    interfaces,
+    messages,
+    operations,
+    set_aside,
+)
 from gateway.api.door import Door
 from gateway.api.idempotency import Keys
 from gateway.api.problems import EXCEPTION_HANDLERS
@@ -15,7 +23,15 @@ from gateway.pipeline import milliseconds
 
 __all__ = ["application"]
 
-ROUTES = (*files.ROUTES, *interfaces.ROUTES, *operations.ROUTES)
+ROUTES = (
+    *files.ROUTES,
+    *messages.ROUTES,
+    *artifacts.ROUTES,
+    *deliveries.ROUTES,
+    *set_aside.ROUTES,
+    *interfaces.ROUTES,
+    *operations.ROUTES,
+)
 
 
 def application(services: Services, token: str) -> ASGIApp:

@@ -6,7 +6,6 @@ the rest by the road everything takes.
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -43,17 +42,19 @@ ALLOWED = {
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which ones: by id, by group (error fingerprint), or by state and interface."""
+    """Which ones: by id, by group (error fingerprint), by state and interface, or everything."""
 
     ids: tuple[str, ...] = ()
     fingerprint: str = ""
     state: RetryState | None = None
     interface: str = ""
+    everything: bool = False
 
     @property
     def empty(self) -> bool:
-        """Whether nothing was said: then everything is meant, which must be said on purpose."""
-        return not (self.ids or self.fingerprint or self.state or self.interface)
+        """Whether nothing was said: that everything is meant must be said on purpose."""
+        narrowed = self.ids or self.fingerprint or self.state or self.interface
+        return not (narrowed or self.everything)
 
 
 class Aside(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +101,11 @@ def _aside(row: Row) -> Aside:
     return msgspec.convert(named, Aside)
 
 
+def _named(name: str) -> tuple[str, int]:
+    delivery, _, offset = name.partition("@")
+    return delivery, int(offset) if offset.isdecimal() else -1
+
+
 def _must_make_sense(action: Action, selection: Selection, *, reason: str) -> None:
     if selection.empty:
         raise UsageFault("Say which ones: ids, a group, a state or an interface.")
@@ -118,10 +124,13 @@ class Operator:
         self._ports = ports
         self._changed = changed
 
-    async def find(self, selection: Selection, *, limit: int = 100) -> list[Aside]:
-        """Return what is set aside, in the order it was owed."""
+    async def find(
+        self, selection: Selection, *, limit: int = 100, after: str = ""
+    ) -> list[Aside]:
+        """Return what is set aside, in the order it was owed; `after` is the id of the last one
+        of the page before. Raises NotFound for an id that was never owed."""
         found: list[Aside] = []
-        async for aside in self._select(selection):
+        async for aside in self._select(selection, after=after):
             found.append(aside)
             if len(found) >= limit:
                 break
@@ -174,12 +183,12 @@ class Operator:
             action=action, dry_run=dry_run, count=count, amount_cents=amount, ids=tuple(ids)
         )
 
-    async def _select(self, selection: Selection) -> AsyncIterator[Aside]:
+    async def _select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
         if selection.ids:
             for name in selection.ids:
                 yield await self._one(name)
             return
-        after: dict[str, Any] = {}
+        place = await self._place(after) if after else {}
         while True:
             rows = await self._store.fetch(
                 "retries",
@@ -187,19 +196,26 @@ class Operator:
                 interface=selection.interface or None,
                 fingerprint=selection.fingerprint or None,
                 limit=PAGE,
-                **after,
+                **place,
             )
             for row in rows:
                 yield _aside(row)
             if len(rows) < PAGE:
                 return
             last = rows[-1]
-            after = {f"after_{key}": last[key] for key in ("lane_id", "seq", "part_offset")}
+            place = {f"after_{key}": last[key] for key in ("lane_id", "seq", "part_offset")}
+
+    async def _place(self, name: str) -> dict[str, int]:
+        delivery, part = _named(name)
+        owed = await self._store.fetch("owed_by_delivery_id", delivery_id=delivery)
+        if not owed:
+            raise NotFound(f"Nothing was ever owed under {name}.")
+        seq = {"after_lane_id": owed[0]["lane_id"], "after_seq": owed[0]["seq"]}
+        return {**seq, "after_part_offset": part}
 
     async def _one(self, name: str) -> Aside:
-        delivery, _, offset = name.partition("@")
+        delivery, part = _named(name)
         owed = await self._store.fetch("owed_by_delivery_id", delivery_id=delivery)
-        part = int(offset) if offset.isdigit() else -1
         if owed:
             rows = await self._store.fetch(
                 "retry_one", lane_id=owed[0]["lane_id"], seq=owed[0]["seq"], part_offset=part

@@ -26,3 +26,23 @@ SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, 
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
 WHERE retry.lane_id = :lane_id AND retry.seq = :seq
 ORDER BY retry.part_offset LIMIT 1000;
+
+-- A page of one contract's messages, the newest first; `before_*` is the last of the page before.
+-- name: message_page
+-- read: scan
+-- optional: before_at before_id
+SELECT * FROM message
+WHERE contract = :contract
+  AND (:before_at IS NULL OR (created_at, message_id) < (:before_at, :before_id))
+ORDER BY created_at DESC, message_id DESC LIMIT :limit;
+
+-- Contracts of which there are messages: one seek per contract.
+-- name: message_contracts
+-- read: scan
+WITH RECURSIVE found (contract) AS (
+    SELECT MIN(contract) FROM message
+    UNION ALL
+    SELECT (SELECT MIN(message.contract) FROM message WHERE message.contract > found.contract)
+    FROM found WHERE found.contract IS NOT NULL
+)
+SELECT contract FROM found WHERE contract IS NOT NULL;

@@ -1,0 +1,67 @@
+"""`/v1/artifacts/{id}`: bytes in custody, their parts, and the bytes themselves."""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import FromPath, QueryParameter
+from litestar.response import Stream
+
+from gateway.api.deliveries import deliveries_of
+from gateway.api.documents import ArtifactView, part_view
+from gateway.api.services import ACTOR, HubRequest, services
+from gateway.errors import NotFound
+from gateway.store import AuditEntry, Row, Store, Unit
+
+__all__ = ["ROUTES"]
+
+PARTS = 500
+"""Parts of one answer; a file may hold a hundred thousand."""
+
+
+@get("/v1/artifacts/{artifact_id:str}", summary="One artifact and its parts", tags=["intake"])
+async def show_artifact(
+    request: HubRequest,
+    artifact_id: FromPath[str],
+    after: Annotated[int, QueryParameter(description="Offset of the last part seen.")] = -1,
+) -> ArtifactView:
+    """Return what was taken, and the verdict on each of its parts with amounts and findings."""
+    store = services(request).store
+    row = await _artifact(store, artifact_id)
+    (processing, *_) = [*await deliveries_of(artifact_id, store), None]
+    delivery = processing.delivery_id if processing else ""
+    parts = await store.fetch(
+        "parts_after", artifact_id=artifact_id, revision=0, after_offset=after, limit=PARTS
+    )
+    plain = ("interface", "sha256", "occurrence", "size", "received_at", "media_type", "bundle")
+    return ArtifactView(
+        artifact_id=artifact_id,
+        **{name: row[name] for name in plain},
+        processing=processing,
+        parts=[part_view(part, delivery) for part in parts],
+        next_after=parts[-1]["part_offset"] if len(parts) == PARTS else None,
+    )
+
+
+@get("/v1/artifacts/{artifact_id:str}/content", summary="The untouched bytes", tags=["intake"])
+async def show_content(request: HubRequest, artifact_id: FromPath[str]) -> Stream:
+    """Return the bytes as they came. They hold PHI: that they were read is on the audit record."""
+    hub = services(request)
+    row = await _artifact(hub.store, artifact_id)
+    entry = AuditEntry(ACTOR, "artifact.read", artifact_id)
+    await hub.store.commit(Unit(audit=(entry,)))
+    headers = {"Cache-Control": "no-store", "Content-Disposition": "attachment"}
+    return Stream(
+        hub.store.body_blocks(row["body_id"]),
+        media_type="application/octet-stream",
+        headers=headers,
+    )
+
+
+async def _artifact(store: Store, artifact_id: str) -> Row:
+    rows = await store.fetch("artifact_by_id", artifact_id=artifact_id)
+    if not rows:
+        raise NotFound(f"There is no artifact {artifact_id[:80]}.")
+    return rows[0]
+
+
+ROUTES = (show_artifact, show_content)
