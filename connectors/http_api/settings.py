@@ -207,7 +207,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = "auto"
     answer: Annotated[
         Literal["json", "any"],
-        Meta(description="`json`: a success must hold JSON or nothing; `any`: it is not read."),
+        Meta(description="`json`: a success must hold JSON or nothing; `any`: anything will do."),
     ] = "json"
 
 

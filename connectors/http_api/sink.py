@@ -2,6 +2,8 @@
 
 import ssl
 
+import msgspec
+
 from connectors.base import (
     Absent,
     Call,
@@ -23,7 +25,7 @@ from connectors.http_api.auth import authenticator
 from connectors.http_api.operation import Run, Runner, Stopped, wanted
 from connectors.http_api.probe import probe
 from connectors.http_api.requests import compile_result, compile_step
-from connectors.http_api.settings import Settings, Tls
+from connectors.http_api.settings import Settings, Step, Tls
 from connectors.secret_text import with_secrets
 
 __all__ = ["HttpApiSink"]
@@ -48,7 +50,8 @@ class HttpApiSink:
         self._timeouts = timeouts
         self._deliver = [compile_step(step, base_url, secret) for step in settings.deliver.steps]
         self._result = compile_result(settings.deliver.result, secret)
-        self._lookup = [compile_step(s, base_url, secret) for s in lookup.steps] if lookup else []
+        searches = _without_effect(lookup.steps) if lookup else []
+        self._lookup = [compile_step(step, base_url, secret) for step in searches]
         self._lookup_result = compile_result(lookup.result, secret) if lookup else self._result
         self._transport = context.transport(
             connections=settings.connections, verify=_verify(settings.tls)
@@ -121,6 +124,11 @@ def _undecided(outcome: Outcome) -> LookupAnswer:
             return Undecidable(code=outcome.code, detail=outcome.detail)
         case Pending():
             return Undecidable(code="pending")
+
+
+def _without_effect(steps: list[Step]) -> list[Step]:
+    """A lookup only asks, also by POST: it carries no key and cannot leave an effect unknown."""
+    return [msgspec.structs.replace(step, effect="none") for step in steps]
 
 
 def _timeouts(settings: Settings) -> dict[str, float]:

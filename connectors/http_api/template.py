@@ -15,7 +15,15 @@ import msgspec
 
 from connectors.secret_text import with_secrets
 
-__all__ = ["MISSING", "Render", "TemplateFault", "compile_template", "find", "text_of"]
+__all__ = [
+    "FILTER_NAMES",
+    "MISSING",
+    "Render",
+    "TemplateFault",
+    "compile_template",
+    "find",
+    "text_of",
+]
 
 Render = Callable[[Mapping[str, Any]], Any]
 """A compiled template: scope (`in`, `key`, `steps`, names set so far, `item`) -> value."""
@@ -194,6 +202,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "b64url_json": lambda value: _b64url(_ENCODER.encode(value)),
 }
 """Filters without an argument; `cut:N`, `default:TEXT` and `optional` stand beside them."""
+FILTER_NAMES = (*_FILTERS, "cut", "default", "optional")
 
 
 def _filter(source: str) -> Callable[[Any], Any]:

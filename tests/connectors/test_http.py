@@ -391,6 +391,7 @@ async def test_a_decompression_bomb_is_stopped_at_the_cap(scripted, http_answer)
         (gzip.compress(b"0123456789" * 50)[:-9], "reply_truncated"),
         (b"\x1f\x8bnot gzip at all", "reply_unreadable"),
     ],
+    ids=["cut", "no gzip"],
 )
 async def test_damaged_compression_is_unknown(transport, scripted, http_answer, packed, code):
     headers = {"Content-Encoding": "gzip"}
