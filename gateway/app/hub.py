@@ -136,6 +136,7 @@ class Hub:
     async def close(self) -> None:
         """Start nothing more, let what is under way end, close everything."""
         self.ready = False
+        await asyncio.gather(*(poller.stop() for poller in self.pollers.values()))
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         for runner in self.runners.values():
@@ -232,17 +233,15 @@ class Hub:
     def _poll(self, bundle: Bundle) -> None:
         """Let the scheduler tick every source's poll; it only ticks, the work is the poller's."""
         self._scheduler.remove_all_jobs()
-        self.pollers = {
-            name: Poller(
-                name,
-                self.connections.source(name),
-                flow=self.flow,
-                store=self.store,
-                ports=self.ports,
-            )
-            for name, source in bundle.sources.items()
-            if source.settings.connector
-        }
+        before, self.pollers = self.pollers, {}
+        for name, source in bundle.sources.items():
+            if not source.settings.connector:
+                continue
+            port = self.connections.source(name)
+            kept = before.get(name)
+            if kept is None or kept.source is not port:
+                kept = Poller(name, port, flow=self.flow, store=self.store, ports=self.ports)
+            self.pollers[name] = kept
         for name, poller in self.pollers.items():
             self._scheduler.add_job(
                 poller.poll,

@@ -1,5 +1,6 @@
 """Polls a source: lists what is ready, takes what is new, then lets the source archive it."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -39,23 +40,29 @@ class Poller:
         self._flow = flow
         self._store = store
         self._ports = ports
-        self._polling = False
+        self._polling = asyncio.Lock()
+        self._stopping = False
 
     async def poll(self) -> int:
         """Look once; return how many files were taken. Faults end in `state`, not here."""
-        if self._polling or self.state.paused:
+        if self._polling.locked() or self._stopping or self.state.paused:
             return 0
-        self._polling = True
-        try:
+        async with self._polling:
             return await self._poll()
-        finally:
-            self._polling = False
+
+    async def stop(self) -> None:
+        """Take no further file; return when the one under way is safe."""
+        self._stopping = True
+        async with self._polling:
+            pass
 
     async def _poll(self) -> int:
         taken = 0
         self.state.last_poll_at = self._now()
         try:
             async for offer in self.source.discover():
+                if self._stopping:
+                    break
                 taken += await self._take(offer)
             self.state.fault = ""
             self.state.last_success_at = self._now()
