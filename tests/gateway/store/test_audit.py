@@ -48,6 +48,13 @@ def test_a_row_put_in_with_a_hash_of_its_own_breaks_the_next(chain):
     assert verify_chain([*chain[:9], forged, *chain[10:]]) == 11
 
 
+def test_a_changed_row_cannot_be_hidden_by_mending_the_link_to_it(chain):
+    forger = AuditChain("hub", seq=9, last_hash=chain[8]["hash"])
+    forged = forger.extend(AuditEntry("kim", "release", "art_other"), at=1009)
+    mended = chain[10] | {"prev_hash": forged["hash"]}
+    assert verify_chain([*chain[:9], forged, mended, *chain[11:]]) == 11
+
+
 def test_a_cut_tail_is_seen_only_with_the_anchor(chain):
     assert verify_chain(chain[:40]) is None
     assert chain[39]["hash"] != chain[49]["hash"]

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,24 @@ async def test_a_second_hub_is_refused_and_told_who_holds_the_database(
             assert caught.value.code == "store_locked"
         finally:
             os.kill(hub.pid, signal.SIGKILL)
+    await open_sqlite(lock_wait_seconds=5)
+
+
+async def test_the_writer_of_a_killed_hub_keeps_the_lock_until_it_has_finished(
+    folder, root, open_sqlite
+):
+    command = [sys.executable, "-c", _HUB, folder, WriterShape.PROCESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root) as hub:
+        assert hub.stdout.readline() == b"open\n"
+        tasks = Path(f"/proc/{hub.pid}/task").iterdir()
+        (writer,) = [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+        os.kill(writer, signal.SIGSTOP)
+        os.kill(hub.pid, signal.SIGKILL)
+    try:
+        with pytest.raises(StorageFault, match="in use"):
+            await open_sqlite(lock_wait_seconds=0.1)
+    finally:
+        os.kill(writer, signal.SIGCONT)
     await open_sqlite(lock_wait_seconds=5)
 
 
