@@ -9,14 +9,15 @@ left is observed at the moment of sending, never guessed from the kind of except
 import asyncio
 import io
 import ssl
-import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Mapping
 
 import aiohttp
 import httpx
 import msgspec
 from multidict import CIMultiDict
 from yarl import URL
+
+from connectors.content_coding import decoder_of
 
 __all__ = [
     "AiohttpTransport",
@@ -26,10 +27,19 @@ __all__ = [
     "OutcomeUnknown",
     "PoolTimedOut",
     "ReadTimedOut",
+    "Request",
+    "Transport",
+    "Url",
     "exchange",
+    "make_request",
+    "make_url",
     "may_have_left",
     "tls_context",
 ]
+
+Request = httpx.Request
+Transport = httpx.AsyncBaseTransport
+Url = httpx.URL
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 KEEPALIVE_SECONDS = 15.0
@@ -38,7 +48,6 @@ _STREAMED_BYTES = 512 * 1024
 """A larger body is written in pieces, so that one write does not hold up the event loop."""
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _RECODED = (b"content-encoding", b"content-length", b"transfer-encoding")
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _HANDSHAKE_REFUSED = (
     "ALERT_CERTIFICATE_REQUIRED",
     "ALERT_BAD_CERTIFICATE",
@@ -216,7 +225,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def _content(self, response: aiohttp.ClientResponse) -> bytes:
         cap = self._max_response_bytes
-        decoder = _decoder(response.headers.get("Content-Encoding", "identity"))
+        decoder = decoder_of(response.headers.get("Content-Encoding", "identity"))
+        if decoder is None:
+            raise OutcomeUnknown("reply_encoding")
         content = bytearray()
         async for block in response.content.iter_any():
             for piece in decoder.feed(block, cap + 1):
@@ -228,7 +239,31 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         return bytes(content)
 
 
-async def exchange(transport: httpx.AsyncBaseTransport, request: httpx.Request) -> Answer:
+def make_url(text: str) -> Url:
+    """Parse an address. Raises ValueError for one that cannot be used; it shows nothing of it."""
+    try:
+        return httpx.URL(text)
+    except (httpx.InvalidURL, UnicodeError):
+        raise ValueError("the address cannot be used") from None
+
+
+def make_request(
+    method: str,
+    url: Url,
+    *,
+    headers: Mapping[str, str],
+    timeouts: Mapping[str, float],
+    content: bytes = b"",
+) -> Request:
+    """Return a request. `timeouts` in seconds: `connect`, `read`, `write`, `pool`.
+
+    Raises UnicodeError for a header that is no ASCII.
+    """
+    extensions = {"timeout": dict(timeouts)}
+    return httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+
+
+async def exchange(transport: Transport, request: Request) -> Answer:
     """Send `request` over any transport and return the whole answer.
 
     Raises NotSent or OutcomeUnknown, also for a transport that is not ours (a test's, the
@@ -334,44 +369,3 @@ def _not_sent(fault: Exception) -> NotSent:
             return NotSent("request_unsendable")
         case _:
             return NotSent("refused")
-
-
-def _decoder(encoding: str) -> "_Plain | _Inflater":
-    match encoding.strip().lower():
-        case "" | "identity":
-            return _Plain()
-        case "gzip" | "x-gzip" | "deflate":
-            return _Inflater()
-        case _:
-            raise OutcomeUnknown("reply_encoding")
-
-
-class _Plain:
-    """Passes blocks on."""
-
-    whole = True
-
-    def feed(self, block: bytes, _limit: int) -> Iterator[bytes]:
-        """Yield the block."""
-        yield block
-
-
-class _Inflater:
-    """Inflates gzip (any number of members) or zlib in bounded pieces."""
-
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(_GZIP_OR_ZLIB)
-        self.whole = True
-
-    def feed(self, block: bytes, limit: int) -> Iterator[bytes]:
-        """Yield pieces of at most `limit` bytes. Raises OutcomeUnknown for damaged input."""
-        while block:
-            self.whole = False
-            try:
-                yield self._stream.decompress(block, limit)
-            except zlib.error:
-                raise OutcomeUnknown("reply_unreadable") from None
-            block = self._stream.unconsumed_tail or self._stream.unused_data
-            if self._stream.eof:
-                self.whole = True
-                self._stream = zlib.decompressobj(_GZIP_OR_ZLIB)

@@ -104,7 +104,7 @@ def judge(
             return _by_rule(rule, reading, step, now)
     if 200 <= reading.status < 300:
         return _unreadable_success(reading, step) if expects == "json" else None
-    class_ = _class_of(reading.status)
+    class_ = _class_of(reading)
     return Judgement(
         class_=class_,
         code=f"http_{reading.status}",
@@ -215,11 +215,14 @@ def _unreadable_success(reading: Reading, step: str) -> Judgement | None:
     return Judgement(class_="unknown", code=code, detail=f"step {step}, HTTP {reading.status}")
 
 
-def _class_of(status: int) -> ErrorClass:
+def _class_of(reading: Reading) -> ErrorClass:
+    status = reading.status
     if status == 429:
         return "throttled"
     if status in _NO_ENTRY:
         return "credential"
     if status in _REDIRECTS or status in _OVERLOADED or status in _UNSUPPORTED:
         return "destination"
+    if status == 409 and "retry-after" in reading.headers:
+        return "unknown"  # another try with the same key is still under way at the partner
     return "message" if 400 <= status < 500 else "unknown"

@@ -6,11 +6,18 @@ from collections.abc import Callable
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 
 from connectors.base import Clock, Context, Failure
-from connectors.http import NotSent, OutcomeUnknown, exchange
+from connectors.http import (
+    NotSent,
+    OutcomeUnknown,
+    Request,
+    Transport,
+    exchange,
+    make_request,
+    make_url,
+)
 from connectors.http_api.answers import retry_after_seconds
 from connectors.http_api.settings import (
     ApiKeyAuth,
@@ -80,8 +87,8 @@ class _ClientCredentials:
 
     def __init__(
         self,
-        request: Callable[[], httpx.Request],
-        transport: httpx.AsyncBaseTransport,
+        request: Callable[[], Request],
+        transport: Transport,
         clock: Clock,
         margin_percent: int,
     ) -> None:
@@ -128,7 +135,7 @@ class _ClientCredentials:
 
 
 def authenticator(
-    auth: Auth, context: Context, transport: httpx.AsyncBaseTransport, timeouts: dict[str, float]
+    auth: Auth, context: Context, transport: Transport, timeouts: dict[str, float]
 ) -> Authenticator:
     """Return the authenticator of the settings. Raises KeyError for a missing secret."""
 
@@ -155,7 +162,7 @@ def _basic(username: str, password: str) -> str:
 
 def _token_request(
     auth: OAuth2Auth, told: Callable[[str], str], timeouts: dict[str, float]
-) -> Callable[[], httpx.Request]:
+) -> Callable[[], Request]:
     form = {"grant_type": "client_credentials"}
     if auth.scope:
         form["scope"] = auth.scope
@@ -167,10 +174,5 @@ def _token_request(
     else:
         form |= {"client_id": client_id, "client_secret": client_secret}
     content = urlencode(form).encode()
-    return lambda: httpx.Request(
-        "POST",
-        auth.token_url,
-        headers=headers,
-        content=content,
-        extensions={"timeout": dict(timeouts)},
-    )
+    url = make_url(told(auth.token_url))
+    return lambda: make_request("POST", url, headers=headers, timeouts=timeouts, content=content)

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
 from msgspec import UNSET, UnsetType
 
 from connectors.base import (
@@ -23,7 +22,14 @@ from connectors.base import (
     Outcome,
     Unknown,
 )
-from connectors.http import NotSent, OutcomeUnknown, exchange, may_have_left
+from connectors.http import (
+    NotSent,
+    OutcomeUnknown,
+    Request,
+    Transport,
+    exchange,
+    may_have_left,
+)
 from connectors.http_api.answers import Judgement, Reading, holds, judge, read_answer
 from connectors.http_api.auth import Authenticator, CredentialFault
 from connectors.http_api.requests import CompiledStep
@@ -58,9 +64,9 @@ class Run:
         self.last_body: Any = None
         self.last_status = 0
         self._effect_possible = False
-        self._sending: httpx.Request | None = None
+        self._sending: Request | None = None
 
-    def begin(self, request: httpx.Request, step: CompiledStep) -> None:
+    def begin(self, request: Request, step: CompiledStep) -> None:
         """Note that a request is about to leave; only those with an effect matter."""
         self._sending = request if step.writes else None
 
@@ -102,7 +108,7 @@ class Runner:
         self,
         *,
         context: Context,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         auth: Authenticator,
         headers: Mapping[str, str],
         timeouts: dict[str, float],
@@ -152,7 +158,7 @@ class Runner:
         run.ended(effect_possible=True)
         run.learn(step, reading)
 
-    def _request(self, step: CompiledStep, run: Run, call: Call) -> httpx.Request:
+    def _request(self, step: CompiledStep, run: Run, call: Call) -> Request:
         headers = {**self._headers, **run.headers}
         if step.writes and self._idempotency.mode is Idempotency.KEY:
             headers[self._idempotency.header] = _key_value(call.key, self._idempotency)
@@ -160,10 +166,10 @@ class Runner:
             return step.request(run.scope, run.document, headers, self._timeouts)
         except TemplateFault as fault:
             raise run.failed(Failure.MESSAGE, "template", f"step {step.id}: {fault}") from None
-        except (httpx.InvalidURL, UnicodeError, TypeError, ValueError):
+        except (TypeError, ValueError):
             raise run.failed(Failure.MESSAGE, "template", f"step {step.id}") from None
 
-    async def _send(self, step: CompiledStep, run: Run, request: httpx.Request) -> Reading:
+    async def _send(self, step: CompiledStep, run: Run, request: Request) -> Reading:
         detail = f"step {step.id}"
         try:
             request.headers.update(await self._auth.headers())

@@ -1,9 +1,14 @@
 """Probes an HTTP API without side effects, naming the layer that fails."""
 
-import httpx
-
 from connectors.base import CheckReport, Probe
-from connectors.http import NotSent, OutcomeUnknown, exchange
+from connectors.http import (
+    NotSent,
+    OutcomeUnknown,
+    Transport,
+    exchange,
+    make_request,
+    make_url,
+)
 from connectors.http_api.auth import Authenticator, CredentialFault
 
 __all__ = ["probe"]
@@ -13,7 +18,7 @@ _LAYER_OF = {"dns": "dns", "tls": "tls", "tls_certificate": "tls", "tls_client_c
 
 
 async def probe(
-    transport: httpx.AsyncBaseTransport,
+    transport: Transport,
     auth: Authenticator,
     base_url: str,
     path: str | None,
@@ -30,7 +35,7 @@ async def probe(
     url = base_url.rstrip("/") + ("/" + path.lstrip("/") if path else "")
     try:
         headers = {"Accept": "application/json", **(await auth.headers() if path else {})}
-        request = httpx.Request("GET", url, headers=headers, extensions={"timeout": timeouts})
+        request = make_request("GET", make_url(url), headers=headers, timeouts=timeouts)
         status = (await exchange(transport, request)).status
     except CredentialFault as fault:
         return _report(layers, failed="auth", detail=fault.code)
@@ -38,7 +43,7 @@ async def probe(
         return _report(layers, failed=_LAYER_OF.get(fault.code, "tcp"), detail=fault.code)
     except OutcomeUnknown as fault:
         return _report(layers, failed="answer", detail=fault.code)
-    except (httpx.InvalidURL, ValueError):
+    except ValueError:
         return _report(layers, failed="dns", detail="url_invalid")
     if path is not None and status in (401, 403):
         return _report(layers, failed="auth", detail=f"http_{status}")

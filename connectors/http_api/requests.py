@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httpx
 import msgspec
 from msgspec import UNSET
 
 from connectors.base import Document
+from connectors.http import Request as HttpRequest
+from connectors.http import Url, make_request, make_url
 from connectors.http_api.settings import Request, Result, Step
 from connectors.http_api.template import (
     MISSING,
@@ -51,7 +52,7 @@ class CompiledStep:
         document: Document,
         headers: Mapping[str, str],
         timeouts: dict[str, float],
-    ) -> httpx.Request:
+    ) -> HttpRequest:
         """Render the request. `headers` give way to the step's own. Raises TemplateFault."""
         content = b"" if self._method == "GET" else self._content(scope, document)
         merged = {"Accept": "application/json", **headers}
@@ -59,12 +60,8 @@ class CompiledStep:
             merged["Content-Type"] = self._content_type
         for name, render in self._headers.items():
             merged[name] = _header_value(text_of(render(scope)), name)
-        return httpx.Request(
-            self._method,
-            self._url(scope),
-            headers=merged,
-            content=content,
-            extensions={"timeout": dict(timeouts)},
+        return make_request(
+            self._method, self._url(scope), headers=merged, timeouts=timeouts, content=content
         )
 
     def _content(self, scope: Mapping[str, Any], document: Document) -> bytes:
@@ -119,24 +116,24 @@ def compile_result(result: Result, secret: Callable[[str], str]) -> CompiledResu
 
 def _url(
     request: Request, base_url: str, secret: Callable[[str], str]
-) -> Callable[[Mapping[str, Any]], httpx.URL]:
+) -> Callable[[Mapping[str, Any]], Url]:
     if "?" in request.path or "#" in request.path:
         raise TemplateFault("a path holds no query; use `query`")
     base = base_url.rstrip("/")
     path = "/" + request.path.lstrip("/") if request.path else ""
     if not request.query and "${" not in path:
-        fixed = httpx.URL(base + path)
+        fixed = make_url(base + path)
         return lambda _scope: fixed
     encoded = _EXPRESSION.sub(lambda m: "${" + m[1].removesuffix("|url") + "|segment}", path)
     render = compile_template(encoded, secret)
     query = compile_template(request.query, secret)
 
-    def url(scope: Mapping[str, Any]) -> httpx.URL:
+    def url(scope: Mapping[str, Any]) -> Url:
         made = text_of(render(scope)) if path else ""
         if any(segment in (".", "..") for segment in made.split("/")):
             raise TemplateFault("a path segment is a dot segment")
         pairs = _pairs(query(scope))
-        return httpx.URL(base + made + ("?" + urlencode(pairs, quote_via=quote) if pairs else ""))
+        return make_url(base + made + ("?" + urlencode(pairs, quote_via=quote) if pairs else ""))
 
     return url
 

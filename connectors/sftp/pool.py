@@ -28,11 +28,6 @@ class _Slot:
         self.idle: list[Client] = []
         self.borrowed = 0
 
-    def close(self) -> None:
-        transport, self.transport, self.idle = self.transport, None, []
-        if transport is not None:
-            transport.close()
-
 
 class _Pool:
     """Lends sessions to threads. Its lock is never held while the network is waited for."""
@@ -47,13 +42,15 @@ class _Pool:
 
     def borrow(self) -> tuple[_Slot, Client]:
         """Return a session that is nobody else's. Raises SftpFault."""
-        slot = self._choose()
+        slot, client = self._choose()
         try:
-            return slot, self._idle(slot) or self._opened(slot)
+            if client is None or not client.alive:
+                client = self._opened(slot)
         except BaseException:
             with self._lock:
                 slot.borrowed -= 1
             raise
+        return slot, client
 
     def give_back(self, slot: _Slot, client: Client, *, usable: bool) -> None:
         """Keep a usable session for the next; close any other."""
@@ -71,35 +68,35 @@ class _Pool:
         with self._lock:
             self._closed = True
         for slot in self._slots:
-            slot.close()
+            self._forget(slot)
 
-    def _choose(self) -> _Slot:
+    def _forget(self, slot: _Slot) -> None:
+        with self._lock:
+            transport, slot.transport, slot.idle = slot.transport, None, []
+        if transport is not None:
+            transport.close()
+
+    def _choose(self) -> tuple[_Slot, Client | None]:
         """Prefer a session that is open, then the connection with the fewest borrowers."""
         with self._lock:
             if self._closed:
                 raise SftpFault(Failure.DESTINATION, "closed")
             slot = min(self._slots, key=lambda slot: (not slot.idle, slot.borrowed))
             slot.borrowed += 1
-            return slot
-
-    def _idle(self, slot: _Slot) -> Client | None:
-        while True:
-            with self._lock:
-                client = slot.idle.pop() if slot.idle else None
-            if client is None or client.alive:
-                return client
+            return slot, slot.idle.pop() if slot.idle else None
 
     def _opened(self, slot: _Slot) -> Client:
         with slot.connecting:
             transport = slot.transport
             if transport is None or not transport.is_active():
-                slot.close()
+                self._forget(slot)
                 transport = connect(self._settings, self._host_keys, self._credential)
                 with self._lock:
-                    if self._closed:
-                        transport.close()
-                        raise SftpFault(Failure.DESTINATION, "closed")
-                    slot.transport = transport
+                    wanted = not self._closed
+                    slot.transport = transport if wanted else None
+                if not wanted:
+                    transport.close()
+                    raise SftpFault(Failure.DESTINATION, "closed")
         try:
             channel = transport.open_session(timeout=self._settings.connect_seconds)
             channel.settimeout(self._settings.io_seconds)

@@ -5,6 +5,7 @@ import binascii
 import contextlib
 import hashlib
 import io
+import logging
 import socket
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,11 @@ __all__ = ["Credential", "HostKey", "connect", "credential_of", "host_keys_of"]
 _WEAK = ("cbc", "3des", "md5", "sha1")
 _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 """An RSA key is pinned as ssh-rsa and proven by SHA-2 signatures (RFC 8332)."""
+_LOG = logging.getLogger("remithub.sftp.wire")
+"""paramiko writes names of files and the server's own words: nothing of it may reach a log. Every
+fault is told by its code instead."""
+_LOG.propagate = False
+_LOG.addHandler(logging.NullHandler())
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -111,6 +117,7 @@ def _transport(settings: Settings) -> paramiko.Transport:
     except (OSError, paramiko.SSHException):
         connection.close()
         raise SftpFault(Failure.DESTINATION, "connection_lost") from None
+    transport.set_log_channel(_LOG.name)
     transport.daemon = True
     transport.banner_timeout = settings.connect_seconds
     transport.handshake_timeout = settings.connect_seconds
@@ -167,7 +174,7 @@ def _log_in(transport: paramiko.Transport, user: str, credential: Credential) ->
         if credential.private_key:
             missing = transport.auth_publickey(user, _key(credential))
         if credential.password and (missing or not credential.private_key):
-            missing = transport.auth_password(user, credential.password, fallback=False)
+            missing = transport.auth_password(user, credential.password)
     except paramiko.BadAuthenticationType:
         raise SftpFault(Failure.CREDENTIAL, "auth_kind_refused") from None
     except paramiko.AuthenticationException:
