@@ -4,7 +4,9 @@
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -608,3 +610,45 @@ async def test_the_samples_open(make_context):
     for text in CONNECTOR.samples.values():
         sink = CONNECTOR.sink(msgspec.convert(yaml.safe_load(text), Settings), context)
         await sink.close()
+
+
+async def test_opening_and_closing_twenty_times_leaks_nothing(opened, scripted, http_answer):
+    def held():
+        return sum(1 for _ in Path("/proc/self/fd").iterdir()), threading.active_count()
+
+    async with scripted(lambda _: http_answer()) as partner:
+
+        async def once():
+            async with opened(partner.url) as sink:
+                await sink.deliver(sink.call(), DOCUMENT)
+            await asyncio.sleep(0)
+
+        await once()
+        await asyncio.sleep(0.05)
+        files, threads = held()
+        for _ in range(20):
+            await once()
+        await asyncio.sleep(0.05)
+        assert held()[0] <= files
+        assert held()[1] <= threads
+
+
+async def test_a_lookup_by_post_carries_no_key(opened, scripted, http_answer):
+    step = {"id": "q", "request": {"path": "/query", "body": {"ref": "${key}"}}}
+    settings = {
+        "idempotency": {"mode": "key"},
+        "lookup": {"steps": [step], "found": "steps.q.body.id"},
+    }
+    async with scripted(lambda _: http_answer(200, b'{"id":1}')) as partner:
+        async with opened(partner.url, settings) as sink:
+            assert isinstance(await sink.lookup(sink.call(), DOCUMENT), Found)
+    assert "idempotency-key" not in partner.requests[0].headers
+
+
+async def test_the_trace_goes_along(opened, scripted, http_answer):
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    async with scripted(lambda _: http_answer()) as partner:
+        async with opened(partner.url) as sink:
+            call = msgspec.structs.replace(sink.call(), traceparent=trace)
+            await sink.deliver(call, DOCUMENT)
+    assert partner.requests[0].headers["traceparent"] == trace

@@ -1,0 +1,146 @@
+"""Templates of requests."""
+
+import base64
+import json
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.http_api.template import MISSING, TemplateFault, compile_template, find, text_of
+
+SCOPE = {
+    "in": {
+        "lines": [{"account": "1000", "debit": "150.00"}, {"account": "4000", "credit": "150.00"}],
+        "memo": "Über-lang und schön",
+        "none": None,
+        "flag": True,
+        "count": 3,
+    },
+    "key": "k-1",
+}
+
+
+def render(node, scope=SCOPE, **secrets):
+    return compile_template(node, secrets.__getitem__)(scope)
+
+
+def test_a_lone_expression_keeps_its_type():
+    assert render("${in.lines.1.account}") == "4000"
+    assert render("${in.count}") == 3
+    assert render("${in.lines}") == SCOPE["in"]["lines"]
+    assert render("a-${in.count}-${in.flag}-${key}") == "a-3-true-k-1"
+
+
+def test_each_makes_an_array_and_leaves_out_what_is_optional():
+    node = {
+        "lines": {
+            "$each": "in.lines",
+            "do": {
+                "n": "${index}",
+                "acct": "${item.account}",
+                "debit": "${item.debit|optional}",
+                "credit": "${item.credit|optional}",
+                "ref": "${key}",
+            },
+        }
+    }
+    assert render(node) == {
+        "lines": [
+            {"n": 0, "acct": "1000", "debit": "150.00", "ref": "k-1"},
+            {"n": 1, "acct": "4000", "credit": "150.00", "ref": "k-1"},
+        ]
+    }
+
+
+def test_apply_filters_a_structure():
+    made = render({"$apply": "b64url_json", "to": [["ref", "=", "${key}"]]})
+    assert "=" not in made
+    padded = made + "=" * (-len(made) % 4)
+    assert json.loads(base64.urlsafe_b64decode(padded)) == [["ref", "=", "k-1"]]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("${in.memo|cut:9}", "Über-lang"),
+        ("${in.gone|default:none|upper}", "NONE"),
+        ("${in.none|default:x}", "x"),
+        ("${in.gone|default:}", ""),
+        ("${in.memo|url}", "%C3%9Cber-lang%20und%20sch%C3%B6n"),
+        ("${in.count|text}", "3"),
+        ("${in.lines.0.debit|number}", Decimal("150.00")),
+        ("x${in.gone|optional}y", "xy"),
+        ("${key|b64}", "ay0x"),
+    ],
+)
+def test_filters(source, expected):
+    assert render(source) == expected
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=2))
+def test_a_decimal_keeps_its_digits_as_text_and_as_number(amount):
+    scope = {"in": {"x": format(amount, "f")}}
+    assert render("${in.x|number}", scope) == amount
+    assert render("=${in.x|number}", scope) == "=" + format(amount, "f")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "${in.gone}",
+        "${in.lines.7.account}",
+        "x${in.none}",
+        "x${in.lines}",
+        "${in.memo|number}",
+        {"$each": "in.memo", "do": "x"},
+    ],
+)
+def test_what_the_scope_lacks_is_a_fault_that_shows_no_value(node):
+    with pytest.raises(TemplateFault) as caught:
+        render(node)
+    assert "Über" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        "${}",
+        "${in.x|eval}",
+        "${in.x|cut:x}",
+        {"$code": "x"},
+        {"$each": "in.lines"},
+        {"$apply": "nothing", "to": 1},
+    ],
+)
+def test_what_cannot_be_compiled_is_refused_at_once(node):
+    with pytest.raises(TemplateFault):
+        compile_template(node, {}.__getitem__)
+
+
+def test_a_secret_is_resolved_once_and_not_shown_by_a_fault():
+    assert render("Key ${secret:A}", A="s3cret") == "Key s3cret"
+    with pytest.raises(TemplateFault) as caught:
+        render("${secret:A} ${in.lines}", A="s3cret")
+    assert "s3cret" not in str(caught.value)
+    with pytest.raises(KeyError, match="B"):
+        render("${secret:B}")
+
+
+def test_a_document_cannot_smuggle_in_an_expression_or_a_secret():
+    scope = {"in": {"x": "${secret:A} ${key}"}}
+    assert render("${in.x}", scope, A="s3cret") == "${secret:A} ${key}"
+    assert render("<${in.x}>", scope, A="s3cret") == "<${secret:A} ${key}>"
+
+
+@given(st.recursive(st.none() | st.integers() | st.text(), st.lists), st.text())
+def test_any_path_in_any_value_is_found_or_missing(value, path):
+    find({"in": value}, "in." + path)
+    assert find({"in": value}, "nowhere." + path) is MISSING
+
+
+def test_text_of_refuses_what_is_no_scalar():
+    for value in (None, [], {}, b"x"):
+        with pytest.raises(TemplateFault):
+            text_of(value)
