@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -119,17 +120,17 @@ async def test_a_crash_around_the_commit_is_never_taken_for_an_acknowledgement(
     assert (await store.fetch("lane_by_id", lane_id=lane))[0]["head"] == 1
 
 
+def _command_line(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
 async def test_a_lost_writer_process_fails_its_group_and_is_started_again(open_sqlite, rows):
     store = await open_sqlite(writer=WriterShape.PROCESS)
     lane = await rows.make_lane(store)
-    children = subprocess.run(
-        ["pgrep", "-P", str(os.getpid()), "-f", "gateway.store.process"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-    assert len(children) == 1
-    os.kill(int(children[0]), signal.SIGKILL)
+    tasks = Path("/proc/self/task").iterdir()
+    children = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    (writer,) = (child for child in children if b"store.process" in _command_line(child))
+    os.kill(writer, signal.SIGKILL)
     with pytest.raises(Exception, match="writer process ended"):
         await store.commit(rows.delivery(lane, "msg_1"))
     await store.commit(rows.delivery(lane, "msg_1"))
