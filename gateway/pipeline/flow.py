@@ -71,7 +71,7 @@ class Flow:
         self._ports = ports
         self._records = Records(lanes, sealer)
         self._units = Units(self._records, lanes)
-        self._reading = Reading(store, lanes, sealer)
+        self.reading = Reading(store, lanes, sealer)
 
     # -- accept -------------------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Flow:
         self._ports.fail_point("accept.after_commit")
         duplicate = done.affected[0] == 0
         if not duplicate:
-            self._reading.remember(artifact)
+            self.reading.remember(artifact)
         if duplicate and received.spilled:
             await forget(upload, self._store)
         self._lanes.ring([process_lane(interface)])
@@ -164,11 +164,11 @@ class Flow:
 
         Every part's verdict is durable by itself; nothing that stands in an artifact raises.
         """
-        artifact = await self._reading.artifact(item.item_id)
+        artifact = await self.reading.artifact(item.item_id)
         bundle = self._bundles.pinned(artifact.bundle)
         if item.retrying or artifact.interface not in {**bundle.sources, **bundle.sinks}:
             bundle = self._bundles.current
-        number = await self._reading.attempt_number(item)
+        number = await self.reading.attempt_number(item)
         if artifact.interface in bundle.sinks:
             return await self._process_reply(artifact, bundle, item, number)
         source = bundle.sources.get(artifact.interface)
@@ -179,9 +179,9 @@ class Flow:
             source,
             bundle,
             item,
-            blocks=await self._reading.blocks(artifact),
+            blocks=await self.reading.blocks(artifact),
             context=context_of(bundle, artifact.interface, artifact.received_at, artifact),
-            known=await self._reading.known_parts(artifact),
+            known=await self.reading.known_parts(artifact),
         )
         final = found = False
         while not final:
@@ -256,11 +256,11 @@ class Flow:
 
     async def dispatch(self, item: LaneItem) -> Settled:
         """Make one attempt at a delivery and settle it: done, or by the plan for its outcome."""
-        message = await self._reading.message(item.item_id)
+        message = await self.reading.message(item.item_id)
         bundle = self._bundles.current
         interface = self._lanes[item.lane].destination
         sink = bundle.sinks.get(interface)
-        number = await self._reading.attempt_number(item)
+        number = await self.reading.attempt_number(item)
         if sink is None:
             return await self._settle(item, number, _given_up(item, "interface_removed"))
         port = self._connections.sink(interface)
@@ -341,7 +341,7 @@ class Flow:
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not even be tried: a damaged body, a bug of ours."""
-        number = await self._reading.attempt_number(item)
+        number = await self.reading.attempt_number(item)
         return await self._settle(item, number, _given_up(item, code, detail))
 
     # -- settle, and what all three look up ---------------------------------------------------
