@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from gateway.translation.emitter import Emitter
-from gateway.translation.errors import MappingError, Rule
+from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.kinds import Kind, Origin, Repeat, Type, Value
 from gateway.translation.limits import MAX_LOOP_DEPTH
 from gateway.translation.lookups import Lookup
@@ -201,7 +201,13 @@ class ExpressionCompiler:
         if node.operator == "*" and scale is not None:
             scale = (left.type.scale or 0) + (right.type.scale or 0)
         type_ = merged(kind, left, right, scale=scale)
-        return Value(code=f"({left.code} {node.operator} {right.code})", type=type_)
+        code = f"({left.code} {node.operator} {right.code})"
+        if kind is Kind.INTEGER and node.operator == "*":
+            code = self.emitter.let(code)
+            self.emitter.put(
+                f"if not -INTEGERS < {code} < INTEGERS: raise Bad", code=RunCode.VALUE_REFUSED
+            )
+        return Value(code=code, type=type_)
 
     def _pair(self, node: Binary) -> tuple[Value, Value]:
         """Compile both operands; one of kind ANY becomes what the other is."""
@@ -280,11 +286,12 @@ class ExpressionCompiler:
         return Value(code=result, type=type_)
 
     def _default(self, node: Binary) -> Value:
-        left = self.compile(node.left)
+        wanted = node.left
+        if isinstance(wanted, Path):
+            wanted = Path(wanted.parts, optional=True)
+        left = self.compile(wanted)
         if not left.type.optional:
-            raise MappingError(
-                Rule.TYPE_MISMATCH, "the left of '??' is never absent: end its path in '?'"
-            )
+            raise MappingError(Rule.TYPE_MISMATCH, "the left of '??' is never absent")
         result = self.emitter.let(left.code)
         self.emitter.put(f"if {result} is None:")
         with self.emitter.inner():

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.translation.aggregates import compile_aggregate
+from gateway.translation.aggregates import AGGREGATES, compile_aggregate
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.expressions import ExpressionCompiler, merged, widest
@@ -20,6 +20,7 @@ from gateway.translation.syntax import Binary, Call, Comprehension, Literal, Nod
 __all__ = ["FORMS", "Form", "compile_call", "expression_compiler"]
 
 _MAX_PLACES: Final = 8
+_MAX_ALTERNATIVES: Final = 12
 
 Handler = Callable[[ExpressionCompiler, Call], Value]
 
@@ -54,6 +55,10 @@ def compile_call(compiler: ExpressionCompiler, node: Call | Comprehension) -> Va
     if form is not None:
         return form.compile(compiler, node)
     function = FUNCTIONS.get(node.name)
+    if function is None and node.name in AGGREGATES:
+        raise MappingError(
+            Rule.ARGUMENTS, f"{node.name}() goes over a list: {node.name}(x.a for x in list)"
+        )
     if function is None:
         raise MappingError(Rule.FUNCTION_UNKNOWN, f"there is no function '{node.name}'")
     return _plain(compiler, node, function)
@@ -279,7 +284,7 @@ def _exists(compiler: ExpressionCompiler, node: Call) -> Value:
 
 
 def _coalesce(compiler: ExpressionCompiler, node: Call) -> Value:
-    _arity(node, 2)
+    _arity(node, 2, _MAX_ALTERNATIVES)
     folded: Node = node.arguments[-1]
     for argument in reversed(node.arguments[:-1]):
         folded = Binary(operator="??", left=argument, right=folded)

@@ -9,7 +9,9 @@ __all__ = [
     "DEFAULT_LIMITS",
     "MAX_EXPRESSION_CHARACTERS",
     "MAX_EXPRESSION_DEPTH",
+    "MAX_EXPRESSION_HEIGHT",
     "MAX_EXPRESSION_TOKENS",
+    "MAX_INTEGER",
     "MAX_LITERAL_CHARACTERS",
     "MAX_LOOP_DEPTH",
     "MAX_MAPPING_BYTES",
@@ -25,6 +27,11 @@ MAX_MAPPING_BYTES: Final = 256 * 1024
 MAX_EXPRESSION_CHARACTERS: Final = 4_000
 MAX_EXPRESSION_TOKENS: Final = 1_000
 MAX_EXPRESSION_DEPTH: Final = 24
+"""Parentheses, calls, conditions and signs within each other."""
+MAX_EXPRESSION_HEIGHT: Final = 60
+"""Operations that wait for each other, so that `a + b + c` counts 2."""
+MAX_INTEGER: Final = 10**24
+"""A product of integers beyond this is refused; as long as the longest literal."""
 MAX_LITERAL_CHARACTERS: Final = 1_000
 MAX_NAME_CHARACTERS: Final = 100
 MAX_NUMBER_DIGITS: Final = 24

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.translation.errors import MappingError, Rule
-from gateway.translation.limits import MAX_EXPRESSION_DEPTH
+from gateway.translation.limits import MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_HEIGHT
 from gateway.translation.syntax import (
     Binary,
     Call,
@@ -15,6 +15,7 @@ from gateway.translation.syntax import (
     Node,
     Path,
     Unary,
+    children,
 )
 from gateway.translation.tokens import Token, tokenize
 
@@ -215,7 +216,19 @@ def parse_expression(text: str) -> Node:
     parser = _Parser(text)
     node = parser.expression()
     parser.finish()
+    _limit_height(node)
     return node
+
+
+def _limit_height(node: Node) -> None:
+    """Refuse a tree so high that compiling it could exhaust the stack; counts without one."""
+    level: tuple[Node, ...] = (node,)
+    height = 0
+    while level:
+        height += 1
+        if height > MAX_EXPRESSION_HEIGHT:
+            raise MappingError(Rule.TOO_LARGE, "expression has too many operations in a row")
+        level = tuple(child for parent in level for child in children(parent))
 
 
 def parse_each(text: str) -> tuple[str, Path]:

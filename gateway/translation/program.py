@@ -6,10 +6,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from gateway.translation.emitter import Emitter, Site
-from gateway.translation.errors import RunCode
+from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.functions import hash_id
 from gateway.translation.kinds import Origin
-from gateway.translation.limits import Limits
+from gateway.translation.limits import MAX_INTEGER, Limits
 from gateway.translation.numbers import (
     EXACT,
     Refused,
@@ -120,6 +120,7 @@ _RUNTIME: Final[dict[str, Any]] = {
     "AttributeError": AttributeError,
     "Bad": _Bad,
     "D": Decimal,
+    "INTEGERS": MAX_INTEGER,
     "ZERO": Decimal("0.00"),
     "abs": abs,
     "bool": bool,
@@ -153,7 +154,10 @@ class Program:
         self.limits = limits
         names = {**_RUNTIME, **emitter.constants}
         # The text is ours: names, literals by repr() and a closed set of operators.
-        exec(compile(self.text, _FILE, "exec"), names)  # noqa: S102  # generated, see above
+        try:
+            exec(compile(self.text, _FILE, "exec"), names)  # noqa: S102  # generated, see above
+        except (SyntaxError, RecursionError, MemoryError):
+            raise MappingError(Rule.TOO_LARGE, "too much within each other") from None
         self._run: Callable[..., Any] = names["program"]
 
     def run(self, document: Any, context: Mapping[str, Any], trace: Trace | None = None) -> Any:

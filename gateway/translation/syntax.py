@@ -15,6 +15,7 @@ __all__ = [
     "Node",
     "Path",
     "Unary",
+    "children",
 ]
 
 
@@ -82,3 +83,21 @@ class Comprehension(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Node = Literal | ListLiteral | Path | Unary | Binary | Conditional | Call | Comprehension
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the operands of a node."""
+    match node:
+        case Unary():
+            return (node.operand,)
+        case Binary():
+            return node.left, node.right
+        case Conditional():
+            return node.test, node.yes, node.no
+        case Call():
+            return node.arguments
+        case Comprehension():
+            parts: tuple[Node, ...] = (node.body, node.source)
+            return parts if node.condition is None else (*parts, node.condition)
+        case Literal() | ListLiteral() | Path():
+            return ()

@@ -12,6 +12,21 @@ from gateway.translation.limits import MAX_MAPPING_BYTES
 __all__ = ["Entry", "Map", "Scalar", "Seq", "read_yaml"]
 
 _MAX_DEPTH: Final = 60
+_TAGS: Final = frozenset(
+    f"tag:yaml.org,2002:{kind}"
+    for kind in (
+        "bool",
+        "float",
+        "int",
+        "map",
+        "merge",
+        "null",
+        "seq",
+        "str",
+        "timestamp",
+        "value",
+    )
+)
 
 
 class Scalar(msgspec.Struct, frozen=True):
@@ -51,14 +66,17 @@ class _Reader:
     def fail(self, reason: str, line: int) -> MappingError:
         return MappingError(Rule.YAML, reason, file=self.file, line=line)
 
-    def read(self, node: yaml.Node, depth: int = 0) -> Entry:
+    def read(self, node: yaml.Node, depth: int = 0, key_line: int = 0) -> Entry:
+        """Read a node; what hangs from a key, and is no scalar, stands at its key's line."""
         line = node.start_mark.line + 1
+        if key_line and not isinstance(node, yaml.ScalarNode):
+            line = key_line
         if depth > _MAX_DEPTH:
             raise self.fail("nested too deeply", line)
         if id(node) in self.seen:
             raise self.fail("anchors and aliases are not allowed", line)
         self.seen.add(id(node))
-        if not node.tag.startswith("tag:yaml.org,2002:"):
+        if node.tag not in _TAGS:
             raise self.fail("tags are not allowed", line)
         if isinstance(node, yaml.ScalarNode):
             return Scalar(str(node.value), line)
@@ -72,9 +90,13 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 raise self.fail("a key must be a plain text", key.start_mark.line + 1)
             name = str(key.value)
+            key_line = key.start_mark.line + 1
             if name in entries:
-                raise self.fail(f"key '{name}' is given twice", key.start_mark.line + 1)
-            entries[name] = self.read(value, depth + 1)
+                raise self.fail(f"key '{name}' is given twice", key_line)
+            empty = value.start_mark.index == value.end_mark.index
+            if node.flow_style and empty:
+                raise self.fail("a comma inside { } ends an expression: quote it", key_line)
+            entries[name] = self.read(value, depth + 1, key_line)
         return Map(entries, line)
 
 
@@ -89,7 +111,8 @@ def read_yaml(text: str, file: str) -> Entry:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MappingError(Rule.YAML, str(error.problem), file=file, line=line) from None
+        hint = "" if "'}'" not in str(error.problem) else "; quote an expression inside { }"
+        raise MappingError(Rule.YAML, f"{error.problem}{hint}", file=file, line=line) from None
     except (yaml.YAMLError, RecursionError):
         raise MappingError(Rule.YAML, "cannot be read as YAML", file=file, line=1) from None
     if node is None:
