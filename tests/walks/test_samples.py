@@ -65,15 +65,18 @@ def by_sftp(folder: Path) -> Iterator[tuple[str, dict]]:
     house = Clearinghouse(folder.parent / "house", access=SftpAccess(password="open"))
     shutil.copytree(folder, folder.parent / "house/outbound", dirs_exist_ok=True)
     with house:
-        yield "sftp", {
-            "host": "127.0.0.1",
-            "port": house.port,
-            "user": "remithub",
-            "password": "${secret:house}",
-            "host_keys": [house.host_key_line],
-            "path": "/outbound",
-            "settle_seconds": 0,
-        }
+        yield (
+            "sftp",
+            {
+                "host": "127.0.0.1",
+                "port": house.port,
+                "user": "remithub",
+                "password": "${secret:house}",
+                "host_keys": [house.host_key_line],
+                "path": "/outbound",
+                "settle_seconds": 0,
+            },
+        )
 
 
 @pytest.mark.parametrize("way", [by_folder, by_sftp])
@@ -110,6 +113,8 @@ async def parts_by_file(hub: Hub) -> dict[str, int]:
         for part in parts:
             assert part["state"] in ("accepted", "held", "dead", "ignored")
             assert part["code"] or part["state"] == "accepted"
-        of_835 = [p for p in parts if p["state"] != "ignored" and p["code"] != "no_transaction_set"]
+        of_835 = [
+            p for p in parts if p["state"] != "ignored" and p["code"] != "no_transaction_set"
+        ]
         counts[artifact.meta["name"]] = len(of_835)
     return counts
