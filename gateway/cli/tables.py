@@ -68,6 +68,20 @@ def _connectors(_argument: str, _page: Path, _root: Path) -> str:
     return markdown(("Connector", "Direction", "What it does"), rows)
 
 
+def _connector_options(name: str, _page: Path, _root: Path) -> str:
+    from connectors import find
+    from connectors.docs import options_table
+
+    return options_table(find(name).settings)
+
+
+def _settings(name: str, _page: Path, _root: Path) -> str:
+    from connectors.docs import options_table
+    from gateway.settings import structs
+
+    return options_table(getattr(structs, name))
+
+
 def _contracts(_argument: str, _page: Path, root: Path) -> str:
     from gateway.registry import Registry
 
@@ -89,10 +103,12 @@ def _contract_fields(argument: str, _page: Path, root: Path) -> str:
 
 _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "benchmarks": _benchmarks,
+    "connector-options": _connector_options,
     "connectors": _connectors,
     "contract-fields": _contract_fields,
     "contracts": _contracts,
     "exit-codes": _exits,
     "packages": _packages,
+    "settings": _settings,
     "verbs": _verbs,
 }

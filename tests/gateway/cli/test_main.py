@@ -113,7 +113,7 @@ def test_every_verb_is_there_and_explains_itself(
     assert target.help if function == "app" else target.__doc__
     assert cli.main([*verb.name.split(), "--help"]) == 0
     out = capsys.readouterr().out
-    assert [line.rstrip() for line in out.splitlines()][:2] == ["Examples:", verb.examples[0]]
+    assert " ".join(out.split()).startswith(f"Examples: {verb.examples[0]}")
 
 
 def test_every_noun_is_explained_and_every_example_calls_its_verb() -> None:
