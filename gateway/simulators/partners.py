@@ -75,6 +75,12 @@ class Partners(msgspec.Struct, frozen=True, kw_only=True):
     billing: HttpPartner | None = None
     erp: HttpPartner | None = None
 
+    def all(self) -> tuple[Clearinghouse, HttpPartner, HttpPartner]:
+        """Return clearinghouse, billing and ERP. Raises UsageFault where one does not run."""
+        if self.clearinghouse is None or self.billing is None or self.erp is None:
+            raise UsageFault("Not all three partners run.")
+        return self.clearinghouse, self.billing, self.erp
+
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
     """Where spawned partners listen: the one line their process writes once all are up."""
