@@ -64,7 +64,8 @@ class Partner:
             if answered is not None:
                 return answered
         self.effects.setdefault(key, 1)
-        return web.json_response({"id": f"doc-{len(self.effects)}", **self.answer})
+        answer = {"id": f"doc-{len(self.effects)}", **self.answer}
+        return web.json_response({k: v for k, v in answer.items() if v is not None})
 
     async def find(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]

@@ -1,0 +1,94 @@
+"""A running hub follows its folder, or keeps what it has."""
+
+import pytest
+
+from gateway.errors import ConfigError
+from tests.walks.world import FEED, ROUTES, status
+
+
+async def test_a_new_interface_is_added_by_dropping_its_file(world, partner, advice):
+    await world.start()
+    world.write(
+        "config/interfaces/second.yaml", FEED.replace("interface: feed", "interface: second")
+    )
+    reloaded = await world.hub.reload()
+    assert reloaded.changed
+    assert "second" in reloaded.interfaces
+
+    async def blocks():
+        import json
+
+        yield json.dumps(advice(5)).encode()
+
+    await world.hub.flow.accept("second", blocks())
+    await world.settled()
+    assert len(partner.effects) == 1
+
+
+async def test_a_broken_file_is_refused_and_the_old_configuration_stays(world, partner, advice):
+    await world.start()
+    before = world.hub.bundles.current.hash
+    world.write(
+        "config/interfaces/second.yaml", "interface: second\ndirection: in\nfromat: json\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        await world.hub.reload()
+    assert (caught.value.file, caught.value.line) == ("interfaces/second.yaml", 3)
+    assert "fromat" in caught.value.reason
+    assert world.hub.bundles.current.hash == before
+    await world.hand_over(advice(1))
+    await world.settled()
+    assert len(partner.effects) == 1
+
+
+async def test_a_missing_secret_is_refused_and_the_old_configuration_stays(world, partner, advice):
+    await world.start()
+    text = (world.root / "config/interfaces/partner.yaml").read_text()
+    world.write(
+        "config/interfaces/partner.yaml",
+        text.replace(
+            "settings:\n", "settings:\n  auth: {type: bearer, token: '${secret:nope}'}\n"
+        ),
+    )
+    with pytest.raises(ConfigError, match="nope"):
+        await world.hub.reload()
+    await world.hand_over(advice(1))
+    await world.settled()
+    assert len(partner.effects) == 1
+
+
+async def test_a_destination_that_is_still_owed_something_cannot_be_removed(
+    world, partner, advice
+):
+    partner.script = [status(422)]
+    await world.start()
+    await world.hand_over(advice(1))
+    await world.settled()
+    world.write("config/routes.yaml", ROUTES.replace("to: partner", "to: none"))
+    (world.root / "config/interfaces/partner.yaml").unlink()
+    with pytest.raises(ConfigError, match="still owes"):
+        await world.hub.reload()
+
+
+async def test_a_reload_lets_a_paused_destination_run_again(world, partner, advice):
+    partner.script = [status(401)]
+    await world.start()
+    await world.hand_over(advice(1))
+    while not world.hub.destinations["partner"].paused:
+        await world.hub.ports.clock.sleep(0.01)
+    await world.hub.reload()
+    await world.settled()
+    assert len(partner.effects) == 1
+
+
+async def test_traffic_goes_on_through_many_reloads(world, partner, advice):
+    await world.start()
+    for number in range(40):
+        await world.hand_over(advice(number))
+        if number % 4 == 0:
+            world.write("config/interfaces/feed.yaml", FEED + f"title: Number {number}\n")
+            await world.hub.reload()
+    await world.settled()
+    assert len(partner.effects) == 40
+    assert set(partner.effects.values()) == {1}
+    assert len(partner.requests) == 40
