@@ -75,16 +75,7 @@ class Hub:
             secret=secrets, transport=transport_factory, ports=ports
         )
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
-        self.flow = Flow(
-            store=store,
-            lanes=self.lanes,
-            bundles=self.bundles,
-            connections=self.connections,
-            sealer=keys,
-            decide=decider(ports.randomness),
-            executor=self._executor,
-            ports=ports,
-        )
+        self.flow = self._make_flow()
         self.operator = Operator(store, self.lanes, ports, self._look_again)
         self.destinations: dict[str, Destination] = {}
         self.runners: dict[str, LaneRunner] = {}
@@ -93,6 +84,18 @@ class Hub:
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._reloading = asyncio.Lock()
         self.ready = False
+
+    def _make_flow(self) -> Flow:
+        return Flow(
+            store=self.store,
+            lanes=self.lanes,
+            bundles=self.bundles,
+            connections=self.connections,
+            sealer=self.keys,
+            decide=decider(self.ports.randomness),
+            executor=self._executor,
+            ports=self.ports,
+        )
 
     @classmethod
     async def open(

@@ -85,13 +85,11 @@ def run(*, files: int = 1000, concurrency: int = 32, seed: int = 11) -> dict[str
             _process("-c", "from gateway.cli import main; main()", "run", "--root", str(root))
         )
         _drain(hub)
-        timed = asyncio.run(_drive(root, url, made, concurrency))
-        wall, accepted, own = timed
+        wall, accepted, own = asyncio.run(_drive(root, url, made, concurrency))
         cpu, rss = _usage(hub.pid)
         sink_cpu, _ = _usage(sinks.pid)
         database = sum(p.stat().st_size for p in (root / "var").glob("hub.db*"))
-    steps = step_times(made[: min(files, 200)])
-    figures: dict[str, Any] = {
+    figures = {
         "files_per_s": files / wall,
         "claims_per_s": files * CLAIMS / wall,
         "accepted_per_s": files / accepted,
@@ -100,12 +98,15 @@ def run(*, files: int = 1000, concurrency: int = 32, seed: int = 11) -> dict[str
         "store_bytes_per_file": database / files,
         "generator_cpu_ms_per_file": own * 1000 / files,
         "partners_cpu_ms_per_file": sink_cpu * 1000 / files,
-        **steps,
     }
+    return _report(figures, step_times(made[: min(files, 200)]))
+
+
+def _report(figures: dict[str, float], steps: dict[str, float]) -> dict[str, Any]:
     floor_ms = sum(steps.values()) / 1000
     return {
         "bench": "pipeline",
-        "figures": {name: round(value, 2) for name, value in figures.items()},
+        "figures": {name: round(value, 2) for name, value in {**figures, **steps}.items()},
         "ratios": {"vs_floor": round(floor_ms / figures["cpu_ms_per_file"], 3)},
         "machine": {
             "python": platform.python_version(),

@@ -1,5 +1,7 @@
-"""The configuration, compiled: what every step of the flow looks things up in. Never changes;
-a reload makes another one, and what began under this one ends under it."""
+"""The configuration, compiled: what every step of the flow looks things up in.
+
+It never changes; a reload makes another one, and what began under this one ends under it.
+"""
 
 import hashlib
 from collections.abc import Mapping as ReadOnly

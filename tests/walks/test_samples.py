@@ -1,5 +1,8 @@
-"""A folder of real third-party files: every transaction set ends accepted, held or dead with a
-reason, none is missing. Once through a local folder, once over SFTP."""
+"""A folder of real third-party files goes through the hub and nothing is missing.
+
+Every transaction set ends accepted, held or dead with a reason: once through a local folder, once
+over SFTP.
+"""
 
 import asyncio
 import json

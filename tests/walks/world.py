@@ -118,7 +118,7 @@ class World:
 
     root: Path
     partner: Partner
-    hub: Hub = None  # type: ignore[assignment]
+    hub: Hub | None = None
 
     def write(self, name: str, text: str) -> None:
         path = self.root / name
