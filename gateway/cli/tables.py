@@ -101,6 +101,25 @@ def _contract_fields(argument: str, _page: Path, root: Path) -> str:
     return contract_table(contract, registry.bundled_schema(argument, contract.version))
 
 
+def _mapping_functions(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.translation.docs import function_rows
+
+    rows = [(f"`{signature}`", text) for signature, text in function_rows()]
+    return markdown(("Function", "What it gives"), rows)
+
+
+def _mapping_rules(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.translation.docs import rule_rows
+
+    return markdown(("Rule", "Why"), [(f"`{rule}`", text) for rule, text in rule_rows()])
+
+
+def _mapping_codes(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.translation.docs import run_code_rows
+
+    return markdown(("Code", "Why"), [(f"`{code}`", text) for code, text in run_code_rows()])
+
+
 _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "benchmarks": _benchmarks,
     "connector-options": _connector_options,
@@ -108,6 +127,9 @@ _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "contract-fields": _contract_fields,
     "contracts": _contracts,
     "exit-codes": _exits,
+    "mapping-codes": _mapping_codes,
+    "mapping-functions": _mapping_functions,
+    "mapping-rules": _mapping_rules,
     "packages": _packages,
     "settings": _settings,
     "verbs": _verbs,
