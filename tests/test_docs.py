@@ -1,9 +1,12 @@
-"""The generated tables: up to date, repeatable, and a wrong mark is named with its line."""
+"""The documents: generated tables are up to date, and what the README tells people to do works."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from gateway.app import read_bundle
+from gateway.cli import present
 from gateway.cli.docs import docs, pages, renewed
 from gateway.cli.tables import markdown
 from gateway.errors import ConfigError, UsageFault
@@ -85,3 +88,35 @@ def test_a_package_without_a_reason_fails(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError, match="leftpad"):
         docs(root=tmp_path)
+
+
+def test_the_readmes_first_interface_compiles(root: Path, tmp_path: Path) -> None:
+    text = (root / "README.md").read_text(encoding="utf-8")
+    files = re.findall(r"^`(config/\S+\.yaml)`[^\n]*\n\n```yaml\n(.*?)^```$", text, re.M | re.S)
+    assert len(files) == 3
+    for name, body in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(body)
+    bundle = read_bundle(tmp_path, {})
+    assert set(bundle.config.interfaces) == {"county-remits", "archive"}
+
+
+def test_the_readmes_name_only_commands_that_exist(root: Path) -> None:
+    verbs = {verb.name for verb in present()} | {verb.noun for verb in present()}
+    unknown = [
+        f"{page.relative_to(root)}: {words}"
+        for page in pages(root)
+        for words in re.findall(r"(?:^|`)remithub ([a-z]+(?: [a-z]+)?)", page.read_text(), re.M)
+        if not {words, words.partition(" ")[0]} & verbs
+    ]
+    assert not unknown
+
+
+def test_a_link_inside_the_repository_leads_to_a_file(root: Path) -> None:
+    broken = [
+        f"{page.relative_to(root)}: {target}"
+        for page in pages(root)
+        for target in re.findall(r"\]\(([^)#:]+?)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / target).exists()
+    ]
+    assert not broken
