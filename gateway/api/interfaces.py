@@ -5,6 +5,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
+from connectors.base import CheckReport
 from gateway.api.bodies import read_body
 from gateway.api.services import ACTOR, HubRequest, Polled, services
 from gateway.health import InterfaceHealth
@@ -66,4 +67,15 @@ async def poll(request: HubRequest, name: FromPath[str]) -> Polled:
     return await services(request).poll(name)
 
 
-ROUTES = (list_interfaces, show_interface, pause, resume, poll)
+@post(
+    "/v1/interfaces/{name:str}/check",
+    status_code=HTTP_200_OK,
+    summary="Probe the other side",
+    tags=["interfaces"],
+)
+async def check(request: HubRequest, name: FromPath[str]) -> CheckReport:
+    """Probe name, reach, encryption and credentials, without side effects."""
+    return await services(request).check(name)
+
+
+ROUTES = (list_interfaces, show_interface, pause, resume, poll, check)

@@ -162,8 +162,9 @@ def _place(before: str) -> dict[str, Any]:
 async def show_message(
     request: HubRequest,
     message_id: FromPath[str],
-    data: Annotated[
-        str, QueryParameter(pattern="^(masked|full)$", description="`full` shows PHI.")
+    show: Annotated[
+        str,
+        QueryParameter(name="data", pattern="^(masked|full)$", description="`full` shows PHI."),
     ] = "masked",
 ) -> MessageView:
     """Return its CloudEvents envelope and its deliveries with attempts.
@@ -175,7 +176,7 @@ async def show_message(
     if not rows:
         raise NotFound(f"There is no message {message_id[:80]}.")
     row = rows[0]
-    full = data == "full"
+    full = show == "full"
     if full:
         entry = AuditEntry(ACTOR, "message.read", message_id)
         await hub.store.commit(Unit(audit=(entry,)))
@@ -193,10 +194,11 @@ async def show_message(
 def _facts(hub: Services, row: Row, contract: ContractView) -> EventFacts:
     moment = datetime.fromtimestamp(row["created_at"] / 1000, UTC)
     time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    kind = contract.events[0] if contract.events else f"{row['contract']}.stored"
+    major = row["version"].partition(".")[0]
+    stored = f"com.remithub.{row['contract']}.stored.v{major}"
     return EventFacts(
         id=row["message_id"],
-        type=f"com.remithub.{kind}.v{row['version'].partition('.')[0]}",
+        type=contract.events[0] if contract.events else stored,
         source=f"//hub/{hub.bundle.tenant}/{row['interface']}",
         subject=row["message_id"],
         dataschema=contract.schema_id or f"{row['contract']}/{row['version']}",
@@ -204,7 +206,7 @@ def _facts(hub: Services, row: Row, contract: ContractView) -> EventFacts:
         recordedtime=time,
         payment_key=row["correlation"] or "",
         causationid=row["cause_id"] or "",
-        traceparent=row["trace"] or "",
+        traceparent=f"00-{row['trace']}-{row['message_id'][4:20]}-01" if row["trace"] else "",
         classification=contract.classification,
         regulation=contract.regulation,
         phi=contract.phi,

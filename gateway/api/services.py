@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
+from connectors.base import CheckReport
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
 from gateway.health import InterfaceHealth
@@ -90,6 +91,10 @@ class Services(Protocol):
 
     async def poll(self, interface: str) -> Polled:
         """Look at a source now. Raises NotFound where nothing is polled."""
+        ...
+
+    async def check(self, interface: str) -> CheckReport:
+        """Probe the other side without side effects. Raises NotFound."""
         ...
 
     async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:

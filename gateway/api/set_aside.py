@@ -28,6 +28,8 @@ __all__ = ["ROUTES"]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Entries of one answer.")]
 
+State = Annotated[str, QueryParameter(name="state", description="Only this state.")]
+
 
 class AsidePage(msgspec.Struct, frozen=True, kw_only=True):
     """What is set aside, in the order it was owed; `next` goes into `after`, "" at the end."""
@@ -69,14 +71,14 @@ class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
 @get("/v1/set-aside", summary="What is set aside", tags=["set aside"])
 async def list_set_aside(
     request: HubRequest,
-    state: FromQuery[str] = "",
+    in_state: State = "",
     interface: FromQuery[str] = "",
     group: FromQuery[str] = "",
     after: FromQuery[str] = "",
     limit: Limit = 100,
 ) -> AsidePage:
     """List dead letters, held parts, parked and waiting deliveries."""
-    selection = Selection(fingerprint=group, state=_state(state), interface=interface)
+    selection = Selection(fingerprint=group, state=_state(in_state), interface=interface)
     operator = services(request).operator
     found = await operator.find(selection, limit=limit + 1, after=after)
     page = found[:limit]
@@ -86,10 +88,10 @@ async def list_set_aside(
 
 @get("/v1/set-aside/groups", summary="The same, by reason", tags=["set aside"])
 async def list_groups(
-    request: HubRequest, state: FromQuery[str] = "", interface: FromQuery[str] = ""
+    request: HubRequest, in_state: State = "", interface: FromQuery[str] = ""
 ) -> list[GroupView]:
     """Count what is set aside by interface, state and error, with its money."""
-    selection = Selection(state=_state(state), interface=interface)
+    selection = Selection(state=_state(in_state), interface=interface)
     rows = await services(request).operator.groups(selection)
     return [group_view(row) for row in rows]
 

@@ -45,10 +45,12 @@ _NOISY = (
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a hub listens and which process it is; the content of the address file."""
+    """Where a hub listens and which process it is; the content of the address file.
+    `token_file` is relative to the root folder."""
 
     url: str
     pid: int
+    token_file: str
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,11 @@ async def serving(
     except BaseException:
         await hub.close()
         raise
-    address = Address(url=f"http://{_host(settings.host)}:{port}", pid=os.getpid())
+    address = Address(
+        url=f"http://{_host(settings.host)}:{port}",
+        pid=os.getpid(),
+        token_file=settings.token_file,
+    )
     file = root / ADDRESS_FILE
     try:
         _write(file, address)

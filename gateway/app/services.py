@@ -1,7 +1,9 @@
 """What the API calls, over the hub: hands in what only memory knows, passes the rest on."""
 
+import asyncio
 from collections.abc import Iterable
 
+from connectors.base import CheckReport, Probe, Sink, Source
 from gateway.api import ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
 from gateway.app.hub import Hub, Reloaded
@@ -22,6 +24,9 @@ from gateway.pipeline import Bundle, milliseconds
 from gateway.registry import Registry
 
 __all__ = ["HubServices"]
+
+PROBE_SECONDS = 20
+"""How long the other side may take to answer a probe."""
 
 
 class HubServices:
@@ -154,6 +159,24 @@ class HubServices:
         poller = self.hub.pollers[interface]
         taken = await poller.poll()
         return Polled(interface=interface, taken=taken, fault=poller.state.fault)
+
+    async def check(self, interface: str) -> CheckReport:
+        """Probe the other side without side effects. Raises NotFound."""
+        facts = self._facts()
+        if interface not in facts:
+            raise NotFound(f"There is no interface '{interface}'.")
+        if not facts[interface].connector:
+            return CheckReport(probes=())
+        connections = self.hub.connections
+        port: Sink | Source = connections.source(interface)
+        if facts[interface].direction is Direction.OUT:
+            port = connections.sink(interface)
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                return await port.check()
+        except TimeoutError:
+            late = Probe(name="answer", passed=False, detail=f"none in {PROBE_SECONDS} s")
+            return CheckReport(probes=(late,))
 
     async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:
         """Read the root folder again and follow it. Raises ConfigError; then nothing changed."""

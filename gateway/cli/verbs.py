@@ -110,7 +110,20 @@ VERBS = (
         "message show msg_0f3a",
     ),
     _verb(
+        Group.RUN,
+        "message trace",
+        "Follow one message from the file it came from to the last reply.",
+        "message trace msg_0f3a",
+    ),
+    _verb(
         Group.RUN, "dlq list", "List what waits for a person.", "dlq list --interface oakfield-erp"
+    ),
+    _verb(
+        Group.RUN,
+        "dlq groups",
+        "List it by interface and error, with its money.",
+        "dlq groups",
+        "dlq groups --state dead --json",
     ),
     _verb(Group.RUN, "dlq show", "Show one with its attempts.", "dlq show dlv_0f3a"),
     _verb(
@@ -120,7 +133,7 @@ VERBS = (
         "dlq replay dlv_0f3a",
         "dlq replay --group 5d41 --dry-run",
     ),
-    _verb(Group.RUN, "dlq release", "Let a held part go on.", "dlq release prt_0f3a"),
+    _verb(Group.RUN, "dlq release", "Let a held part go on.", "dlq release prc_0f3a@1024"),
     _verb(Group.RUN, "dlq park", "Set it aside for later.", "dlq park dlv_0f3a"),
     _verb(
         Group.RUN,

@@ -1,0 +1,184 @@
+"""What `remithub doctor` looks at; every probe only reads."""
+
+import fcntl
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from gateway.app import read_bundle
+from gateway.cli.remote import Remote, running_hub
+from gateway.errors import HubError
+from gateway.pipeline import Bundle
+from gateway.ports import Clock, SystemClock
+from gateway.settings import HubSettings
+from gateway.store import BACKUP_NOTICE
+from gateway.store.migrations import HEAD_REVISION
+
+__all__ = ["Mark", "Sight", "examine"]
+
+GOOD_SQLITE = (3, 51, 3)
+"""Before it, two connections that checkpoint a WAL at once may corrupt it (sqlite.org, wal.html)."""
+
+LITTLE_DISK_BYTES = 2 * 1024**3
+NO_DISK_BYTES = 100 * 1024**2
+BUILT_IN = 2026
+"""No clock of a machine that runs this can show an earlier year."""
+
+
+class Mark(StrEnum):
+    """How good a sight is."""
+
+    OK = "ok"
+    ODD = "odd"
+    BROKEN = "broken"
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at."""
+
+    mark: Mark
+    about: str
+    found: str
+    next_step: str = ""
+
+
+def _sight(mark: Mark, about: str, found: str, next_step: str = "") -> Sight:
+    return Sight(mark=mark, about=about, found=found, next_step=next_step)
+
+
+def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
+    """Yield what is seen of a hub's folder and of the machine under it. Nothing is changed."""
+    yield from _machine(root, clock or SystemClock())
+    bundle: Bundle | None = None
+    try:
+        bundle = read_bundle(root, os.environ)
+        yield _sight(
+            Mark.OK, "configuration", f"{len(bundle.sources) + len(bundle.sinks)} interfaces"
+        )
+    except HubError as error:
+        yield _sight(Mark.BROKEN, "configuration", error.message, "`remithub check` shows all.")
+    settings = bundle.config.hub if bundle else HubSettings()
+    yield from _files(root, settings)
+    yield from _database(root / settings.store.path)
+    with running_hub(root) as hub:
+        yield from _hub(hub, root)
+
+
+def _machine(root: Path, clock: Clock) -> Iterator[Sight]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    yield _sight(Mark.OK, "python", version)
+    new = sqlite3.sqlite_version_info >= GOOD_SQLITE
+    yield _sight(
+        Mark.OK if new else Mark.ODD,
+        "sqlite",
+        sqlite3.sqlite_version,
+        "" if new else "prefer 3.51.3 or newer: older ones have a rare fault in WAL checkpoints.",
+    )
+    year = clock.now().year
+    yield _sight(
+        Mark.OK if year >= BUILT_IN else Mark.BROKEN,
+        "clock",
+        clock.now().strftime("%Y-%m-%d %H:%M:%SZ"),
+        "" if year >= BUILT_IN else "set the clock; let NTP keep it.",
+    )
+    place = next(p for p in (root, *root.resolve().parents) if p.exists())
+    free = shutil.disk_usage(place).free
+    mark = Mark.BROKEN if free < NO_DISK_BYTES else Mark.ODD
+    enough = free >= LITTLE_DISK_BYTES
+    yield _sight(
+        Mark.OK if enough else mark,
+        "disk",
+        f"{free / 1024**3:,.1f} GiB free",
+        "" if enough else "make room: a full disk stops intake.",
+    )
+
+
+def _files(root: Path, settings: HubSettings) -> Iterator[Sight]:
+    key = root / settings.store.key_file
+    yield _private(key, "key file", f"keep a copy apart: {BACKUP_NOTICE}")
+    yield _private(root / settings.api.token_file, "token file", "")
+
+
+def _private(file: Path, about: str, advice: str) -> Sight:
+    if not file.exists():
+        return _sight(
+            Mark.ODD, about, f"{file} is not there", "the first `remithub run` makes it."
+        )
+    mode = file.stat().st_mode & 0o777
+    if mode & 0o077:
+        return _sight(Mark.BROKEN, about, f"{file} has mode {mode:04o}", f"chmod 600 {file}")
+    return _sight(Mark.OK, about, f"{file}, mode {mode:04o}", advice)
+
+
+def _database(file: Path) -> Iterator[Sight]:
+    if not file.exists():
+        yield _sight(Mark.ODD, "database", f"{file} is not there", "the first run makes it.")
+        return
+    try:
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+            (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        connection.close()
+    except (sqlite3.Error, TypeError):
+        yield _sight(
+            Mark.BROKEN, "database", f"{file} cannot be read", "restore it from a backup."
+        )
+        return
+    size = f"{file.stat().st_size / 1024**2:,.1f} MiB, schema {version}"
+    if version > HEAD_REVISION:
+        yield _sight(
+            Mark.BROKEN, "database", size, "this program is older: install the newer one."
+        )
+    elif version < HEAD_REVISION:
+        yield _sight(Mark.ODD, "database", size, f"the next run brings it to {HEAD_REVISION}.")
+    else:
+        yield _sight(Mark.OK, "database", size)
+    yield _sight(Mark.OK, "lock", _holder(file.with_name(file.name + ".lock")))
+
+
+def _holder(lock: Path) -> str:
+    """Say who has the store, by trying its lock for a moment."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR)
+    except OSError:
+        return "nobody has the store"
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
+        return f"process {pid} has the store"
+    else:
+        return "nobody has the store"
+    finally:
+        os.close(descriptor)
+
+
+def _hub(hub: Remote | None, root: Path) -> Iterator[Sight]:
+    if hub is None:
+        advice = f"start it with `remithub run --root {root}`."
+        yield _sight(Mark.ODD, "hub", "none runs on this folder", advice)
+        return
+    try:
+        hub.get("/readyz")
+        yield _sight(Mark.OK, "hub", "it takes and delivers")
+        for one in hub.get("/v1/interfaces"):
+            yield _interface(hub, one["name"], one["state"], one["reason"])
+    except HubError as error:
+        yield _sight(Mark.BROKEN, "hub", error.message, error.next_step)
+
+
+def _interface(hub: Remote, name: str, state: str, reason: str) -> Sight:
+    report = hub.post(f"/v1/interfaces/{name}/check", {})
+    failed = next((probe for probe in report["probes"] if not probe["passed"]), None)
+    about = f"interface {name}"
+    if failed is not None:
+        found = f"{failed['name']} failed: {failed['detail']}".rstrip(": ")
+        return _sight(Mark.BROKEN, about, found, "mend it there, then `remithub reload`.")
+    probes = ", ".join(probe["name"] for probe in report["probes"]) or "nothing to probe"
+    mark = Mark.OK if state == "up" else Mark.ODD
+    return _sight(mark, about, f"{state} {reason}".strip() + f" ({probes})")
