@@ -70,43 +70,56 @@ def confirmations(count: int, seed: int) -> Iterator[Document]:
     for number in range(count):
         paid = [randomness.randint(-20_000, 90_000) for _ in range(randomness.randint(0, 8))]
         taken = [randomness.randint(-5_000, 5_000) for _ in range(randomness.randint(0, 5))]
-        results = [randomness.choice(("posted", "posted", "rejected")) for _ in paid]
-        key = f"{number:064x}"
-        posted = sum(p for p, result in zip(paid, results, strict=True) if result == "posted")
-        yield {
-            "confirmation_id": f"cnf_{number}",
-            "request_id": f"prq_{number}",
-            "remittance_id": f"rem_{key[:32]}",
-            "payment_key": key,
-            "tenant_id": "riverside",
-            "system": "billing",
-            "currency": "USD",
-            "result": "partial",
-            "posted_date": "2026-04-02",
-            "posted_at": "2026-04-02T08:00:00.000Z",
-            "batch": {"id": f"B{number}", "count": len(paid), "control_total": cents(posted)},
-            "payment": {"amount": cents(sum(paid) - sum(taken)), "trace_number": f"T{number}"},
-            "claims": [
-                {
-                    "claim_payment_id": f"clm_{number:032x}",
-                    "account_ref": f"A-{number}",
-                    "result": result,
-                    "amount": cents(amount),
-                }
-                for amount, result in zip(paid, results, strict=True)
-            ],
-            "provider_adjustments": [
-                {"reason_code": randomness.choice(REASONS), "amount": cents(amount)}
-                for amount in taken
-            ],
-            "totals": {
-                "requested": cents(sum(paid)),
-                "posted": cents(posted),
-                "rejected": cents(sum(paid) - posted),
-                "provider_adjustments": cents(sum(taken)),
-                "payment": cents(sum(paid) - sum(taken)),
-            },
-        }
+        claims = [
+            (cents(one), randomness.choice(("posted", "posted", "rejected"))) for one in paid
+        ]
+        adjustments = [
+            {"reason_code": randomness.choice(REASONS), "amount": cents(one)} for one in taken
+        ]
+        yield confirmation(number, claims, adjustments, cents(sum(paid) - sum(taken)))
+
+
+def confirmation(
+    number: int, claims: list[tuple[str, str]], adjustments: list[Document], payment: str
+) -> Document:
+    """Return one that ties where `payment` is the claims less the adjustments."""
+
+    def total(amounts: Iterator[str]) -> str:
+        return str(sum(map(Decimal, amounts), Decimal("0.00")))
+
+    posted = total(amount for amount, result in claims if result == "posted")
+    key = f"{number:064x}"
+    return {
+        "confirmation_id": f"cnf_{number}",
+        "request_id": f"prq_{number}",
+        "remittance_id": f"rem_{key[:32]}",
+        "payment_key": key,
+        "tenant_id": "riverside",
+        "system": "billing",
+        "currency": "USD",
+        "result": "partial",
+        "posted_date": "2026-04-02",
+        "posted_at": "2026-04-02T08:00:00.000Z",
+        "batch": {"id": f"B{number}", "count": len(claims), "control_total": posted},
+        "payment": {"amount": payment, "trace_number": f"T{number}"},
+        "claims": [
+            {
+                "claim_payment_id": f"clm_{number:032x}",
+                "account_ref": f"A-{number}",
+                "result": result,
+                "amount": amount,
+            }
+            for amount, result in claims
+        ],
+        "provider_adjustments": adjustments,
+        "totals": {
+            "requested": total(amount for amount, _ in claims),
+            "posted": posted,
+            "rejected": total(amount for amount, result in claims if result == "rejected"),
+            "provider_adjustments": total(one["amount"] for one in adjustments),
+            "payment": payment,
+        },
+    }
 
 
 def test_any_confirmation_that_ties_becomes_a_balanced_valid_journal(

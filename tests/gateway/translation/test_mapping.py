@@ -15,10 +15,7 @@ Compile = Callable[..., Mapping]
 Document = dict[str, Any]
 
 
-def test_fields_rows_and_totals_come_out_in_order(
-    compile_text: Compile, document: Document
-) -> None:
-    mapping = compile_text("""
+EVERYTHING = """
 let:
   big: amount > 10.00
 fields:
@@ -48,30 +45,38 @@ fields:
   sums:
     all: sum(row.amount for row in out.lines)
     even: out.sums.all == out.total
-""")
+"""
+
+MADE = {
+    "id": "T-R-1",
+    "total": "4.81",
+    "rate": "0.385",
+    "number": Decimal("12.50"),
+    "count": 2,
+    "open": False,
+    "kind": "big",
+    "mood": "unheard of",
+    "owner": "Robin Example",
+    "tags": ["red", "blue"],
+    "box": {"inner": "R-1"},
+    "lines": [
+        {"seq": 1, "amount": "10.00", "code": "A"},
+        {"seq": 2, "amount": "-6.00"},
+        {"seq": 3, "amount": "2.50", "code": "B"},
+        {"seq": 4, "amount": "0.00"},
+    ],
+    "sums": {"all": "6.50", "even": False},
+}
+
+
+def test_fields_rows_and_totals_come_out_in_order(
+    compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text(EVERYTHING)
     before = copy.deepcopy(document)
     out = mapping.run(document, {})
-    assert out == {
-        "id": "T-R-1",
-        "total": "4.81",
-        "rate": "0.385",
-        "number": Decimal("12.50"),
-        "count": 2,
-        "open": False,
-        "kind": "big",
-        "mood": "unheard of",
-        "owner": "Robin Example",
-        "tags": ["red", "blue"],
-        "box": {"inner": "R-1"},
-        "lines": [
-            {"seq": 1, "amount": "10.00", "code": "A"},
-            {"seq": 2, "amount": "-6.00"},
-            {"seq": 3, "amount": "2.50", "code": "B"},
-            {"seq": 4, "amount": "0.00"},
-        ],
-        "sums": {"all": "6.50", "even": False},
-    }
-    assert list(out) == list(mapping.run(document, {}))
+    assert out == MADE
+    assert list(out) == list(MADE)
     assert document == before
 
 
