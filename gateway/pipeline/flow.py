@@ -35,7 +35,7 @@ from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.plan import Decide, Plan, Settled
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
-from gateway.pipeline.receive import forget, receive
+from gateway.pipeline.receive import Received, forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
 from gateway.pipeline.units import NOTHING, Kept, Result, Units, lanes_of
@@ -94,16 +94,7 @@ class Flow:
         (of `also`).
         """
         bundle = self._bundles.current
-        self._known(interface, bundle)
-        source = bundle.sources.get(interface)
-        upload = self._ports.ids.new("bod")
-        received = await receive(
-            blocks,
-            upload_id=upload,
-            max_bytes=source.settings.max_bytes if source else MAX_REPLY_BYTES,
-            store=self._store,
-        )
-        at = self._now()
+        upload, received = await self._receive(interface, blocks, bundle)
         occurrence = await self._occurrence(interface, received.sha256) if again else 0
         artifact = Artifact(
             artifact_id=artifact_id(interface, received.sha256, occurrence),
@@ -111,34 +102,30 @@ class Flow:
             sha256=received.sha256,
             occurrence=occurrence,
             size=received.size,
-            received_at=at,
+            received_at=self._now(),
             bundle=bundle.hash,
             body_id=received.body_id,
             media_type=media_type,
             meta=meta or {},
         )
-        statements: tuple[Statement, ...] = self._records.artifact(artifact)
+        statements = self._records.artifact(artifact)
         if fingerprint:
-            seen = {"interface": interface, "fingerprint": fingerprint}
-            row = {**seen, "artifact_id": artifact.artifact_id, "at": at}
-            statements += (Statement("source_seen_insert", row),)
+            statements.append(self._records.source_seen(artifact, fingerprint))
         if also is not None:
-            statements += (
-                also(Receipt(artifact_id=artifact.artifact_id, sha256=received.sha256, at=at)),
+            receipt = Receipt(
+                artifact_id=artifact.artifact_id, sha256=received.sha256, at=artifact.received_at
             )
+            statements.append(also(receipt))
         unit = Unit(
-            statements=statements,
+            statements=tuple(statements),
             bodies=received.bodies,
             counts=((interface, "artifacts", 1), (interface, "bytes", received.size)),
             once=0,
         )
-        self._ports.fail_point("accept.before_commit")
-        done = await self._store.commit(unit)
-        self._ports.fail_point("accept.after_commit")
-        duplicate = done.affected[0] == 0
+        duplicate = await self._take_custody(unit)
         if not duplicate:
             self.reading.remember(artifact)
-        if duplicate and received.spilled:
+        elif received.spilled:
             await forget(upload, self._store)
         self._lanes.ring([process_lane(interface)])
         return Accepted(
@@ -147,6 +134,22 @@ class Flow:
             size=received.size,
             duplicate=duplicate,
         )
+
+    async def _receive(
+        self, interface: str, blocks: AsyncIterator[bytes], bundle: Bundle
+    ) -> tuple[str, Received]:
+        self._known(interface, bundle)
+        source = bundle.sources.get(interface)
+        upload = self._ports.ids.new("bod")
+        limit = source.settings.max_bytes if source else MAX_REPLY_BYTES
+        return upload, await receive(blocks, upload_id=upload, max_bytes=limit, store=self._store)
+
+    async def _take_custody(self, unit: Unit) -> bool:
+        """Commit, and return whether the artifact was there before."""
+        self._ports.fail_point("accept.before_commit")
+        done = await self._store.commit(unit)
+        self._ports.fail_point("accept.after_commit")
+        return done.affected[0] == 0
 
     async def _occurrence(self, interface: str, sha256: str) -> int:
         rows = await self._store.fetch("artifact_by_hash", interface=interface, sha256=sha256)
@@ -337,7 +340,7 @@ class Flow:
             media_type="application/json",
             meta={k: context[k] for k in ("message_id", "delivery_id", "generation")},
         )
-        return self._records.artifact(artifact), (body,)
+        return tuple(self._records.artifact(artifact)), (body,)
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not even be tried: a damaged body, a bug of ours."""

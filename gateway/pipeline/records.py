@@ -32,7 +32,7 @@ class Records:
         self._lanes = lanes
         self._sealer = sealer
 
-    def artifact(self, artifact: Artifact) -> tuple[Statement, Statement]:
+    def artifact(self, artifact: Artifact) -> list[Statement]:
         """Return the statements that take custody of an artifact and owe it to `process`."""
         name = artifact.artifact_id
         row = msgspec.structs.asdict(artifact)
@@ -40,7 +40,18 @@ class Records:
         row["meta"] = self._sealer.seal_small(f"artifact.meta.{name}", meta)
         lane = process_lane(artifact.interface)
         owe = self.owe(lane, name, process_id(lane, name), "", artifact.received_at)
-        return Statement("artifact_insert", row), owe
+        return [Statement("artifact_insert", row), owe]
+
+    @staticmethod
+    def source_seen(artifact: Artifact, fingerprint: str) -> Statement:
+        """Return the statement that remembers a source's word for "the same offer"."""
+        row = {
+            "interface": artifact.interface,
+            "fingerprint": fingerprint,
+            "artifact_id": artifact.artifact_id,
+            "at": artifact.received_at,
+        }
+        return Statement("source_seen_insert", row)
 
     def owe(self, lane: str, item: str, delivery: str, order_key: str, at: int) -> Statement:
         """Return the statement that appends one item to a lane."""

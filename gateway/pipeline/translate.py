@@ -60,27 +60,37 @@ def prepare(
     if not released and suspects:
         return msgspec.structs.replace(verdict, state=PartState.HELD, code=suspects[0])
     try:
-        data = source.mapping.run(part.document, context) if source.mapping else part.document
-        message = NewMessage(
-            message_id=message_id(
-                artifact.artifact_id, part.offset, source.contract.name, context["revision"]
-            ),
-            contract=source.contract,
-            data=data,
-            cause_id=artifact.artifact_id,
-            interface=artifact.interface,
-            revision=context["revision"],
-            artifact_id=artifact.artifact_id,
-            part_offset=part.offset,
-        )
-        validate(message)
-        messages = route(message, bundle, context)
+        messages = _messages(part, artifact, source, bundle, context)
     except Reject as refusal:
         return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
-    key = part.payment_key or str(message.fact(source.contract.identity) or "")
+    key = part.payment_key or str(messages[0].fact(source.contract.identity) or "")
     return msgspec.structs.replace(
         verdict, state=PartState.ACCEPTED, messages=messages, payment_key=key
     )
+
+
+def _messages(
+    part: Part,
+    artifact: Artifact,
+    source: Source,
+    bundle: Bundle,
+    context: Mapping[str, Any],
+) -> tuple[NewMessage, ...]:
+    assert part.document is not None  # noqa: S101 - the caller looked
+    data = source.mapping.run(part.document, context) if source.mapping else part.document
+    contract, revision = source.contract, context["revision"]
+    message = NewMessage(
+        message_id=message_id(artifact.artifact_id, part.offset, contract.name, revision),
+        contract=contract,
+        data=data,
+        cause_id=artifact.artifact_id,
+        interface=artifact.interface,
+        revision=revision,
+        artifact_id=artifact.artifact_id,
+        part_offset=part.offset,
+    )
+    validate(message)
+    return route(message, bundle, context)
 
 
 def _unreadable(verdict: Prepared, error: str, suspects: list[str]) -> Prepared:
