@@ -36,8 +36,10 @@ class Placing:
     def begin_rename(self) -> bool:
         """Return whether the rename may be sent; it may not once the caller has given up."""
         with self._lock:
-            self._renaming = not self._abandoned
-            return self._renaming
+            if self._abandoned:
+                return False
+            self._renaming = True
+            return True
 
     def abandon(self) -> bool:
         """Give up. Returns whether the rename may have left."""

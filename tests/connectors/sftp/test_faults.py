@@ -24,6 +24,8 @@ from connectors.base import (
     Verdict,
 )
 from connectors.sftp import CONNECTOR, Settings
+from connectors.sftp.faults import SftpFault
+from connectors.sftp.remote import Placing
 
 DOCUMENT = Document(contract="c", raw=b"x" * 100_000, name="a.835")
 
@@ -238,6 +240,7 @@ async def test_a_server_that_falls_silent_ends_with_a_timeout(opened, proxy, rem
     proxy.stall_down = True
     fault = await fault_of(content_of(source, offer))
     assert (fault.failure, fault.code) == (Failure.DESTINATION, "timeout")
+    assert not any(slot.idle for slot in source._endpoint._pool._slots)
     proxy.stall_down = False
     assert len(await content_of(source, offer)) == 500_000
 
@@ -255,6 +258,22 @@ async def test_a_delivery_past_its_deadline_ends_in_time_and_writes_no_name(open
     await asyncio.sleep(0.3)
     assert not (remote / "b.835").exists()
     assert isinstance(await sink.deliver(opened.call(), other), Delivered)
+
+
+async def test_a_placing_that_was_given_up_is_never_renamed(opened, remote):
+    sink = opened("sink")
+    placing = Placing()
+    assert placing.abandon() is False
+    with pytest.raises(SftpFault):
+        await sink._place("a.835", "k", b"x", placing)
+    assert list(remote.iterdir()) == []
+
+
+async def test_giving_up_after_the_rename_was_sent_says_so():
+    placing = Placing()
+    assert placing.begin_rename() is True
+    assert placing.abandon() is True
+    assert placing.begin_rename() is False
 
 
 # A server of our own whose single operations can fail.
