@@ -13,6 +13,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "discard", "groups", "list", "park", "release", "replay", "show"]
 
+_LIST = {
+    "id": "Id",
+    "state": "State",
+    "interface": "Interface",
+    "code": "Error",
+    "attempts": "Tries",
+    "amount": "Dollars",
+    "since": "Since",
+}
+_GROUPS = {
+    "group": "Group",
+    "interface": "Interface",
+    "state": "State",
+    "code": "Error",
+    "count": "Count",
+    "amount": "Dollars",
+    "oldest": "Oldest",
+}
 _NOTHING = "Nothing is set aside: no dead letter, no held part, nothing parked or waiting."
 
 
@@ -77,9 +95,9 @@ def list(  # noqa: A001  the verb's name
     json
         Print JSON.
     """
-    from gateway.cli.output import Column, Output
+    from gateway.cli.output import Output
     from gateway.cli.remote import hub_at
-    from gateway.cli.wording import dollars, moment
+    from gateway.cli.wording import columns, dollars, moment
 
     output = Output(json=json)
     asked = {"state": state, "interface": interface, "group": group, "after": after}
@@ -88,23 +106,11 @@ def list(  # noqa: A001  the verb's name
     if json:
         output.data(page)
         return 0
-    titles = {
-        "id": "Id",
-        "state": "State",
-        "interface": "Interface",
-        "code": "Error",
-        "attempts": "Tries",
-        "amount": "Dollars",
-        "since": "Since",
-    }
     rows = [
         {**one, "amount": dollars(one["amount"]), "since": moment(one["since"])}
         for one in page["set_aside"]
     ]
-    columns = [
-        Column(key=k, title=t, figures=k in {"amount", "attempts"}) for k, t in titles.items()
-    ]
-    output.table(columns, rows, empty=_NOTHING)
+    output.table(columns(_LIST, {"amount", "attempts"}), rows, empty=_NOTHING)
     if page["next"]:
         output.say(f"There are more: add --after {page['next']}")
     return 0
@@ -126,9 +132,9 @@ def groups(
     json
         Print JSON.
     """
-    from gateway.cli.output import Column, Output
+    from gateway.cli.output import Output
     from gateway.cli.remote import hub_at
-    from gateway.cli.wording import dollars, moment
+    from gateway.cli.wording import columns, dollars, moment
 
     output = Output(json=json)
     with hub_at(root) as hub:
@@ -136,21 +142,11 @@ def groups(
     if json:
         output.data(found)
         return 0
-    titles = {
-        "group": "Group",
-        "interface": "Interface",
-        "state": "State",
-        "code": "Error",
-        "count": "Count",
-        "amount": "Dollars",
-        "oldest": "Oldest",
-    }
     rows = [
         {**one, "amount": dollars(one["amount"]), "oldest": moment(one["oldest_since"])}
         for one in found
     ]
-    columns = [Column(key=k, title=t, figures=k in {"count", "amount"}) for k, t in titles.items()]
-    output.table(columns, rows, empty=_NOTHING)
+    output.table(columns(_GROUPS, {"count", "amount"}), rows, empty=_NOTHING)
     return 0
 
 

@@ -17,7 +17,8 @@ def doctor(*, root: Path = Path(), json: bool = False) -> int:
     """
     from gateway.cli.examination import Mark, examine
     from gateway.cli.exits import Exit
-    from gateway.cli.output import Column, Output
+    from gateway.cli.output import Output
+    from gateway.cli.wording import columns
 
     output = Output(json=json)
     rows = [
@@ -25,7 +26,7 @@ def doctor(*, root: Path = Path(), json: bool = False) -> int:
         for one in examine(root)
     ]
     titles = {"mark": "", "about": "About", "found": "Found", "next": "Next"}
-    output.table([Column(key=key, title=title) for key, title in titles.items()], rows)
+    output.table(columns(titles), rows)
     marks = {row["mark"] for row in rows}
     if Mark.BROKEN.value in marks:
         return Exit.FAILED

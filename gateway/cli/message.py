@@ -10,6 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["list", "show", "trace"]
 
+_LIST = {
+    "message_id": "Message",
+    "contract": "Contract",
+    "interface": "Interface",
+    "amount": "Dollars",
+    "routed": "Owed to",
+    "created": "Made",
+}
 MAX_TRACED = 200
 """Messages of one trace; a file of a thousand payments is not printed whole."""
 
@@ -43,9 +51,9 @@ def list(  # noqa: A001  the verb's name
     json
         Print JSON.
     """
-    from gateway.cli.output import Column, Output
+    from gateway.cli.output import Output
     from gateway.cli.remote import hub_at
-    from gateway.cli.wording import dollars, moment
+    from gateway.cli.wording import columns, dollars, moment
 
     output = Output(json=json)
     with hub_at(root) as hub:
@@ -60,23 +68,14 @@ def list(  # noqa: A001  the verb's name
     if json:
         output.data(page)
         return 0
-    titles = {
-        "message_id": "Message",
-        "contract": "Contract",
-        "interface": "Interface",
-        "amount": "Dollars",
-        "routed": "Owed to",
-        "created": "Made",
-    }
     rows = [
         {**one, "amount": dollars(one["amount"]), "created": moment(one["created_at"])}
         for one in page["messages"]
     ]
-    columns = [
-        Column(key=k, title=t, figures=k in {"amount", "routed"}) for k, t in titles.items()
-    ]
     output.table(
-        columns, rows, empty="No message. Next: hand over a file, or see `remithub dlq list`."
+        columns(_LIST, {"amount", "routed"}),
+        rows,
+        empty="No message. Next: hand over a file, or see `remithub dlq list`.",
     )
     if page["next"]:
         output.say(f"There are more: add --before {page['next']}")

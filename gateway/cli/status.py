@@ -8,6 +8,19 @@ if TYPE_CHECKING:
 
 __all__ = ["status"]
 
+_COLUMNS = {
+    "name": "Interface",
+    "direction": "Way",
+    "state": "State",
+    "done": "Done",
+    "backlog": "Backlog",
+    "oldest": "Oldest",
+    "waits": "For a person",
+    "money": "Dollars",
+    "last": "Last",
+    "reason": "Reason",
+}
+_FIGURES = {"done", "backlog", "waits", "money"}
 WATCH_SECONDS = 2.0
 
 
@@ -49,21 +62,8 @@ def _show(output: "Output", found: list[dict[str, Any]], *, now: int) -> None:
     if output.json:
         output.data(found)
         return
-    from gateway.cli.output import Column
-    from gateway.cli.wording import age, dollars
+    from gateway.cli.wording import age, columns, dollars
 
-    titles = {
-        "name": "Interface",
-        "direction": "Way",
-        "state": "State",
-        "done": "Done",
-        "backlog": "Backlog",
-        "oldest": "Oldest",
-        "waits": "For a person",
-        "money": "Dollars",
-        "last": "Last",
-        "reason": "Reason",
-    }
     rows = [
         {
             **{key: one[key] for key in ("name", "direction", "state", "backlog", "reason")},
@@ -75,10 +75,8 @@ def _show(output: "Output", found: list[dict[str, Any]], *, now: int) -> None:
         }
         for one in found
     ]
-    figures = {"done", "backlog", "waits", "money"}
-    columns = [Column(key=k, title=t, figures=k in figures) for k, t in titles.items()]
     empty = "No interface is configured. Next: put a file into config/interfaces, then `remithub reload`."
-    output.table(columns, rows, empty=empty)
+    output.table(columns(_COLUMNS, _FIGURES), rows, empty=empty)
 
 
 def _done(one: dict[str, Any]) -> int:

@@ -1,8 +1,11 @@
-"""Words for people: dollars with thousands, moments, ages."""
+"""Words for people: dollars with thousands, moments, ages, the headings of tables."""
 
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime
 
-__all__ = ["age", "dollars", "moment"]
+from gateway.cli.output import Column
+
+__all__ = ["age", "columns", "dollars", "moment"]
 
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -29,3 +32,8 @@ def age(milliseconds: int, now: int) -> str:
     seconds = max((now - milliseconds) // 1000, 0)
     size, unit = next(((s, u) for s, u in _UNITS if seconds >= s), (1, "s"))
     return f"{seconds // size} {unit}"
+
+
+def columns(titles: Mapping[str, str], figures: Container[str] = ()) -> list[Column]:
+    """Return a table's columns from key to heading; `figures` are written to the right."""
+    return [Column(key=key, title=title, figures=key in figures) for key, title in titles.items()]
