@@ -79,6 +79,8 @@ class Destination:
         if settled.pause:
             self.paused = settled.failure
         elif settled.failure in ("destination", "unknown"):
+            if self.breaker is BreakerState.OPEN:
+                return  # it was under way when the breaker opened: no news, no longer wait
             self._failures += 1
             if self._failures >= self.retry.breaker_failures:
                 wait = self.retry.breaker_seconds * 2**self._opened

@@ -77,6 +77,13 @@ def test_a_failed_probe_doubles_the_wait_up_to_a_quarter_of_an_hour():
     assert waits[-1] == 900
 
 
+def test_what_was_under_way_when_it_opened_makes_the_wait_no_longer():
+    it = opened(ManualClock())
+    for _ in range(5):
+        it.learn(FAULT)
+    assert it.opens_in() == 10
+
+
 def test_a_good_probe_closes_it():
     clock = ManualClock()
     it = opened(clock)
