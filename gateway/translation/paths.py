@@ -70,8 +70,10 @@ class PathCompiler:
         name = path.parts[1]
         code = f"ctx.get({name!r})" if path.optional else f"ctx[{name!r}]"
         value = self._once(f"ctx.{dotted(path)}", code, None, RunCode.PATH_ABSENT)
-        self._check(value, Kind.TEXT, None, optional=path.optional)
-        return Value(code=value, type=Type(kind=Kind.TEXT, optional=path.optional))
+        kind = CONTEXT_FIELDS[name]
+        self._check(value, kind, None, optional=path.optional)
+        scale = 0 if kind is Kind.INTEGER else None
+        return Value(code=value, type=Type(kind=kind, optional=path.optional, scale=scale))
 
     def _out(self, parts: tuple[str, ...], path: Path) -> Value:
         if parts in self.scope.produced.open_rows:

@@ -11,23 +11,19 @@ from gateway.translation.shapes import Shape
 
 __all__ = ["CONTEXT_FIELDS", "Binding", "Produced", "Scope"]
 
-CONTEXT_FIELDS: Final = frozenset(
-    {
-        "artifact_id",
-        "business_date",
-        "contract",
-        "delivery_id",
-        "delivery_key",
-        "destination",
-        "interface",
-        "message_id",
-        "production",
-        "received_at",
-        "route",
-        "tenant_id",
-    }
-)
-"""What a caller may hand over beside the document; all are texts, none is PHI."""
+CONTEXT_FIELDS: Final = {
+    "artifact_id": Kind.TEXT,
+    "artifact_sha256": Kind.TEXT,
+    "business_date": Kind.TEXT,
+    "delivery_id": Kind.TEXT,
+    "generation": Kind.INTEGER,
+    "interface": Kind.TEXT,
+    "message_id": Kind.TEXT,
+    "received_at": Kind.TEXT,
+    "revision": Kind.INTEGER,
+    "tenant_id": Kind.TEXT,
+}
+"""What the hub may hand over beside the document; none of it is PHI."""
 
 _TOTAL: Final = re.compile(
     r"\bsum\(\s*(?P<item>\w+)\.(?P<field>\w+)\s+for\s+(?P=item)\s+in\s+"

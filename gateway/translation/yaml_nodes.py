@@ -82,9 +82,11 @@ class _Reader:
             return Scalar(str(node.value), line)
         if isinstance(node, yaml.SequenceNode):
             return Seq(tuple(self.read(item, depth + 1) for item in node.value), line)
-        return self.mapping(node, depth, line)
+        if isinstance(node, yaml.MappingNode):
+            return self.mapping(node, depth, line)
+        raise self.fail("neither a text, a list nor a mapping", line)
 
-    def mapping(self, node: yaml.Node, depth: int, line: int) -> Map:
+    def mapping(self, node: yaml.MappingNode, depth: int, line: int) -> Map:
         entries: dict[str, Entry] = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):

@@ -147,12 +147,12 @@ def test_a_field_is_explained_without_values(
 
 
 def test_the_context_is_handed_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = MAPPING.replace("ratio: rate?", "ratio: context.route")
+    text = MAPPING.replace("ratio: rate?", "ratio: context.delivery_id")
     (folder / "mapping.yaml").write_text(text)
     file = folder / "in.json"
     file.write_text('{"code": "A", "amount": "5.01"}')
     assert verbs.run(str(folder), file) == 1
-    assert verbs.run(str(folder), file, context={"route": "to-erp"}) == 0
+    assert verbs.run(str(folder), file, context={"delivery_id": "to-erp"}) == 0
     assert '"ratio":"to-erp"' in capsys.readouterr().out
 
 

@@ -65,7 +65,7 @@ def value(text: str, document: Document, schema: Document | None, **context: str
         ('concat(id, "/", count, "/", text(amount))', "R-1/3/12.50"),
         ("input.id", "R-1"),
         ("`id`", "R-1"),
-        ("context.route", "billing"),
+        ("context.delivery_id", "billing"),
         ('context.interface? ?? "none"', "none"),
     ],
 )
@@ -76,7 +76,7 @@ def test_an_expression_gives(
         with pytest.raises(MappingError):
             compile_expression(text, source_schema)
         return
-    found = value(text, document, source_schema, route="billing")
+    found = value(text, document, source_schema, delivery_id="billing")
     assert found == expected
     assert type(found) is type(expected)
 
@@ -141,7 +141,7 @@ def test_a_wrong_expression_is_refused_when_it_is_read(
     [
         ("note", "PATH_ABSENT", "/note"),
         ("sum(sum(p.amount for p in l.parts) for l in lines)", "PATH_ABSENT", "/lines/1/parts"),
-        ("context.route", "PATH_ABSENT", ""),
+        ("context.delivery_id", "PATH_ABSENT", ""),
         ("round_half_up(amount / 0.00, 2)", "DIVISION_BY_ZERO", ""),
         ("money(id)", "VALUE_REFUSED", "/id"),
         ("year_month(id)", "VALUE_REFUSED", "/id"),

@@ -239,7 +239,7 @@ def test_a_format_with_a_base_is_checked_as_its_target(source_schema: Document) 
 
 
 def test_the_context_is_readable_and_closed(compile_text: Compile, document: Document) -> None:
-    mapping = compile_text("fields:\n  id: context.message_id\n  note: context.route?\n")
+    mapping = compile_text("fields:\n  id: context.message_id\n  note: context.delivery_id?\n")
     assert mapping.run(document, {"message_id": "msg_1"}) == {"id": "msg_1"}
     with pytest.raises(Untranslatable) as caught:
         mapping.run(document, {})
