@@ -18,7 +18,15 @@ from gateway.app.bundles import BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
 from gateway.delivery import Destination, KeyOrder, LaneRunner, Operator, Poller, Work, decider
 from gateway.errors import ConfigError, NotFound
-from gateway.pipeline import Bundle, Flow, Lane, Lanes, milliseconds, process_lane
+from gateway.pipeline import (
+    Bundle,
+    Flow,
+    Lane,
+    Lanes,
+    forget_unfinished,
+    milliseconds,
+    process_lane,
+)
 from gateway.ports import Ports
 from gateway.settings import RetrySettings, Secrets
 from gateway.store import (
@@ -132,6 +140,9 @@ class Hub:
 
     async def start(self) -> None:
         """Take the lanes and start to work. Raises ConfigError where a secret is missing."""
+        left = await forget_unfinished(self.store)
+        if left:
+            log.warning("%d uploads had not been finished; their senders still have them.", left)
         self._scheduler.start()
         await self._follow(self.bundles.current)
         self.ready = True

@@ -5,6 +5,7 @@ from gateway.pipeline.facts import Accepted, Artifact, LaneItem, Receipt
 from gateway.pipeline.flow import Flow
 from gateway.pipeline.lanes import Lane, Lanes
 from gateway.pipeline.plan import Plan, Settled
+from gateway.pipeline.receive import forget_unfinished
 from gateway.pipeline.records import milliseconds
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Sink",
     "Source",
     "compile_bundle",
+    "forget_unfinished",
     "milliseconds",
     "process_lane",
 ]

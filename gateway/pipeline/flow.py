@@ -35,7 +35,7 @@ from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.plan import Decide, Plan, Settled
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
-from gateway.pipeline.receive import Received, forget, receive
+from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
 from gateway.pipeline.units import NOTHING, Kept, Result, Units, lanes_of
@@ -108,7 +108,7 @@ class Flow:
             media_type=media_type,
             meta=meta or {},
         )
-        statements = self._records.artifact(artifact)
+        statements = [*self._records.artifact(artifact), *arrived(received, artifact.artifact_id)]
         if fingerprint:
             statements.append(self._records.source_seen(artifact, fingerprint))
         if also is not None:

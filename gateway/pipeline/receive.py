@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Any
 
 import msgspec
 
@@ -10,7 +9,7 @@ from gateway.errors import Reject
 from gateway.model.ids import text_id
 from gateway.store import CHUNK_BYTES, Body, Statement, Store, Unit
 
-__all__ = ["Received", "receive"]
+__all__ = ["Received", "arrived", "forget", "forget_unfinished", "receive"]
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +44,7 @@ async def receive(
                 whole = bytes(memoryview(pending)[:CHUNK_BYTES])
                 del pending[:CHUNK_BYTES]
                 body = Body(body_id=upload_id, data=whole, chunk=chunk, last=False)
-                await store.commit(Unit(bodies=(body,)))
+                await store.commit(Unit(bodies=(body,), statements=_begin(upload_id, chunk)))
                 chunk += 1
     except BaseException:
         if chunk:
@@ -57,7 +56,25 @@ async def receive(
     return Received(body_id=body_id, sha256=sha256, size=size, bodies=(last,), spilled=chunk > 0)
 
 
+def _begin(upload_id: str, chunk: int) -> tuple[Statement, ...]:
+    """Note the upload with its first chunk, so that a crash leaves nothing nameless behind."""
+    return () if chunk else (Statement("upload_begin", {"body_id": upload_id}),)
+
+
+def arrived(received: Received, artifact_id: str) -> tuple[Statement, ...]:
+    """Return what says, in the artifact's own transaction, that its chunks have an owner now."""
+    params = {"body_id": received.body_id, "artifact_id": artifact_id}
+    return (Statement("upload_end", params),) if received.spilled else ()
+
+
 async def forget(upload_id: str, store: Store) -> None:
     """Remove the chunks of an upload that no artifact names."""
-    params: dict[str, Any] = {"body_id": upload_id}
-    await store.commit(Unit(statements=(Statement("body_delete", params),)))
+    await store.commit(Unit(statements=(Statement("upload_forget", {"body_id": upload_id}),)))
+
+
+async def forget_unfinished(store: Store) -> int:
+    """Remove what uploads of an earlier process left behind; return how many there were."""
+    left = await store.fetch("uploads", limit=10_000)
+    for row in left:
+        await forget(row["body_id"], store)
+    return len(left)

@@ -126,3 +126,21 @@ SELECT * FROM source_seen WHERE interface = :interface AND fingerprint = :finger
 -- name: part_set_state
 UPDATE part SET state = :state, at = :at
 WHERE artifact_id = :artifact_id AND revision = :revision AND part_offset = :part_offset;
+
+-- An upload that has spilled into chunks before its artifact is there: after a crash nobody
+-- would know those chunks otherwise.
+-- name: upload_begin
+INSERT INTO hub (key, value) VALUES ('upload:' || :body_id, '') ON CONFLICT (key) DO NOTHING;
+
+-- Its chunks have an owner now; those of bytes that were here before have none.
+-- name: upload_end
+DELETE FROM hub WHERE key = 'upload:' || :body_id AND EXISTS (
+    SELECT 1 FROM artifact WHERE artifact_id = :artifact_id AND body_id = :body_id);
+
+-- name: upload_forget
+DELETE FROM body WHERE body_id = :body_id;
+DELETE FROM hub WHERE key = 'upload:' || :body_id;
+
+-- name: uploads
+-- read: scan
+SELECT substr(key, 8) AS body_id FROM hub WHERE key LIKE 'upload:%' ORDER BY key LIMIT :limit;
