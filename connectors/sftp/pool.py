@@ -29,6 +29,10 @@ class _Slot:
         self.borrowed = 0
 
 
+class _DeadConnection(Exception):
+    """A connection could not carry a session."""
+
+
 class _Pool:
     """Lends sessions to threads. Its lock is never held while the network is waited for."""
 
@@ -68,13 +72,7 @@ class _Pool:
         with self._lock:
             self._closed = True
         for slot in self._slots:
-            self._forget(slot)
-
-    def _forget(self, slot: _Slot) -> None:
-        with self._lock:
-            transport, slot.transport, slot.idle = slot.transport, None, []
-        if transport is not None:
-            transport.close()
+            self._forget(slot, slot.transport)
 
     def _choose(self) -> tuple[_Slot, Client | None]:
         """Prefer a session that is open, then the connection with the fewest borrowers."""
@@ -86,24 +84,48 @@ class _Pool:
             return slot, slot.idle.pop() if slot.idle else None
 
     def _opened(self, slot: _Slot) -> Client:
+        """Open a session; a kept connection that turns out to be dead is replaced once."""
+        for _ in range(2):
+            transport = self._connected(slot)
+            try:
+                return self._session(transport)
+            except _DeadConnection:
+                self._forget(slot, transport)
+        raise SftpFault(Failure.DESTINATION, "connection_lost")
+
+    def _connected(self, slot: _Slot) -> paramiko.Transport:
         with slot.connecting:
             transport = slot.transport
-            if transport is None or not transport.is_active():
-                self._forget(slot)
-                transport = connect(self._settings, self._host_keys, self._credential)
-                with self._lock:
-                    wanted = not self._closed
-                    slot.transport = transport if wanted else None
-                if not wanted:
-                    transport.close()
-                    raise SftpFault(Failure.DESTINATION, "closed")
+            if transport is not None and transport.is_active():
+                return transport
+            self._forget(slot, transport)
+            transport = connect(self._settings, self._host_keys, self._credential)
+            with self._lock:
+                wanted = not self._closed
+                slot.transport = transport if wanted else None
+            if not wanted:
+                transport.close()
+                raise SftpFault(Failure.DESTINATION, "closed")
+            return transport
+
+    def _session(self, transport: paramiko.Transport) -> Client:
         try:
             channel = transport.open_session(timeout=self._settings.connect_seconds)
             channel.settimeout(self._settings.io_seconds)
             channel.invoke_subsystem("sftp")
             return Client(channel)
-        except (paramiko.SSHException, EOFError, OSError):
+        except paramiko.ChannelException:
             raise SftpFault(Failure.DESTINATION, "session_refused") from None
+        except (paramiko.SSHException, paramiko.SFTPError, EOFError, OSError):
+            raise _DeadConnection from None
+
+    def _forget(self, slot: _Slot, transport: paramiko.Transport | None) -> None:
+        """Close a slot's connection, unless it has another by now."""
+        with self._lock:
+            if slot.transport is transport:
+                slot.transport, slot.idle = None, []
+        if transport is not None:
+            transport.close()
 
 
 class Session:
