@@ -25,6 +25,10 @@ def registry_of(root: Path) -> Registry:
     return Registry(starter_root(), root)
 
 
+HELD = 8
+"""Compiled configurations kept; what was accepted under an older one is read under the current."""
+
+
 class BundleShelf:
     """The bundle in force, and the earlier ones of this process that artifacts are pinned to."""
 
@@ -43,7 +47,11 @@ class BundleShelf:
 
     def put(self, bundle: Bundle) -> None:
         """Make that bundle the one in force."""
-        self._current = self._held[bundle.hash] = bundle
+        self._current = bundle
+        self._held.pop(bundle.hash, None)
+        self._held[bundle.hash] = bundle
+        while len(self._held) > HELD:
+            del self._held[next(iter(self._held))]
 
     @staticmethod
     def text(bundle: Bundle) -> bytes:
