@@ -27,10 +27,7 @@ def demo(
     root
         A new or empty folder for the hub's data; else a temporary one, removed at the end.
     """
-    import asyncio
     import tempfile
-
-    from gateway.cli.demo_run import run_demo
 
     if payments < 8 or seed < 0:
         raise UsageFault("The demo needs at least 8 payments, and a seed of zero or more.")
@@ -40,6 +37,14 @@ def demo(
                 f"The folder {root} is not empty.", next_step="name a new one with --root."
             )
         root.mkdir(parents=True, exist_ok=True)
-        return asyncio.run(run_demo(root, once=once, payments=payments, seed=seed))
+        return _play(root, once=once, payments=payments, seed=seed)
     with tempfile.TemporaryDirectory(prefix="remithub-demo-") as folder:
-        return asyncio.run(run_demo(Path(folder), once=once, payments=payments, seed=seed))
+        return _play(Path(folder), once=once, payments=payments, seed=seed)
+
+
+def _play(root: Path, *, once: bool, payments: int, seed: int) -> int:
+    import asyncio
+
+    from gateway.cli.demo_run import run_demo
+
+    return asyncio.run(run_demo(root, once=once, payments=payments, seed=seed))

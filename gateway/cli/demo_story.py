@@ -27,6 +27,8 @@ PAYMENTS_PER_FILE = 4
 LOST_REPLIES = 3
 PATIENCE_SECONDS = 60.0
 """How long an act waits for what must happen before the demo gives up."""
+PATIENCE_SECONDS_PER_PAYMENT = 0.05
+"""What a longer day adds to it."""
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,7 @@ class _Story:
         whole, rest = divmod(stage.payments, PAYMENTS_PER_FILE)
         self.sizes = [PAYMENTS_PER_FILE] * whole + [rest] * bool(rest)
         self.files = self._files()
+        self.patience_seconds = PATIENCE_SECONDS + PATIENCE_SECONDS_PER_PAYMENT * stage.payments
 
     # -- acts ----------------------------------------------------------------------------------
 
@@ -120,7 +123,7 @@ class _Story:
     async def suspect_file(self) -> None:
         """A damaged envelope: the payments are held until a person lets them go."""
         self.tell("A file arrives whose envelope does not match itself.", Tone.ACT)
-        self.offer("suspect.835", self.made(1, fault="control_mismatch"))
+        self.offer("suspect.835", self.one_payment(fault="control_mismatch"))
         held = await self.appears(RetryState.HELD)
         self.tell(f"Held, {held.code}: {await self.amounts(held)}.", Tone.NOTE)
         self.tell(f"It waits for a person: remithub dlq release {held.id}", Tone.NOTE)
@@ -128,7 +131,7 @@ class _Story:
     async def poisoned_file(self) -> None:
         """A payer's new habit breaks the contract: dead letter, repair, replay."""
         self.tell("A payer begins to write its payment method in words.", Tone.ACT)
-        plain = self.made(1)
+        plain = self.one_payment()
         poisoned = re.sub(rb"(BPR\*.\*[^*]*\*.)\*[^*]*", rb"\1*ELECTRONIC FUNDS", plain, count=1)
         self.offer("poisoned.835", poisoned)
         dead = await self.appears(RetryState.DEAD)
@@ -161,11 +164,16 @@ class _Story:
         for number, size in enumerate(self.sizes):
             yield self.made(size, number=number)
 
-    def made(self, payments: int, *, number: int | None = None, fault: str | None = None) -> bytes:
-        """Return an invented file; its seed is unlike that of any other file of this run."""
-        place = self.offered + 1_000 if number is None else number
-        seed = self.stage.seed * 10_000 + place
-        return b"".join(generate_835(payments=payments, seed=seed, fault=fault, usage="T"))
+    def made(self, payments: int, *, number: int) -> bytes:
+        """Return an ordinary invented file, the `number`th of this day."""
+        seed = self.stage.seed * 100_000 + number
+        return b"".join(generate_835(payments=payments, seed=seed, usage="T"))
+
+    def one_payment(self, *, fault: str | None = None) -> bytes:
+        """Return a file of one payment of some claims, with a seed of its own."""
+        seed = self.stage.seed * 100_000 + 99_000 + self.offered % 1_000
+        made = generate_835(payments=1, seed=seed, claims_per_payment=6, fault=fault, usage="T")
+        return b"".join(made)
 
     async def put(self, share: float, *, seconds: float) -> None:
         """Put out that share of all files (at most what is left), spread over some seconds."""
@@ -223,18 +231,18 @@ class _Story:
     async def patience(self) -> AsyncIterator[None]:
         """Raise TryAgain where the block takes too long."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.patience_seconds):
                 yield
         except TimeoutError:
             raise TryAgain(
-                f"The demo waited {PATIENCE_SECONDS:.0f} s for the hub in vain.",
+                f"The demo waited {self.patience_seconds:.0f} s for the hub in vain.",
                 code="demo_stuck",
                 next_step="see var/hub.log below the demo's folder.",
             ) from None
 
     async def look(self) -> None:
         """Take a fresh picture and show it."""
-        healths = await self.stage.services.interfaces()
+        healths = sorted(await self.stage.services.interfaces(), key=lambda h: h.direction)
         self.healths = {health.name: health for health in healths}
         taken = self.offered - len(self.house.waiting())
         self.stage.screen.show(
