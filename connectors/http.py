@@ -289,7 +289,10 @@ async def exchange(transport: Transport, request: Request) -> Answer:
         raise ReadTimedOut("read_timeout") from None
     except httpx.HTTPError as fault:
         raise OutcomeUnknown(type(fault).__name__) from None
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {
+        name.decode("latin-1").lower(): value.decode("latin-1")
+        for name, value in response.headers.raw
+    }
     return Answer(status=response.status_code, headers=headers, body=body)
 
 

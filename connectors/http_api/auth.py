@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
@@ -53,12 +53,12 @@ class Authenticator(Protocol):
     renewable: bool
     """Whether a 401 is worth one more try with a fresh credential."""
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self) -> Mapping[str, str]:
         """Return the headers. Raises CredentialFault."""
         ...
 
-    def forget(self, authorization: str) -> None:
-        """The partner refused this `Authorization`: the next call gets another."""
+    def forget(self, headers: Mapping[str, str]) -> None:
+        """The partner refused these headers: the next call gets others."""
         ...
 
 
@@ -68,10 +68,10 @@ class _Fixed:
     def __init__(self, headers: dict[str, str]) -> None:
         self._headers = headers
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self) -> Mapping[str, str]:
         return self._headers
 
-    def forget(self, authorization: str) -> None:
+    def forget(self, headers: Mapping[str, str]) -> None:
         """A fixed credential has no other."""
 
 
@@ -100,14 +100,14 @@ class _ClientCredentials:
         self._headers: dict[str, str] | None = None
         self._renew_at = 0.0
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self) -> Mapping[str, str]:
         async with self._one_at_a_time:
             if self._headers is None or self._clock.monotonic() >= self._renew_at:
                 self._headers = await self._fetch()
             return self._headers
 
-    def forget(self, authorization: str) -> None:
-        if self._headers is not None and self._headers["Authorization"] == authorization:
+    def forget(self, headers: Mapping[str, str]) -> None:
+        if self._headers is headers:  # else another call has renewed it already
             self._headers = None
 
     async def _fetch(self) -> dict[str, str]:

@@ -138,12 +138,13 @@ class Runner:
             raise Stopped(run.out_of_time()) from None
 
     async def _step(self, step: CompiledStep, run: Run, call: Call) -> None:
-        request = self._request(step, run, call)
-        reading = await self._send(step, run, request)
+        credential = await self._credential(step, run)
+        reading = await self._send(step, run, self._request(step, run, call, credential))
         if reading.status == 401 and self._auth.renewable:
             run.ended(effect_possible=False)
-            self._auth.forget(request.headers["Authorization"])
-            reading = await self._send(step, run, request)
+            self._auth.forget(credential)
+            credential = await self._credential(step, run)
+            reading = await self._send(step, run, self._request(step, run, call, credential))
         run.last_status = reading.status
         judgement = judge(
             reading,
@@ -158,8 +159,18 @@ class Runner:
         run.ended(effect_possible=True)
         run.learn(step, reading)
 
-    def _request(self, step: CompiledStep, run: Run, call: Call) -> Request:
-        headers = {**self._headers, **run.headers}
+    async def _credential(self, step: CompiledStep, run: Run) -> Mapping[str, str]:
+        try:
+            return await self._auth.headers()
+        except CredentialFault as fault:
+            wait = fault.retry_after_seconds
+            detail = f"step {step.id}"
+            raise run.failed(fault.failure, fault.code, detail, retry_after_seconds=wait) from None
+
+    def _request(
+        self, step: CompiledStep, run: Run, call: Call, credential: Mapping[str, str]
+    ) -> Request:
+        headers = {**self._headers, **run.headers, **credential}
         if step.writes and self._idempotency.mode is Idempotency.KEY:
             headers[self._idempotency.header] = _key_value(call.key, self._idempotency)
         try:
@@ -171,16 +182,11 @@ class Runner:
 
     async def _send(self, step: CompiledStep, run: Run, request: Request) -> Reading:
         detail = f"step {step.id}"
+        run.begin(request, step)
         try:
-            request.headers.update(await self._auth.headers())
-            run.begin(request, step)
             self._context.fail_point("http_api.before_send")
             answer = await exchange(self._transport, request)
             self._context.fail_point("http_api.after_answer")
-        except CredentialFault as fault:
-            raise run.failed(
-                fault.failure, fault.code, detail, retry_after_seconds=fault.retry_after_seconds
-            ) from None
         except NotSent as fault:
             run.ended(effect_possible=False)
             failure = Failure.CREDENTIAL if fault.code.startswith("tls_") else Failure.DESTINATION
