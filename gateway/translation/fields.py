@@ -9,6 +9,7 @@ from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.expressions import ExpressionCompiler
 from gateway.translation.kinds import Kind, Origin, Repeat, Type, Value
 from gateway.translation.limits import MAX_STRUCTURE_DEPTH, Limits
+from gateway.translation.nearness import did_you_mean
 from gateway.translation.outputs import Outputs, misfit
 from gateway.translation.parser import parse_each, parse_expression
 from gateway.translation.scope import Binding
@@ -119,7 +120,9 @@ class FieldCompiler:
             inner = shape.child(name)
             if inner is None:
                 raise self.fail(
-                    Rule.TARGET_UNKNOWN, f"the target has no field '{name}' here", item.line
+                    Rule.TARGET_UNKNOWN,
+                    f"the target has no field '{name}' here{did_you_mean(name, shape.listed)}",
+                    item.line,
                 )
             place = (*target, name)
             where = None if path is None else (*path, name)
@@ -291,6 +294,8 @@ class FieldCompiler:
             if name not in _BUILDER_KEYS:
                 known = ", ".join(_BUILDER_KEYS)
                 raise self.fail(Rule.STRUCTURE, f"'{name}' is none of {known}", entry.line)
+        if "base" in entry.entries and "row" not in entry.entries:
+            raise self.fail(Rule.STRUCTURE, "'base' stands beside 'row'", entry.line)
         with (
             self._each(entry) as variable,
             self.bound(entry.entries.get("let")),

@@ -12,6 +12,7 @@ from gateway.translation.expressions import ExpressionCompiler, merged, widest
 from gateway.translation.functions import FUNCTIONS, Function, bounded
 from gateway.translation.kinds import Kind, Type, Value
 from gateway.translation.lookups import Lookup
+from gateway.translation.nearness import did_you_mean
 from gateway.translation.numbers import HALF_EVEN, HALF_UP
 from gateway.translation.scope import Scope
 from gateway.translation.shapes import open_shape
@@ -60,7 +61,8 @@ def compile_call(compiler: ExpressionCompiler, node: Call | Comprehension) -> Va
             Rule.ARGUMENTS, f"{node.name}() goes over a list: {node.name}(x.a for x in list)"
         )
     if function is None:
-        raise MappingError(Rule.FUNCTION_UNKNOWN, f"there is no function '{node.name}'")
+        near = did_you_mean(node.name, [*FORMS, *FUNCTIONS, *AGGREGATES])
+        raise MappingError(Rule.FUNCTION_UNKNOWN, f"there is no function '{node.name}'{near}")
     return _plain(compiler, node, function)
 
 

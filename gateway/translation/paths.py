@@ -5,6 +5,7 @@ from typing import Final
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.kinds import Kind, Origin, Type, Value
+from gateway.translation.nearness import did_you_mean
 from gateway.translation.scope import CONTEXT_FIELDS, Binding, Scope
 from gateway.translation.shapes import Shape, open_shape
 from gateway.translation.syntax import Path
@@ -118,7 +119,9 @@ class PathCompiler:
         found = shape.child(name) if kind in {Kind.OBJECT, Kind.ANY} else None
         if found is None:
             raise MappingError(
-                Rule.PATH_UNKNOWN, f"'{dotted(path)}' does not exist in the source: no '{name}'"
+                Rule.PATH_UNKNOWN,
+                f"'{dotted(path)}' does not exist in the source: no '{name}'"
+                + did_you_mean(name, shape.listed),
             )
         return found
 

@@ -343,3 +343,32 @@ def test_totals_are_the_exact_sums_for_any_amounts(debits: list[str], credits_: 
     assert Decimal(out["difference"]) == debit - credit
     assert out["balanced"] is (debit == credit)
     assert "-0.00" not in {out["debit"], out["credit"], out["difference"]}
+
+
+def test_what_one_branch_has_read_is_read_again_after_it(
+    compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text("""
+fields:
+  id: id
+  note: '"first" if open else person.city'
+  tags:
+    - when: not open
+      row: text(amount)
+    - row: concat(text(amount), person.city)
+  total: amount
+""")
+    for is_open in (True, False):
+        out = mapping.run(document | {"open": is_open}, {})
+        assert out["note"] == ("first" if is_open else "Harborton")
+        assert out["tags"][-1] == "12.50Harborton"
+        assert out["total"] == "12.50"
+
+
+def test_any_step_of_an_optional_path_may_be_absent(compile_text: Compile) -> None:
+    mapping = compile_text('fields:\n  id: id\n  note: person.city? ?? "nowhere"\n')
+    for person in ({}, {"person": None}, {"person": {}}, {"person": {"city": None}}):
+        assert mapping.run({"id": "1", **person}, {})["note"] == "nowhere"
+    with pytest.raises(Untranslatable) as caught:
+        mapping.run({"id": "1", "person": "not an object"}, {})
+    assert caught.value.code == "VALUE_TYPE"
