@@ -145,11 +145,16 @@ _RUNTIME: Final[dict[str, Any]] = {
 }
 
 
+def _next_mark(steps: int) -> int:
+    """Return at how many steps left the budget is looked at again."""
+    return steps - min(_CHECK_EVERY, steps // 2 + 1)
+
+
 class Program:
     """One generated function. Pure: the same document and context give the same result."""
 
     def __init__(self, emitter: Emitter, limits: Limits) -> None:
-        header = "def program(doc, ctx, tick, trace, steps, used=0, mark=1 << 62):"
+        header = "def program(doc, ctx, tick, trace, steps, mark, used=0):"
         self.text, self.sites = emitter.program(header)
         self.limits = limits
         names = {**_RUNTIME, **emitter.constants}
@@ -159,13 +164,16 @@ class Program:
         except (SyntaxError, RecursionError, MemoryError):
             raise MappingError(Rule.TOO_LARGE, "too much within each other") from None
         self._run: Callable[..., Any] = names["program"]
+        self._mark = _next_mark(limits.steps)
+        self._untimed = None if limits.monotonic is not None else self._tick()
 
     def run(self, document: Any, context: Mapping[str, Any], trace: Trace | None = None) -> Any:
         """Run once. Raises Failure with code and places."""
         before = getcontext()
         setcontext(EXACT)
         try:
-            return self._run(document, context, self._tick(), trace, self.limits.steps)
+            tick = self._untimed or self._tick()
+            return self._run(document, context, tick, trace, self.limits.steps, self._mark)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             failure = self._failure(error, document, None)
         except _Bad as error:
@@ -188,7 +196,7 @@ class Program:
                 raise Refused(RunCode.LIMIT_OUTPUT)
             if watch is not None and watch() > end:
                 raise Refused(RunCode.LIMIT_TIME)
-            return steps - min(_CHECK_EVERY, steps // 2 + 1)
+            return _next_mark(steps)
 
         return tick
 
