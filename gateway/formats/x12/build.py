@@ -1,6 +1,6 @@
 """Builds one remittance from the segments of its transaction set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gateway.formats.x12.balance import close_claim, payment_balances
@@ -71,8 +71,8 @@ class Remittance:
         self.state = state
 
 
-def build(state: State, segments: Sequence[str], last: str) -> Remittance:
-    """Read the segments from ST on (without SE, which is `last`) into a remittance.
+def build(state: State, segments: Sequence[str]) -> Remittance:
+    """Read the segments from ST on (without SE) into a remittance.
 
     Whatever is wrong becomes a note of the state; nothing is raised.
     """
@@ -92,7 +92,7 @@ def build(state: State, segments: Sequence[str], last: str) -> Remittance:
             _bad_amounts(state, elements)
     close_claim(state)
     _check_complete(state)
-    return _finish(state, segments, last)
+    return _finish(state, segments)
 
 
 def _unknown(state: State, segment_id: str) -> None:
@@ -142,7 +142,16 @@ def _check_complete(state: State) -> None:
         state.suspect("payee_missing", "N1", index=0)
 
 
-def _finish(state: State, segments: Sequence[str], last: str) -> Remittance:
+def _usual(state: State, segments: Sequence[str]) -> Iterator[str]:
+    """Yield segments as they would be with the usual delimiters."""
+    marks = {state.separator: "*"}
+    if state.component:
+        marks[state.component] = ":"
+    table = str.maketrans(marks)
+    return (segment.translate(table) for segment in segments)
+
+
+def _finish(state: State, segments: Sequence[str]) -> Remittance:
     payment = {"handling_code": "", "amount": "0.00", "trace_number": "", **state.payment}
     payee = state.payee or {"name": ""}
     key = payment_key(
@@ -150,9 +159,7 @@ def _finish(state: State, segments: Sequence[str], last: str) -> Remittance:
         originator=payment.get("originator_id", ""),
         trace=payment["trace_number"],
         cents=state.payment_cents,
-        segments=(*segments, last)
-        if not (state.payment_cents and payment["trace_number"])
-        else (),
+        segments=_usual(state, segments[1:]),
     )
     ids = ClaimIds(key)
     for claim in state.claims:

@@ -52,7 +52,8 @@ def read_header(text: str, start: int = 0) -> Header | None:
     if len(pieces) > _ELEMENTS:
         at_once, anywhere = _next_segment(separator)
         following = at_once.match(pieces[_ELEMENTS])
-        if following or not anywhere.search(window, 4):
+        later = anywhere.search(window, 4)
+        if following or later is None or later.start() > len(window) - len(pieces[_ELEMENTS]):
             return _complete(separator, pieces, following)
     return _damaged(separator, window)
 

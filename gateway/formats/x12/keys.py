@@ -14,8 +14,8 @@ def payment_key(
     """Return the SHA-256 (64 hexadecimal digits) that names a payment.
 
     Over payee id, TRN03, TRN02 and BPR02 where BPR02 is not zero and TRN02 is there; else over
-    the segments of the transaction set without line breaks: remittances without money often
-    share a trace number.
+    the segments between ST and SE without line breaks and with the usual delimiters: remittances
+    without money often share a trace number.
     """
     if cents and trace:
         text = _MARK.join((payee_id, originator, trace, str(cents)))

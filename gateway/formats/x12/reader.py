@@ -224,15 +224,14 @@ class _Reading:
             self._once(state, "non_ascii_bytes", Severity.INFO)
             if delimiters.element.isascii():
                 segments = [_readable(segment) for segment in segments]
-        last = ""
         if end is None:
             state.suspect("se_missing", "SE", index=len(segments) - 1)
             if not piece.text.rstrip(BLANKS).endswith(delimiters.segment.strip() or "\n"):
                 self._check_truncated(state, piece, delimiters, len(segments) - 1)
         else:
-            last = self._check_end(state, end, len(segments) + 1, facts["control"])
+            self._check_end(state, end, len(segments) + 1, facts["control"])
         self._check_envelope(state, facts["version"])
-        remittance = build(state, segments, last)
+        remittance = build(state, segments)
         self._check_repeated(state, remittance.key)
         facts["segments"] = len(segments) + (end is not None)
         facts["claims"] = len(state.claims)
@@ -264,15 +263,15 @@ class _Reading:
         if delimiters.segment not in "\r\n" or piece.offset + piece.length == self.end_offset:
             state.suspect("data_truncated", "", index=index)
 
-    def _check_end(self, state: State, end: Piece, count: int, control: str) -> str:
-        """Compare SE with the set; returns the SE segment as text."""
+    def _check_end(self, state: State, end: Piece, count: int, control: str) -> None:
+        """Compare SE with the set it ends."""
         elements, _ = first_segment(end.text, end.delimiters or Delimiters())
         elements += [""] * 3
-        if not elements[1].strip().isdecimal() or int(elements[1].strip()[:18]) != count:
+        number = elements[1].strip()
+        if not (number.isascii() and number.isdecimal()) or int(number[:18]) != count:
             state.suspect("se_count_mismatch", "SE", 1, index=count - 1)
         if elements[2].strip() != control:
             state.suspect("se_control_mismatch", "SE", 2, index=count - 1)
-        return "*".join(elements[:3])
 
     def _check_envelope(self, state: State, version: str) -> None:
         if not self.in_interchange:
