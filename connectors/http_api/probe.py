@@ -1,5 +1,7 @@
 """Probes an HTTP API without side effects, naming the layer that fails."""
 
+from urllib.parse import urlsplit
+
 from connectors.base import CheckReport, Probe
 from connectors.http import (
     NotSent,
@@ -27,7 +29,7 @@ async def probe(
     """GET `path` below `base_url` (or `base_url` itself) and report by layer.
 
     Without a path any answer passes and the credential is not judged: what the base address
-    answers to a GET proves nothing about it.
+    answers to a GET proves nothing about it. Plain HTTP to another machine fails `encryption`.
     """
     layers = [layer for layer in _LAYERS if layer != "tls" or base_url.startswith("https:")]
     if path is None:
@@ -47,8 +49,19 @@ async def probe(
         return _report(layers, failed="dns", detail="url_invalid")
     if path is not None and status in (401, 403):
         return _report(layers, failed="auth", detail=f"http_{status}")
+    if _in_the_clear(base_url):
+        layers.append("encryption")
+        return _report(layers, failed="encryption", detail="plain_http")
     bad = status >= 500 or (path is not None and status >= 300)
     return _report(layers, failed="answer" if bad else "", detail=f"http_{status}")
+
+
+def _in_the_clear(base_url: str) -> bool:
+    """Say whether documents would cross a network unencrypted (45 CFR 164.312(e))."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    loopback = host in ("localhost", "::1") or host.startswith("127.")
+    return parts.scheme == "http" and not loopback
 
 
 def _report(layers: list[str], *, failed: str, detail: str) -> CheckReport:

@@ -27,6 +27,7 @@ _LOG = logging.getLogger("remithub.sftp.wire")
 fault is told by its code instead."""
 _LOG.propagate = False
 _LOG.addHandler(logging.NullHandler())
+_AUTH_TIMEOUT = "Authentication timeout."
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
 
@@ -177,8 +178,9 @@ def _log_in(transport: paramiko.Transport, user: str, credential: Credential) ->
             missing = transport.auth_password(user, credential.password)
     except paramiko.BadAuthenticationType:
         raise SftpFault(Failure.CREDENTIAL, "auth_kind_refused") from None
-    except paramiko.AuthenticationException:
-        if transport.is_active():
+    except paramiko.AuthenticationException as fault:
+        # paramiko says so too where the server fell silent or went away: that is no refusal.
+        if transport.is_active() and str(fault) != _AUTH_TIMEOUT:
             raise SftpFault(Failure.CREDENTIAL, "auth_refused") from None
         raise SftpFault(Failure.DESTINATION, "auth_interrupted") from None
     except (paramiko.SSHException, EOFError, OSError):

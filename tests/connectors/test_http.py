@@ -277,6 +277,20 @@ async def test_an_answer_is_an_answer_whatever_its_status(transport, scripted, h
     assert answer.headers["retry-after"] == "7"
 
 
+async def test_a_refusal_that_comes_before_the_whole_body_was_sent_is_an_answer(
+    transport, serving, http_answer
+):
+    async def talk(_partner, reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(http_answer(413))
+        await writer.drain()
+        await asyncio.sleep(10)
+
+    async with serving(talk) as partner:
+        answer = await exchange(transport, post(partner.url, body=b"x" * 30_000_000))
+    assert answer.status == 413
+
+
 async def test_a_redirect_is_not_followed(transport, scripted, http_answer):
     async with scripted(lambda _: http_answer(302, headers={"Location": "/elsewhere"})) as partner:
         answer = await exchange(transport, post(partner.url))

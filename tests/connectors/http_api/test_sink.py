@@ -8,6 +8,7 @@ import threading
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -654,3 +655,16 @@ async def test_the_trace_goes_along(opened, scripted, http_answer):
             call = msgspec.structs.replace(sink.call(), traceparent=trace)
             await sink.deliver(call, DOCUMENT)
     assert partner.requests[0].headers["traceparent"] == trace
+
+
+async def test_the_check_fails_where_documents_would_go_in_the_clear(make_context):
+    class Net(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            return httpx.Response(200)
+
+    context = msgspec.structs.replace(make_context(), transport=lambda **_: Net())
+    for url, failed in (("http://erp.test", "encryption"), ("https://erp.test", "none")):
+        sink = CONNECTOR.sink(msgspec.convert({"base_url": url}, Settings), context)
+        report = await sink.check()
+        assert (report.probes[-1].name if not report.passed else "none") == failed
+        await sink.close()

@@ -328,7 +328,9 @@ class _Accept(asyncssh.SSHServer):
     def password_auth_supported(self):
         return True
 
-    def validate_password(self, username, password):
+    async def validate_password(self, username, password):
+        if password == "slow":
+            await asyncio.sleep(1.5)
         return password == "right"
 
 
@@ -347,7 +349,7 @@ async def faulty(tmp_path, make_context):
         server_host_keys=[host_key],
         sftp_factory=_server_class(faults, root),
     )
-    context = make_context(GOOD="right", BAD="wrong")
+    context = make_context(GOOD="right", BAD="wrong", SLOW="slow")
     made = []
 
     def open_part(kind, **more):
@@ -391,6 +393,12 @@ async def test_a_password_lets_in_and_a_wrong_one_pauses(faulty):
     assert await offers_of(faulty.open("source")) == []
     fault = await fault_of(offers_of(faulty.open("source", password="${secret:BAD}")))
     assert (fault.failure, fault.code) == (Failure.CREDENTIAL, "auth_refused")
+
+
+async def test_a_server_that_falls_silent_at_the_login_does_not_pause(faulty):
+    source = faulty.open("source", password="${secret:SLOW}", connect_seconds=0.4)
+    fault = await fault_of(offers_of(source))
+    assert (fault.failure, fault.code) == (Failure.DESTINATION, "auth_interrupted")
 
 
 async def test_a_rename_whose_answer_is_lost_is_unknown_and_the_lookup_finds_it(faulty):
