@@ -36,10 +36,8 @@ CLAIM = (
 def _isa(control: str, usage: str, marks: str) -> str:
     element, component, repetition = marks
     fixed = ["ISA", "00", " " * 10, "00", " " * 10, "ZZ", "CLEARWELL".ljust(15), "ZZ"]
-    return element.join(
-        [*fixed, "REMITHUB".ljust(15), "260401", "1200", repetition, "00501"]
-        + [control, "0", usage, component]  # noqa: RUF005  reads better in two lines
-    )
+    rest = ["REMITHUB".ljust(15), "260401", "1200", repetition, "00501", control, "0", usage]
+    return element.join([*fixed, *rest, component])
 
 
 def _remit(
