@@ -5,7 +5,6 @@ import contextlib
 import getpass
 import ipaddress
 import os
-import shutil
 import socket
 import ssl
 import struct
@@ -174,22 +173,6 @@ def make_context():
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _program(name: str) -> Path:
-    """Return a program's path; skip where it is missing, fail under CI."""
-    found = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if found is None:
-        reason = f"the program {name} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return Path(found)
-
-
-@pytest.fixture
-def require_program():
-    return _program
-
-
 class _Tls:
     """A throw-away authority, a server certificate for 127.0.0.1 and a client certificate."""
 
@@ -349,8 +332,7 @@ def make_key(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory):
-    program = _program("sshd")
-    server = Sshd(tmp_path_factory.mktemp("sshd"), program)
+def sshd(tmp_path_factory, require_program):
+    server = Sshd(tmp_path_factory.mktemp("sshd"), Path(require_program("sshd")))
     yield server
     server.stop()

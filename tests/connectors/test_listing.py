@@ -2,7 +2,7 @@
 
 import string
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.listing import Entry, ListingRules, Settling, name_fault, offer_of, ref_of
@@ -28,6 +28,7 @@ HOSTILE = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_a_name_that_is_let_through_is_one_plain_path_segment(name):
     if name_fault(name):
@@ -39,11 +40,13 @@ def test_a_name_that_is_let_through_is_one_plain_path_segment(name):
     assert 0 < len(name.encode()) <= 255
 
 
+@settings(deadline=None)
 @given(st.text(string.ascii_letters + string.digits + "-_ ()äé", min_size=1, max_size=60))
 def test_an_ordinary_name_is_let_through(name):
     assert name_fault(name) == ""
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(HOSTILE, st.integers(0, 2**63 - 1), st.integers(0, 2**32)), max_size=20))
 def test_no_listing_breaks_a_poll_and_every_offer_finds_its_file_again(listing):
     entries = [Entry(*facts) for facts in listing]

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.http import Answer
@@ -36,12 +36,14 @@ def test_a_wait_given_as_a_date_is_read_and_bounded(after, seconds):
     assert retry_after_seconds({"retry-after": header}, NOW) == seconds
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_retry_after_breaks_the_reading(text):
     wait = retry_after_seconds({"retry-after": text}, NOW)
     assert wait is None or 1 <= wait <= 86400
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.integers(200, 599), st.sampled_from(["application/json", ""]))
 def test_no_answer_breaks_the_judgement(body, status, content_type):
     verdict = judged(reading(status, body, content_type))

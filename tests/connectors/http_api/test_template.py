@@ -5,7 +5,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.http_api.template import MISSING, TemplateFault, compile_template, find, text_of
@@ -79,6 +79,7 @@ def test_filters(source, expected):
     assert render(source) == expected
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=2))
 def test_a_decimal_keeps_its_digits_as_text_and_as_number(amount):
     scope = {"in": {"x": format(amount, "f")}}
@@ -134,6 +135,7 @@ def test_a_document_cannot_smuggle_in_an_expression_or_a_secret():
     assert render("<${in.x}>", scope, A="s3cret") == "<${secret:A} ${key}>"
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists), st.text())
 def test_any_path_in_any_value_is_found_or_missing(value, path):
     find({"in": value}, "in." + path)
