@@ -9,6 +9,7 @@ import msgspec
 
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
+from gateway.translation.functions import bounded
 from gateway.translation.kinds import Kind, Origin, Repeat, Type, Value
 from gateway.translation.limits import MAX_LOOP_DEPTH
 from gateway.translation.lookups import Lookup
@@ -188,8 +189,10 @@ class ExpressionCompiler:
 
     def _arithmetic(self, node: Binary) -> Value:
         left, right = self._pair(node)
+        if node.operator == "+" and left.type.kind is right.type.kind is Kind.TEXT:
+            return self.joined(left, right)
         if not (left.type.numeric and right.type.numeric):
-            hint = "; use concat()" if node.operator == "+" else ""
+            hint = "; text() makes a text of a number" if node.operator == "+" else ""
             raise MappingError(
                 Rule.TYPE_MISMATCH,
                 f"'{node.operator}' needs two numbers, found {left.type.kind} and "
@@ -208,6 +211,13 @@ class ExpressionCompiler:
                 f"if not -INTEGERS < {code} < INTEGERS: raise Bad", code=RunCode.VALUE_REFUSED
             )
         return Value(code=code, type=type_)
+
+    def joined(self, *texts: Value) -> Value:
+        """Put texts one after the other; what was made by a function is bounded in length."""
+        code = self.emitter.let(" + ".join(text.code for text in texts))
+        if any(text.computed for text in texts):
+            self.emitter.put(f"{self.emitter.constant(bounded)}({code})")
+        return Value(code=code, type=merged(Kind.TEXT, *texts), computed=True)
 
     def _pair(self, node: Binary) -> tuple[Value, Value]:
         """Compile both operands; one of kind ANY becomes what the other is."""

@@ -9,7 +9,7 @@ from gateway.translation.aggregates import AGGREGATES, compile_aggregate
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.expressions import ExpressionCompiler, merged, widest
-from gateway.translation.functions import FUNCTIONS, Function, bounded
+from gateway.translation.functions import FUNCTIONS, Function
 from gateway.translation.kinds import Kind, Type, Value
 from gateway.translation.lookups import Lookup
 from gateway.translation.nearness import did_you_mean
@@ -137,21 +137,17 @@ def _concat(compiler: ExpressionCompiler, node: Call) -> Value:
     """The texts one after the other; integers are written out; money needs `text()`."""
     _arity(node, 1)
     parts = [compiler.present(argument) for argument in node.arguments]
-    texts: list[str] = []
+    texts: list[Value] = []
     for part in parts:
         if part.type.kind is Kind.INTEGER:
-            texts.append(f"str({part.code})")
+            texts.append(msgspec.structs.replace(part, code=f"str({part.code})"))
         elif part.type.kind in {Kind.TEXT, Kind.ANY}:
-            texts.append(compiler.as_kind(part, Kind.TEXT).code)
+            texts.append(compiler.as_kind(part, Kind.TEXT))
         else:
             raise MappingError(
                 Rule.TYPE_MISMATCH, f"concat() joins texts, found {part.type.kind}: use text()"
             )
-    code = compiler.emitter.let(" + ".join(texts))
-    if any(part.computed for part in parts):
-        check = compiler.emitter.constant(bounded)
-        compiler.emitter.put(f"{check}({code})")
-    return Value(code=code, type=merged(Kind.TEXT, *parts), computed=True)
+    return compiler.joined(*texts)
 
 
 @_form("text(number)")

@@ -277,6 +277,9 @@ def compile_mapping(
             limits=limits,
         )
         return Mapping(plan)
+    except RecursionError:
+        reason = "too much within each other: the mapping, or a schema that contains itself"
+        raise MappingError(Rule.TOO_LARGE, reason, file=file, line=1) from None
     except MappingError as error:
         if error.file:
             raise

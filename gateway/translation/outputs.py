@@ -1,7 +1,7 @@
 """Checks a compiled value against its place in the target, and writes it as documents hold it."""
 
 import re
-from typing import Any, Final
+from typing import Any
 
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
@@ -12,20 +12,27 @@ from gateway.translation.shapes import Shape
 
 __all__ = ["Outputs", "misfit"]
 
-_MAX_DEPTH: Final = 24
+
+Pairs = set[tuple[int, int]]
 
 
-def misfit(source: Shape, target: Shape, *, depth: int = 0, at: str = "") -> str:
-    """Say why a whole source value cannot be copied to the target; empty where it can."""
-    if Kind.ANY in {source.kind, target.kind} or depth > _MAX_DEPTH:
+def misfit(source: Shape, target: Shape, *, at: str = "", seen: Pairs | None = None) -> str:
+    """Say why a whole source value cannot be copied to the target; empty where it can.
+
+    `seen` holds the pairs under comparison, so that recursive schemas come to an end.
+    """
+    seen = set() if seen is None else seen
+    pair = (id(source.node), id(target.node))
+    if Kind.ANY in {source.kind, target.kind} or pair in seen:
         return ""
+    seen.add(pair)
     if source.kind is not target.kind:
         return f"{at or 'it'} is {source.kind}, the target wants {target.kind}"
     match source.kind:
         case Kind.LIST:
-            return misfit(source.items, target.items, depth=depth + 1, at=f"{at}[]")
+            return misfit(source.items, target.items, at=f"{at}[]", seen=seen)
         case Kind.OBJECT:
-            return _object_misfit(source, target, depth=depth, at=at)
+            return _object_misfit(source, target, at=at, seen=seen)
         case _:
             return _leaf_misfit(source, target, at)
 
@@ -39,7 +46,7 @@ def _leaf_misfit(source: Shape, target: Shape, at: str) -> str:
     return ""
 
 
-def _object_misfit(source: Shape, target: Shape, *, depth: int, at: str) -> str:
+def _object_misfit(source: Shape, target: Shape, *, at: str, seen: Pairs) -> str:
     prefix = f"{at}." if at else ""
     for name in sorted(target.required):
         if name not in source.required and not source.open:
@@ -48,7 +55,7 @@ def _object_misfit(source: Shape, target: Shape, *, depth: int, at: str) -> str:
         wanted = target.child(name)
         if wanted is None:
             return f"{prefix}{name} is unknown to the target"
-        reason = misfit(shape, wanted, depth=depth + 1, at=f"{prefix}{name}")
+        reason = misfit(shape, wanted, at=f"{prefix}{name}", seen=seen)
         if reason:
             return reason
     return ""

@@ -137,14 +137,13 @@ class Shape:
         return Kind.DECIMAL if decimal else kind
 
     def _places(self) -> tuple[int, int | None]:
-        if self.kind is not Kind.DECIMAL:
+        if self.kind is not Kind.DECIMAL or self.node.get("type") == "number":
             return 0, None
-        if self.node.get("type") == "number":
-            return 0, None
-        if "pattern" in self.node:
-            found = _places(str(self.node["pattern"]))
-            if found is not None:
-                return found
+        if "x-decimal" in self.node:
+            return 0, self.node["x-decimal"].get("scale")
+        found = _places(str(self.node.get("pattern", "A")))
+        if found is not None:
+            return found
         for member in (*self.members, *self.choices):
             if member.kind is Kind.DECIMAL:
                 return member.places
@@ -209,19 +208,24 @@ class Shape:
         note = self.node.get("x-phi")
         return isinstance(note, dict) and note.get("class") == "none"
 
-    @property
+    @cached_property
     def all_phi(self) -> frozenset[str]:
         """PHI classes of this place and everything below."""
-        return self.phi_below(0)
-
-    def phi_below(self, depth: int) -> frozenset[str]:
-        """Return `all_phi`, giving up at a recursive schema's bottom as PHI."""
-        if depth > _MAX_REFERENCES:
-            return frozenset({UNKNOWN_PHI})
-        if self.kind is Kind.OBJECT and self.listed:
-            parts = (part.phi_below(depth + 1) for part in self.listed.values())
-            return frozenset().union(*parts)
-        return self.items.phi_below(depth + 1) if self.kind is Kind.LIST else self.phi
+        found: set[str] = set()
+        seen: set[int] = set()
+        waiting = [self]
+        while waiting:
+            here = waiting.pop()
+            if id(here) in seen:
+                continue
+            seen.add(id(here))
+            if here.kind is Kind.OBJECT and here.listed:
+                waiting.extend(here.listed.values())
+            elif here.kind is Kind.LIST:
+                waiting.append(here.items)
+            else:
+                found |= here.phi
+        return frozenset(found)
 
 
 def open_shape() -> Shape:

@@ -62,10 +62,11 @@ def test_copies_of_a_large_object_are_weighed(compile_text: Compile, document: D
     assert refused(mapping, document).code == "LIMIT_OUTPUT"
 
 
+@pytest.mark.parametrize("twice", ["concat({0}, {0})", "{0} + {0}"])
 def test_a_text_that_doubles_and_doubles_is_stopped(
-    compile_text: Compile, document: Document
+    twice: str, compile_text: Compile, document: Document
 ) -> None:
-    lets = "".join(f"  a{n + 1}: concat(a{n}, a{n})\n" for n in range(40))
+    lets = "".join(f"  a{n + 1}: {twice.format(f'a{n}')}\n" for n in range(40))
     mapping = compile_text(f"let:\n  a0: concat(id, id)\n{lets}fields:\n  id: a40\n")
     started = time.process_time()
     assert refused(mapping, document).code == "TEXT_TOO_LONG"
