@@ -1,6 +1,8 @@
 """The demo's reckoning: what the hub has on record against what its partners have in their books."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,8 +13,9 @@ from gateway.model.states import PartState, RetryState
 from gateway.simulators.http_partner import Effects
 from gateway.store import Row, Store
 
-__all__ = ["Proof", "Reckoning", "prove", "reckon"]
+__all__ = ["Proof", "Reckoning", "Sent", "prove", "reckon"]
 
+_BPR = re.compile(rb"~BPR\*[A-Z]\*([0-9.]+)\*")
 _EVERYTHING = 1_000_000
 _FINAL = {RetryState.DEAD, RetryState.HELD, RetryState.PARKED}
 
@@ -43,6 +46,19 @@ class Reckoning(msgspec.Struct, kw_only=True):
     journals: int = 0
     debits: int = 0
     credits: int = 0
+
+
+class Sent(msgspec.Struct, kw_only=True):
+    """What the clearinghouse put out, the same file only once; read from its bytes alone."""
+
+    payments: int = 0
+    cents: int = 0
+
+    def add(self, file: bytes) -> None:
+        """Count the payments of one file by its BPR segments."""
+        amounts = _BPR.findall(file)
+        self.payments += len(amounts)
+        self.cents += sum(int(Decimal(text.decode()) * 100) for text in amounts)
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,11 +99,22 @@ async def reckon(store: Store, operator: Operator) -> Reckoning:
     return sums
 
 
-def prove(sums: Reckoning, *, billing: Effects, erp: Effects) -> list[Proof]:
+def prove(sums: Reckoning, *, sent: Sent, billing: Effects, erp: Effects) -> list[Proof]:
     """Return the equations that must hold once nothing is under way any more."""
     where = sums.posted + sums.refused + sums.sent + sums.held + sums.dead
     once = [*billing.effects.values(), *erp.effects.values()]
     return [
+        Proof(
+            text="payments in the clearinghouse's files = payments on record",
+            left=sent.payments,
+            right=sum(sums.payments.values()),
+            money=False,
+        ),
+        Proof(
+            text="dollars in the clearinghouse's files = dollars on record",
+            left=sent.cents,
+            right=sums.paid,
+        ),
         Proof(
             text="claims paid less provider adjustments = payments",
             left=sums.claims_paid - sums.adjustments,

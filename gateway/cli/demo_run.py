@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.app.server import Listening, serving, set_up_logging
 from gateway.app.services import HubServices
-from gateway.cli.demo_proof import Proof, Reckoning, prove, reckon
+from gateway.cli.demo_proof import Proof, Reckoning, Sent, prove, reckon
 from gateway.cli.demo_screen import dollars, open_screen
 from gateway.cli.demo_story import Stage, play
 from gateway.cli.exits import Exit
@@ -37,8 +37,17 @@ _API_PORT = 8035
 _ENVIRONMENT = re.compile(r"\$\{env:([A-Z_]+)(?::-[^}]*)?\}")
 
 
-async def run_demo(root: Path, *, once: bool, payments: int, seed: int, pace: float = 1.0) -> int:
-    """Play the demo in an empty folder; return the exit code. `pace` 0 leaves out the pauses.
+async def run_demo(
+    root: Path,
+    *,
+    once: bool,
+    payments: int,
+    seed: int,
+    pace: float = 1.0,
+    api_port: int = _API_PORT,
+) -> int:
+    """Play the demo in an empty folder; return the exit code. `pace` 0 leaves out the pauses;
+    the API takes `api_port` where it is free, else any.
 
     Raises TryAgain where an act gets stuck.
     """
@@ -48,7 +57,7 @@ async def run_demo(root: Path, *, once: bool, payments: int, seed: int, pace: fl
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with _running(root) as (listening, partners):
+        async with _running(root, api_port) as (listening, partners):
             services = HubServices(listening.hub)
             with open_screen(output, SystemClock()) as screen:
                 stage = Stage(
@@ -61,9 +70,10 @@ async def run_demo(root: Path, *, once: bool, payments: int, seed: int, pace: fl
                     seed=seed,
                     pace=pace,
                 )
-                if not await _unless_stopped(play(stage), stop):
-                    return Exit.INTERRUPTED
-            ties = await _reckon(services, partners, output)
+                sent = await _unless_stopped(play(stage), stop)
+            if sent is None:
+                return Exit.INTERRUPTED
+            ties = await _reckon(services, partners, sent, output)
             if not once and not stop.is_set():
                 _farewell(output, root, listening)
                 await stop.wait()
@@ -74,7 +84,7 @@ async def run_demo(root: Path, *, once: bool, payments: int, seed: int, pace: fl
 
 
 @asynccontextmanager
-async def _running(root: Path) -> AsyncIterator[tuple[Listening, Partners]]:
+async def _running(root: Path, api_port: int) -> AsyncIterator[tuple[Listening, Partners]]:
     """Start partners, then the hub over `root`; stop them the other way round."""
     ids = SystemIds()
     secrets = {
@@ -92,17 +102,17 @@ async def _running(root: Path) -> AsyncIterator[tuple[Listening, Partners]]:
         ),
     )
     async with run_partners(config) as partners:
-        _lay_out(root, secrets, partners)
+        _lay_out(root, secrets, partners, api_port)
         _log_to(root / "var" / "hub.log")
         async with serving(root, environment={}) as listening:
             yield listening, partners
 
 
-def _lay_out(root: Path, secrets: dict[str, str], partners: Partners) -> None:
+def _lay_out(root: Path, secrets: dict[str, str], partners: Partners, api_port: int) -> None:
     """Copy the demo's configuration, with the partners' addresses in it, and its secrets."""
     house, billing, erp = partners.all()
     values = {
-        "REMITHUB_API_PORT": str(_api_port()),
+        "REMITHUB_API_PORT": str(_free_or_any(api_port)),
         "REMITHUB_DEMO_SFTP_PORT": str(house.port),
         "REMITHUB_DEMO_SFTP_HOST_KEY": house.host_key_line,
         "REMITHUB_DEMO_BILLING_URL": billing.url,
@@ -133,19 +143,19 @@ def _log_to(file: Path) -> None:
     logging.getLogger().addHandler(handler)
 
 
-def _api_port() -> int:
-    """Return the usual port where it is free, else 0: any."""
+def _free_or_any(port: int) -> int:
+    """Return that port where it is free, else 0: any."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", _API_PORT))
+            probe.bind(("127.0.0.1", port))
         except OSError:
             return 0
-    return _API_PORT
+    return port
 
 
-async def _unless_stopped(playing: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
-    """Return whether the play came to its end before somebody stopped it. Raises what it raises."""
+async def _unless_stopped(playing: Coroutine[Any, Any, Sent], stop: asyncio.Event) -> Sent | None:
+    """Return what the play returns, None where somebody stopped it. Raises what it raises."""
     play_task = asyncio.create_task(playing)
     stop_task = asyncio.create_task(stop.wait())
     await asyncio.wait({play_task, stop_task}, return_when=asyncio.FIRST_COMPLETED)
@@ -153,17 +163,14 @@ async def _unless_stopped(playing: Coroutine[Any, Any, None], stop: asyncio.Even
         if not task.done():
             task.cancel()
     await asyncio.gather(play_task, stop_task, return_exceptions=True)
-    if play_task.cancelled():
-        return False
-    play_task.result()
-    return True
+    return None if play_task.cancelled() else play_task.result()
 
 
-async def _reckon(services: HubServices, partners: Partners, output: Output) -> bool:
+async def _reckon(services: HubServices, partners: Partners, sent: Sent, output: Output) -> bool:
     """Print the reckoning; return whether every equation ties."""
     _, billing, erp = partners.all()
     sums = await reckon(services.store, services.operator)
-    proofs = prove(sums, billing=billing.effects(), erp=erp.effects())
+    proofs = prove(sums, sent=sent, billing=billing.effects(), erp=erp.effects())
     for line in (*_account(sums), "", *map(_equation, proofs), ""):
         output.line(line)
     ties = all(proof.ties for proof in proofs)

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.app.services import HubServices
+from gateway.cli.demo_proof import Sent
 from gateway.cli.demo_screen import Picture, Screen, Tone, dollars, waiting
 from gateway.delivery import Action, Aside, Selection
 from gateway.errors import TryAgain
@@ -45,8 +46,11 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     pace: float = 1.0
 
 
-async def play(stage: Stage) -> None:
-    """Play all acts; on return nothing is under way. Raises TryAgain where an act gets stuck."""
+async def play(stage: Stage) -> Sent:
+    """Play all acts; on return nothing is under way. Return what the clearinghouse sent.
+
+    Raises TryAgain where an act gets stuck.
+    """
     story = _Story(stage)
     async with story.watching():
         await story.morning()
@@ -56,6 +60,7 @@ async def play(stage: Stage) -> None:
         await story.suspect_file()
         await story.poisoned_file()
         await story.evening()
+    return story.sent
 
 
 class _Story:
@@ -65,6 +70,7 @@ class _Story:
         self.tell = stage.screen.tell
         self.clock = stage.services.ports.clock
         self.offered = 0
+        self.sent = Sent()
         self.healths: dict[str, InterfaceHealth] = {}
         whole, rest = divmod(stage.payments, PAYMENTS_PER_FILE)
         self.sizes = [PAYMENTS_PER_FILE] * whole + [rest] * bool(rest)
@@ -115,7 +121,7 @@ class _Story:
         self.tell("The clearinghouse sends a file a second time, under a new name.", Tone.ACT)
         path = next((self.house.outbound / "done").rglob("*.835"))
         artifacts = self.healths[FEED].counters.get("artifacts", 0)
-        self.offer("again.835", path.read_bytes())
+        self.put_out("again.835", path.read_bytes())
         await self.until(self.quiet)
         taken = self.healths[FEED].counters.get("artifacts", 0) - artifacts
         self.tell(f"Known by its content: {taken} new files, no payment twice.", Tone.GOOD)
@@ -183,7 +189,12 @@ class _Story:
             await self.pause(seconds / count)
 
     def offer(self, name: str, data: bytes) -> None:
-        """Put one file into the clearinghouse's folder."""
+        """Put a new file into the clearinghouse's folder."""
+        self.sent.add(data)
+        self.put_out(name, data)
+
+    def put_out(self, name: str, data: bytes) -> None:
+        """Put one file, new or not, into the clearinghouse's folder."""
         self.house.put(name, data)
         self.offered += 1
 
@@ -192,9 +203,11 @@ class _Story:
         chosen = Selection(interface=FEED, state=state)
         operator = self.stage.services.operator
         async with self.patience():
-            while not (found := await operator.find(chosen)):
+            while True:
+                parts = [a for a in await operator.find(chosen) if a.part_offset >= 0]
+                if parts:
+                    return parts[-1]
                 await self.clock.sleep(0.1)
-        return found[0]
 
     async def amounts(self, aside: Aside) -> str:
         """Return the amounts of a part that was set aside, as its file says them."""

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from gateway.cli.demo import demo
-from gateway.cli.demo_proof import Reckoning, prove
+from gateway.cli.demo_proof import Reckoning, Sent, prove
 from gateway.cli.demo_screen import Picture, Tone, dollars, open_screen
 from gateway.cli.output import Output
 from gateway.errors import Conflict, UsageFault
@@ -21,7 +21,8 @@ PLAY = """
 import asyncio, sys
 from pathlib import Path
 from gateway.cli.demo_run import run_demo
-sys.exit(asyncio.run(run_demo(Path(sys.argv[1]), once=False, payments=24, seed=3, pace=0)))
+play = run_demo(Path(sys.argv[1]), once=False, payments=24, seed=3, pace=0, api_port=0)
+sys.exit(asyncio.run(play))
 """
 
 TYING = Reckoning(
@@ -40,6 +41,7 @@ TYING = Reckoning(
     debits=10_00,
     credits=10_00,
 )
+SENT = Sent(payments=3, cents=11_00)
 BILLING = Effects(effects={"a": 1, "b": 1}, totals={"payment": 10_00, "posted": 8_00})
 ERP = Effects(effects={"x": 1, "y": 1}, totals={"debit": 10_00, "credit": 10_00})
 
@@ -58,7 +60,7 @@ def test_the_demo_ties_and_keeps_running_until_it_is_interrupted(
         assert process.stderr
         lines = list(iter(process.stdout.readline, last_line(tmp_path)))
         told = "".join(lines)
-        assert told.count("  ties: ") == 8
+        assert told.count("  ties: ") == 10
         assert "DOES NOT" not in told
         for words in ("breaker is open", "caught up", "Dead letter", "Replay of 1", "Held, "):
             assert words in told
@@ -120,7 +122,7 @@ def test_a_day_too_short_for_the_story_is_refused() -> None:
 
 
 def test_figures_that_tie_tie() -> None:
-    assert all(proof.ties for proof in prove(TYING, billing=BILLING, erp=ERP))
+    assert all(proof.ties for proof in prove(TYING, sent=SENT, billing=BILLING, erp=ERP))
 
 
 @pytest.mark.parametrize(
@@ -143,12 +145,20 @@ def test_figures_that_tie_tie() -> None:
 )
 def test_a_cent_too_much_anywhere_does_not_tie(field: str) -> None:
     wrong = msgspec.structs.replace(TYING, **{field: getattr(TYING, field) + 1})
-    assert not all(proof.ties for proof in prove(wrong, billing=BILLING, erp=ERP))
+    assert not all(proof.ties for proof in prove(wrong, sent=SENT, billing=BILLING, erp=ERP))
+
+
+def test_a_file_that_left_no_trace_does_not_tie() -> None:
+    more = Sent(payments=SENT.payments, cents=SENT.cents)
+    more.add(b"ST*835*0001~BPR*H*0*C*NON~SE*2*0001~ST*835*0002~BPR*I*12.5*C*ACH~SE*2*0002~")
+    assert (more.payments, more.cents) == (5, 12_50 + SENT.cents)
+    failing = [p for p in prove(TYING, sent=more, billing=BILLING, erp=ERP) if not p.ties]
+    assert len(failing) == 2
 
 
 def test_an_effect_made_twice_does_not_tie() -> None:
     twice = Effects(effects={"x": 2}, totals=ERP.totals)
-    assert not all(proof.ties for proof in prove(TYING, billing=BILLING, erp=twice))
+    assert not all(proof.ties for proof in prove(TYING, sent=SENT, billing=BILLING, erp=twice))
 
 
 @pytest.mark.parametrize(
