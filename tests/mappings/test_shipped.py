@@ -187,3 +187,44 @@ def test_transactions_of_a_claim_make_up_its_charge(shipped: dict[str, MappingFo
             for claim in opened.mapping.run(given(document), {})["claims"]:
                 amounts = (Decimal(one["amount"]) for one in claim["transactions"])
                 assert sum(amounts, Decimal("0.00")) == Decimal(claim["charge"])
+
+
+JUNK: tuple[Any, ...] = (
+    None, True, 0, -1, 1.5, "", "x", "1.00", "NaN", "1e999", "-0.00", [], {}, [[]], [{}], {"a": []},
+    "9" * 60, Decimal("1.10"), Decimal("NaN"), 10**40,
+)  # fmt: skip
+
+
+def spoilt(document: Any, randomness: random.Random) -> Any:
+    """Return a copy in which one random place holds junk, or is gone."""
+    if not isinstance(document, dict | list) or not document or randomness.random() < 0.15:
+        return randomness.choice(JUNK)
+    if isinstance(document, list):
+        at = randomness.randrange(len(document))
+        return [*document[:at], spoilt(document[at], randomness), *document[at + 1 :]]
+    name = randomness.choice(sorted(document))
+    if randomness.random() < 0.1:
+        return {key: item for key, item in document.items() if key != name}
+    return {**document, name: spoilt(document[name], randomness)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_spoilt_document_is_translated_or_refused_by_name(
+    name: str, shipped: dict[str, MappingFolder]
+) -> None:
+    opened = shipped[name]
+    randomness = random.Random(17)
+    given_documents = [
+        given(document)
+        for case in opened.cases()
+        for document in documents_of(case.given, opened.source.source.format)
+    ]
+    lines: list[int] = []
+    for number in range(800):
+        document = spoilt(given_documents[number % len(given_documents)], randomness)
+        try:
+            assert isinstance(opened.mapping.run(document, {}), dict)
+        except Untranslatable as error:
+            lines.append(error.yaml_line)
+    assert len(lines) > 3
+    assert min(lines) > 0

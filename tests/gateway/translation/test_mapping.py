@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -372,3 +373,11 @@ def test_any_step_of_an_optional_path_may_be_absent(compile_text: Compile) -> No
     with pytest.raises(Untranslatable) as caught:
         mapping.run({"id": "1", "person": "not an object"}, {})
     assert caught.value.code == "VALUE_TYPE"
+
+
+def test_threads_may_share_a_mapping(compile_text: Compile, document: Document) -> None:
+    mapping = compile_text(EVERYTHING)
+    documents = [document | {"amount": f"{number}.50", "id": str(number)} for number in range(200)]
+    alone = [mapping.run(one, {}) for one in documents]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda one: mapping.run(one, {}), documents)) == alone
