@@ -30,11 +30,15 @@ _BLOCK_BYTES = 1024 * 1024
 _COLLECT_AFTER = 500_000
 _LONGEST_SECONDS = 600
 _SMALL_SHARE = 10
-_SAMPLE_PAYMENTS = 200
+_SAMPLE_PAYMENTS = 20
 
 
-def run(*, megabytes: float = 20.0, turns: int = 3, seed: int = 7) -> dict[str, Any]:
+def run(
+    *, megabytes: float = 20.0, claims: int = 100, turns: int = 3, seed: int = 7
+) -> dict[str, Any]:
     """Return {"bench", "figures", "ratios", "machine"} for an invented file of that size.
+
+    `claims` are those of each payment.
 
     Figures: `mb_per_cpu_s` (1 MB is 1,000,000 bytes), `claims_per_cpu_s`, the median of the
     turns; `peak_rss_mb`, of a process of its own that reads the same file. Ratios, ours over the
@@ -45,8 +49,8 @@ def run(*, megabytes: float = 20.0, turns: int = 3, seed: int = 7) -> dict[str, 
     gc.set_threshold(_COLLECT_AFTER)
     try:
         with tempfile.TemporaryDirectory(prefix="bench-codec-") as name:
-            whole = _write(Path(name) / "whole.835", megabytes, seed)
-            small = _write(Path(name) / "small.835", megabytes / _SMALL_SHARE, seed + 1)
+            whole = _write(Path(name) / "whole.835", megabytes, claims, seed)
+            small = _write(Path(name) / "small.835", megabytes / _SMALL_SHARE, claims, seed + 1)
             return _measure(whole, small, turns)
     finally:
         gc.set_threshold(*thresholds)
@@ -89,12 +93,14 @@ def _measure(whole: Path, small: Path, turns: int) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, megabytes: float, seed: int) -> Path:
+def _write(path: Path, megabytes: float, claims: int, seed: int) -> Path:
     """Write an invented file of about that size."""
-    sample = sum(map(len, generate_835(payments=_SAMPLE_PAYMENTS, seed=seed)))
+    sample = sum(
+        map(len, generate_835(payments=_SAMPLE_PAYMENTS, seed=seed, claims_per_payment=claims))
+    )
     payments = max(1, round(megabytes * 1e6 * _SAMPLE_PAYMENTS / sample))
     with path.open("wb") as stream:
-        stream.writelines(generate_835(payments=payments, seed=seed))
+        stream.writelines(generate_835(payments=payments, seed=seed, claims_per_payment=claims))
     return path
 
 

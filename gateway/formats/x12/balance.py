@@ -9,6 +9,8 @@ from gateway.formats.x12.state import State
 
 __all__ = ["close_claim", "close_line", "payment_balances"]
 
+_SPECIAL = (PREDETERMINATION, REVERSAL)
+
 
 def close_line(state: State) -> None:
     """Judge the open service line and add it to its claim."""
@@ -26,7 +28,7 @@ def close_line(state: State) -> None:
     state.line = None
 
 
-def close_claim(state: State) -> None:
+def close_claim(state: State) -> None:  # noqa: C901  once per claim: not worth a call
     """Judge the open claim: its equation, and what only deserves a warning."""
     claim = state.claim
     if claim is None:
@@ -45,7 +47,12 @@ def close_claim(state: State) -> None:
             state.warn("line_charges_differ", "CLP", 3, index=index)
         if state.lines_paid - state.level_cas != state.claim_paid:
             state.warn("line_payments_differ", "CLP", 4, index=index)
-    _compare(state, claim["status_code"], claim.get("patient_responsibility"))
+    responsibility = claim.get("patient_responsibility")
+    if responsibility is not None and state.amounts[responsibility][0] != state.pr_cents:
+        state.warn("patient_responsibility_differs", "CLP", 5, index=index)
+    status = claim["status_code"]
+    if status in _SPECIAL:
+        _check_special(state, status)
     state.claim = None
     state.adjustments = None
 
@@ -59,11 +66,9 @@ def payment_balances(state: State) -> bool:
     return balanced and state.bpr_seen
 
 
-def _compare(state: State, status: str, responsibility: str | None) -> None:
-    index = state.claim_index
-    if responsibility is not None and state.amounts[responsibility][0] != state.pr_cents:
-        state.warn("patient_responsibility_differs", "CLP", 5, index=index)
+def _check_special(state: State, status: str) -> None:
+    """Judge the sign of what a predetermination or a reversal pays."""
     if status == PREDETERMINATION and state.claim_paid:
-        state.suspect("predetermination_paid", "CLP", 4, index=index)
+        state.suspect("predetermination_paid", "CLP", 4, index=state.claim_index)
     elif status == REVERSAL and state.claim_paid > 0:
-        state.warn("reversal_not_negative", "CLP", 4, index=index)
+        state.warn("reversal_not_negative", "CLP", 4, index=state.claim_index)

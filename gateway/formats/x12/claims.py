@@ -34,6 +34,7 @@ def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  ho
     if len(e) < 14:
         e.extend(_PADDING)
     _, number, status, charge_raw, paid_raw, responsibility, filing, icn = e[:8]
+    facility, frequency, _, drg, weight, fraction = e[8:14]
     charge, charge_text = state.amounts[charge_raw]
     paid, paid_text = state.amounts[paid_raw]
     adjustments: list[dict[str, Any]] = []
@@ -53,15 +54,15 @@ def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  ho
         claim["filing_indicator"] = filing
     if icn:
         claim["payer_claim_control_number"] = icn
-    if e[8]:
-        claim["facility_code"] = e[8]
-    if e[9]:
-        claim["frequency_code"] = e[9]
-    if e[11]:
-        claim["drg"] = e[11]
-    if e[12]:
+    if facility:
+        claim["facility_code"] = facility
+    if frequency:
+        claim["frequency_code"] = frequency
+    if drg:
+        claim["drg"] = drg
+    if weight:
         keep_quantity(state, claim, "drg_weight", e, 12)
-    if e[13]:
+    if fraction:
         keep_quantity(state, claim, "discharge_fraction", e, 13)
     claim["adjustments"] = adjustments
     claim["service_lines"] = lines
@@ -212,21 +213,22 @@ def _person(e: list[str]) -> dict[str, str]:  # noqa: C901  hot: unrolled
     """Read the names and the id of an NM1."""
     if len(e) < 10:
         e.extend(_PADDING)
+    _, _, kind, last, first, middle, _, suffix, qualifier, identifier = e[:10]
     party: dict[str, str] = {}
-    if e[2]:
-        party["entity_type"] = e[2]
-    if e[3]:
-        party["name" if e[2] == "2" else "last_name"] = e[3]
-    if e[4]:
-        party["first_name"] = e[4]
-    if e[5]:
-        party["middle_name"] = e[5]
-    if e[7]:
-        party["suffix"] = e[7]
-    if e[9]:
-        party["id"] = e[9]
-    if e[8]:
-        party["id_qualifier"] = e[8]
+    if kind:
+        party["entity_type"] = kind
+    if last:
+        party["name" if kind == "2" else "last_name"] = last
+    if first:
+        party["first_name"] = first
+    if middle:
+        party["middle_name"] = middle
+    if suffix:
+        party["suffix"] = suffix
+    if identifier:
+        party["id"] = identifier
+    if qualifier:
+        party["id_qualifier"] = qualifier
     return party
 
 

@@ -34,10 +34,10 @@ def test_an_amount_is_read_exactly(raw, cents, text):
 
 @pytest.mark.parametrize(
     "raw",
-    (
+    [
         *("", " ", ".", "-", "-.", "+5", "1e2", "1,000.00", "$5", "5-", "1.005", "1_0", "0x5"),
         *("NaN", "Infinity", "10000000000000", "1.2.3", "--1", "٣", "²", "1.٣٣", "٣٣.00"),
-    ),
+    ],
 )
 def test_what_is_no_amount_is_a_fault_and_counts_as_zero(raw):
     amounts = Amounts()
