@@ -103,51 +103,30 @@ def prove(sums: Reckoning, *, sent: Sent, billing: Effects, erp: Effects) -> lis
     """Return the equations that must hold once nothing is under way any more."""
     where = sums.posted + sums.refused + sums.sent + sums.held + sums.dead
     once = [*billing.effects.values(), *erp.effects.values()]
+    net = sums.claims_paid - sums.adjustments
+    on_record = sum(sums.payments.values())
+    answered = sums.confirmations + sums.journals
+    money = {
+        "dollars in the clearinghouse's files = dollars on record": (sent.cents, sums.paid),
+        "claims paid less provider adjustments = payments": (net, sums.paid),
+        "claims paid = posted + refused + sent + held + dead": (sums.claims_paid, where),
+        "payments let in = payments in billing's books": (
+            sums.accepted,
+            billing.totals["payment"],
+        ),
+        "posted on record = posted in billing's books": (sums.posted, billing.totals["posted"]),
+        "journal debits = journal credits": (sums.debits, sums.credits),
+        "journal debits = debits in the ERP's books": (sums.debits, erp.totals["debit"]),
+    }
+    counts = {
+        "payments in the clearinghouse's files = payments on record": (sent.payments, on_record),
+        "postings confirmed + journals = effects at billing and ERP": (answered, sum(once)),
+        "effects made twice = none": (sum(once) - len(once), 0),
+    }
     return [
-        Proof(
-            text="payments in the clearinghouse's files = payments on record",
-            left=sent.payments,
-            right=sum(sums.payments.values()),
-            money=False,
-        ),
-        Proof(
-            text="dollars in the clearinghouse's files = dollars on record",
-            left=sent.cents,
-            right=sums.paid,
-        ),
-        Proof(
-            text="claims paid less provider adjustments = payments",
-            left=sums.claims_paid - sums.adjustments,
-            right=sums.paid,
-        ),
-        Proof(
-            text="claims paid = posted + refused + sent + held + dead",
-            left=sums.claims_paid,
-            right=where,
-        ),
-        Proof(
-            text="payments let in = payments in billing's own books",
-            left=sums.accepted,
-            right=billing.totals["payment"],
-        ),
-        Proof(
-            text="posted by the hub's record = posted in billing's own books",
-            left=sums.posted,
-            right=billing.totals["posted"],
-        ),
-        Proof(text="journal debits = journal credits", left=sums.debits, right=sums.credits),
-        Proof(
-            text="journal debits = debits in the ERP's own books",
-            left=sums.debits,
-            right=erp.totals["debit"],
-        ),
-        Proof(
-            text="one posting per payment at billing, one document per journal at the ERP",
-            left=sums.confirmations + sums.journals,
-            right=sum(once),
-            money=False,
-        ),
-        Proof(text="effects made twice = none", left=sum(once) - len(once), right=0, money=False),
+        Proof(text=text, left=left, right=right, money=figures is money)
+        for figures in (counts, money)
+        for text, (left, right) in figures.items()
     ]
 
 
