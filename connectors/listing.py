@@ -85,6 +85,7 @@ class Settling:
         self._rules = rules
         self._seen: dict[str, tuple[Entry, float]] = {}
         self._settled: set[Entry] = set()
+        self._troubled: set[Entry] = set()
         self.refused_names = 0
 
     def ready(self, entries: Iterable[Entry], now: float) -> list[Entry]:
@@ -93,17 +94,22 @@ class Settling:
         seen = {name: (entry, self._since(entry, now)) for name, entry in present.items()}
         self._seen = seen
         self._settled.intersection_update(present.values())
+        self._troubled.intersection_update(present.values())
         candidates = [
             entry
             for entry, since in seen.values()
             if now - since >= self._rules.settle_seconds and entry not in self._settled
         ]
-        candidates.sort(key=lambda entry: (entry.changed, entry.name))
+        candidates.sort(key=lambda entry: (entry in self._troubled, entry.changed, entry.name))
         return self._capped(candidates)
 
     def settled(self, entry: Entry) -> None:
-        """Note that the hub has decided about this file."""
+        """Note that the hub has decided about this file, and that it stays where it is."""
         self._settled.add(entry)
+
+    def troubled(self, entry: Entry) -> None:
+        """Note that this file could not be read: it comes last, so that it stops no other."""
+        self._troubled.add(entry)
 
     def _since(self, entry: Entry, now: float) -> float:
         before = self._seen.get(entry.name)

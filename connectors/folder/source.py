@@ -1,8 +1,10 @@
 """Takes files from a local folder by polling."""
 
 import asyncio
+import contextlib
+import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from connectors.base import (
@@ -59,16 +61,41 @@ class FolderSource:
         """Yield the content in blocks of 256 KiB.
 
         Raises SourceFault: `changed` where the file is no longer the one that was offered, also
-        when it changes while it is read; `gone` where it is not there.
+        when it changes while it is read; `gone`; `file_unreadable`. A file that failed is
+        offered last from then on.
         """
-        loop = asyncio.get_running_loop()
         entry = ref_of(offer)
         try:
-            descriptor = await loop.run_in_executor(self._pool, open_file, self._path, entry)
-        except FileNotFoundError:
-            raise SourceFault(Failure.DESTINATION, "gone") from None
+            async with contextlib.aclosing(self._blocks(entry)) as blocks:
+                async for block in blocks:
+                    yield block
         except OSError as fault:
-            raise source_fault(fault) from None
+            self._settling.troubled(entry)
+            raise _file_fault(fault) from None
+        except SourceFault:
+            self._settling.troubled(entry)
+            raise
+
+    async def settle(self, offer: Offer, verdict: Verdict) -> None:
+        """Archive, delete or leave. Repeatable. Raises SourceFault where that cannot be done."""
+        entry = ref_of(offer)
+        if verdict is Verdict.REFUSED or self._settings.after == "leave":
+            self._settling.settled(entry)
+            return
+        await self._retire(entry, offer.fingerprint[:12])
+
+    async def check(self) -> CheckReport:
+        """Probe that the folder is there, can be read and, unless files stay, be changed."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._probe)
+
+    async def close(self) -> None:
+        """Let go of the threads. May be called twice."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _blocks(self, entry: Entry) -> AsyncGenerator[bytes, None]:
+        loop = asyncio.get_running_loop()
+        descriptor = await loop.run_in_executor(self._pool, open_file, self._path, entry)
         if descriptor is None:
             raise SourceFault(Failure.DESTINATION, "changed")
         try:
@@ -80,34 +107,11 @@ class FolderSource:
                 yield block
             if read != entry.size or not unchanged(descriptor, entry):
                 raise SourceFault(Failure.DESTINATION, "changed")
-        except OSError as fault:
-            raise source_fault(fault) from None
         finally:
             os.close(descriptor)
 
-    async def settle(self, offer: Offer, verdict: Verdict) -> None:
-        """Archive, delete or leave. Repeatable. Raises SourceFault where that cannot be done."""
-        entry = ref_of(offer)
-        self._settling.settled(entry)
-        match verdict:
-            case Verdict.REFUSED:
-                return
-            case Verdict.ACCEPTED:
-                await self._retire(entry, offer.fingerprint[:12])
-
-    async def check(self) -> CheckReport:
-        """Probe that the folder is there, can be read and, unless files stay, be changed."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._probe)
-
-    async def close(self) -> None:
-        """Let go of the threads. May be called twice."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-
     async def _retire(self, entry: Entry, mark: str) -> None:
         into = self._settings.archive_folder if self._settings.after == "archive" else None
-        if self._settings.after == "leave":
-            return
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(
@@ -130,3 +134,12 @@ class FolderSource:
         ]
         failed = next((i for i, p in enumerate(probes) if not p.passed), len(probes) - 1)
         return CheckReport(probes=tuple(probes[: failed + 1]))
+
+
+def _file_fault(fault: OSError) -> SourceFault:
+    """A single file that is gone or closed to us is no reason to pause the feed."""
+    if isinstance(fault, FileNotFoundError):
+        return SourceFault(Failure.DESTINATION, "gone")
+    if isinstance(fault, PermissionError) or fault.errno == errno.ELOOP:
+        return SourceFault(Failure.DESTINATION, "file_unreadable")
+    return source_fault(fault)

@@ -53,8 +53,9 @@ class SftpSource:
     async def fetch(self, offer: Offer) -> AsyncIterator[bytes]:
         """Yield the content in blocks of at most 256 KiB.
 
-        Raises SourceFault: `gone`; `changed` where what was read is not what was listed, in
-        size or time; `connection_lost` or `timeout`. Never ends early without one of them.
+        Raises SourceFault: `gone`; `file_unreadable`; `changed` where what was read is not what
+        was listed, in size or time; `connection_lost` or `timeout`. Never ends early without
+        one of them. A file that failed is offered last from then on.
         """
         entry = ref_of(offer)
         path = posixpath.join(self._folder, entry.name)
@@ -66,14 +67,14 @@ class SftpSource:
         except SftpFault as fault:
             if fault.code == "timeout" and entry.size > REQUEST_BYTES:
                 self._pipelining = False  # some servers stall when asked ahead: never again
-            code = "gone" if fault.code == "not_found" else fault.code
-            raise SourceFault(fault.failure, code, fault.detail) from None
+            self._settling.troubled(entry)
+            raise _file_fault(fault) from None
 
     async def settle(self, offer: Offer, verdict: Verdict) -> None:
         """Archive, delete or leave. Repeatable. Raises SourceFault where that cannot be done."""
         entry = ref_of(offer)
-        self._settling.settled(entry)
         if verdict is Verdict.REFUSED or self._settings.after == "leave":
+            self._settling.settled(entry)
             return
         archive = None
         if self._settings.after == "archive":
@@ -91,6 +92,17 @@ class SftpSource:
     async def close(self) -> None:
         """Close connections and threads. May be called twice."""
         await self._endpoint.close()
+
+
+def _file_fault(fault: SftpFault) -> SourceFault:
+    """A single file that is gone or closed to us is no reason to pause the feed."""
+    match fault.code:
+        case "not_found":
+            return SourceFault(Failure.DESTINATION, "gone")
+        case "permission":
+            return SourceFault(Failure.DESTINATION, "file_unreadable")
+        case _:
+            return fault.as_source_fault()
 
 
 def _open(client: Client, path: str, entry: Entry, pipelining: bool) -> RemoteFile:  # noqa: FBT001 - called through a thread

@@ -10,6 +10,7 @@ import pytest
 
 import connectors
 from connectors.base import Failure, SourceFault, Verdict
+from connectors.listing import ref_of
 
 CONTENT = b"ISA*00*" + bytes(range(256)) * 10
 
@@ -53,6 +54,12 @@ async def offers_of(source):
     return [offer async for offer in source.discover()]
 
 
+def _times_of(offer):
+    changed = ref_of(offer).changed
+    when = changed if changed > 10**12 else changed * 10**9
+    return when, when
+
+
 async def content_of(source, offer) -> bytes:
     return b"".join([block async for block in source.fetch(offer)])
 
@@ -83,7 +90,7 @@ class TestAFileSource:
         source = feed.open()
         prints = set()
         for number in range(3):
-            feed.put("R5.A1", b"%d" % number * 10, age=number)
+            feed.put("R5.A1", b"%d" % number * 10, age=100 * number)
             [offer] = await offers_of(source)
             prints.add(offer.fingerprint)
             await source.settle(offer, Verdict.ACCEPTED)
@@ -131,6 +138,20 @@ class TestAFileSource:
         [after_a_restart] = await offers_of(again)
         assert after_a_restart.fingerprint == offer.fingerprint
         await again.close()
+
+    async def test_a_file_that_could_not_be_archived_is_offered_until_it_is(self, feed):
+        feed.put("a.835")
+        (feed.folder / "done").write_bytes(b"no folder")
+        source = feed.open(match=["*.835"])
+        [offer] = await offers_of(source)
+        with pytest.raises(SourceFault):
+            await source.settle(offer, Verdict.ACCEPTED)
+        (feed.folder / "done").unlink()
+        [again] = await offers_of(source)
+        assert again.fingerprint == offer.fingerprint
+        await source.settle(again, Verdict.ACCEPTED)
+        assert (feed.folder / "done" / "a.835").exists()
+        await source.close()
 
     async def test_a_refused_file_stays(self, feed):
         feed.put("a.835")
@@ -197,6 +218,35 @@ class TestAFileSource:
             await offers_of(source)
         assert caught.value.failure is Failure.DESTINATION
         assert not (await source.check()).passed
+        await source.close()
+
+    async def test_a_file_that_cannot_be_read_pauses_nothing_and_comes_last(self, feed):
+        feed.put("bad.835", age=900)
+        feed.put("good.835", age=100)
+        source = feed.open()
+        [bad, good] = await offers_of(source)
+        (feed.folder / "bad.835").write_bytes(b"changed meanwhile")
+        os.utime(feed.folder / "bad.835", ns=(0, 0))
+        with pytest.raises(SourceFault) as caught:
+            await content_of(source, bad)
+        assert caught.value.failure is Failure.DESTINATION
+        feed.put("bad.835", age=900).touch()
+        os.utime(feed.folder / "bad.835", ns=_times_of(bad))
+        assert [offer.name for offer in await offers_of(source)] == ["good.835", "bad.835"]
+        assert good.name == "good.835"
+        await source.close()
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    async def test_a_file_closed_to_us_is_unreadable(self, feed):
+        feed.put("a.835").chmod(0)
+        source = feed.open()
+        [offer] = await offers_of(source)
+        with pytest.raises(SourceFault) as caught:
+            await content_of(source, offer)
+        assert (caught.value.failure, caught.value.code) == (
+            Failure.DESTINATION,
+            "file_unreadable",
+        )
         await source.close()
 
     async def test_a_vanished_file_is_gone(self, feed):

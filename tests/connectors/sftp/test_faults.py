@@ -286,6 +286,7 @@ class Faults:
         self.before_rename = self.after_rename = self.nothing
         self.write_limit: int | None = None
         self.grow_on_read = False
+        self.deny_reading = False
 
     async def nothing(self):
         """Let the rename be."""
@@ -307,6 +308,8 @@ def _server_class(faults, root):
             return super().write(file_obj, offset, data)
 
         def read(self, file_obj, offset, size):
+            if faults.deny_reading:
+                raise asyncssh.SFTPPermissionDenied("no")
             if faults.grow_on_read:
                 with Path(os.fsdecode(file_obj.name)).open("ab") as more:
                     more.write(b"more")
@@ -464,6 +467,17 @@ async def test_a_file_that_grows_while_it_is_read_is_never_taken_short(faulty):
     [offer] = await offers_of(source)
     faulty.grow_on_read = True
     assert (await fault_of(content_of(source, offer))).code == "changed"
+
+
+async def test_one_file_that_is_closed_to_us_does_not_pause_the_feed(faulty):
+    (faulty.folder / "a.835").write_bytes(b"x" * 100)
+    source = faulty.open("source")
+    [offer] = await offers_of(source)
+    faulty.deny_reading = True
+    fault = await fault_of(content_of(source, offer))
+    assert (fault.failure, fault.code) == (Failure.DESTINATION, "file_unreadable")
+    faulty.deny_reading = False
+    assert await content_of(source, offer) == b"x" * 100
 
 
 async def test_an_archive_that_cannot_be_made_is_a_fault_and_the_file_stays(faulty):
