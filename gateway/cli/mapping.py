@@ -82,7 +82,7 @@ def run(
     name
         A mapping, or a folder with a mapping.yaml in it.
     file
-        JSON, JSON lines, or a file of the mapping's format (X12).
+        JSON, JSON lines, or a file of the mapping's format (X12); - is standard input.
     root
         The folder with mappings/ and contracts/ in it; without it, what came with the program.
     context
@@ -125,7 +125,7 @@ def explain(
     field
         JSON Pointer of the field in the output, such as /lines/0/debit; / for all.
     file
-        JSON, JSON lines, or a file of the mapping's format (X12).
+        JSON, JSON lines, or a file of the mapping's format (X12); - is standard input.
     root
         The folder with mappings/ and contracts/ in it; without it, what came with the program.
     context
@@ -140,7 +140,7 @@ def explain(
 
     output = Output(json=json)
     opened = _open(name, root)
-    code = Exit.OK
+    code = Exit.NOT_FOUND
     for number, document in enumerate(documents_of(file, opened.source.source.format), 1):
         try:
             trace = opened.mapping.explain(field.rstrip("/"), given(document), context or {})
@@ -148,6 +148,8 @@ def explain(
             code = Exit.FAILED
             _say_error(output, error, number)
             continue
+        if trace.fields and code is Exit.NOT_FOUND:
+            code = Exit.OK
         if json:
             output.data(trace)
         else:

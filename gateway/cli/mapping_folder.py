@@ -1,5 +1,6 @@
 """Opens a mapping by name or folder, with its schemas, its documents and its cases."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from hashlib import sha256
@@ -142,13 +143,13 @@ def open_mapping(wanted: str, root: Path, limits: Limits) -> MappingFolder:
 
 
 def documents_of(file: Path, format_name: str) -> Iterator[Given]:
-    """Yield the documents of a file: JSON, JSON lines, or what the mapping's format reads.
+    """Yield the documents of a file ("-" is standard input): JSON, JSON lines, or the format's.
 
     What cannot be read yields a Reject that names its line (from 1) or part, and the rest goes
     on. Raises NotFound.
     """
     try:
-        raw = file.read_bytes()
+        raw = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise NotFound(f"{file}: {reason}.", next_step="check the path.") from None

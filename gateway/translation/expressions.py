@@ -9,9 +9,8 @@ import msgspec
 
 from gateway.translation.emitter import Emitter
 from gateway.translation.errors import MappingError, Rule, RunCode
-from gateway.translation.functions import bounded
 from gateway.translation.kinds import Kind, Origin, Repeat, Type, Value
-from gateway.translation.limits import MAX_LOOP_DEPTH
+from gateway.translation.limits import MAX_LOOP_DEPTH, MAX_TEXT_CHARACTERS
 from gateway.translation.lookups import Lookup
 from gateway.translation.paths import PathCompiler, dotted
 from gateway.translation.scope import Scope
@@ -213,11 +212,16 @@ class ExpressionCompiler:
         return Value(code=code, type=type_)
 
     def joined(self, *texts: Value) -> Value:
-        """Put texts one after the other; what was made by a function is bounded in length."""
+        """Put texts one after the other."""
         code = self.emitter.let(" + ".join(text.code for text in texts))
-        if any(text.computed for text in texts):
-            self.emitter.put(f"{self.emitter.constant(bounded)}({code})")
-        return Value(code=code, type=merged(Kind.TEXT, *texts), computed=True)
+        self.bound_text(code)
+        return Value(code=code, type=merged(Kind.TEXT, *texts))
+
+    def bound_text(self, code: str) -> None:
+        """Refuse a text that was made here and is too long (copies of the input are not made)."""
+        self.emitter.put(
+            f"if len({code}) > {MAX_TEXT_CHARACTERS}: raise Bad", code=RunCode.TEXT_TOO_LONG
+        )
 
     def _pair(self, node: Binary) -> tuple[Value, Value]:
         """Compile both operands; one of kind ANY becomes what the other is."""
@@ -273,6 +277,7 @@ class ExpressionCompiler:
             if items.kind is not Kind.TEXT and items.kind is not Kind.ANY:
                 raise MappingError(Rule.TYPE_MISMATCH, "'in' reads lists of texts")
             left = self.as_kind(left, Kind.TEXT)
+            self.spend(right.code)
             code = f"({left.code} {node.operator} {right.code})"
             reads = left.type.reads | right.type.reads
         return Value(code=code, type=Type(kind=Kind.BOOLEAN, reads=reads))
@@ -344,6 +349,11 @@ class ExpressionCompiler:
 
     # Loops
 
+    def spend(self, items: str) -> None:
+        """Count the items of a list against the budget before they are visited."""
+        self.emitter.put(f"steps -= len({items})")
+        self.emitter.put("if steps < mark: mark = tick(steps, used)")
+
     @contextmanager
     def loop(self, source: Path, variable: str) -> Iterator[Shape]:
         """Write a `for` over an input array; inside, `variable` is its current item."""
@@ -355,8 +365,7 @@ class ExpressionCompiler:
         self.emitter.loops += 1
         if self.emitter.loops > MAX_LOOP_DEPTH:
             raise MappingError(Rule.TOO_LARGE, "loops nested too deeply")
-        self.emitter.put(f"steps -= len({code})")
-        self.emitter.put("if steps < mark: mark = tick(steps, used)")
+        self.spend(code)
         item = self.emitter.fresh("i")
         self.emitter.put(f"for {item} in {code}:")
         shape = items.type.shape.items if items.type.shape else open_shape()

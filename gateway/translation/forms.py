@@ -99,7 +99,9 @@ def _plain(compiler: ExpressionCompiler, node: Call, function: Function) -> Valu
     if function.gives is Kind.BOOLEAN:
         type_ = msgspec.structs.replace(type_, phi=frozenset())
     result = compiler.emitter.let(call, source=first.origin)
-    return Value(code=result, type=type_, computed=True)
+    if function.gives is Kind.TEXT and not first.type.optional:
+        compiler.bound_text(result)
+    return Value(code=result, type=type_)
 
 
 @_form("lookup(table, key, ...)")
@@ -157,7 +159,7 @@ def _text(compiler: ExpressionCompiler, node: Call) -> Value:
     value = compiler.number(node.arguments[0])
     decimal = value.type.kind is Kind.DECIMAL
     code = f"decimal_text({value.code}, 2, None)" if decimal else f"str({value.code})"
-    return Value(code=compiler.emitter.let(code), type=merged(Kind.TEXT, value), computed=True)
+    return Value(code=compiler.emitter.let(code), type=merged(Kind.TEXT, value))
 
 
 def _rounded(compiler: ExpressionCompiler, node: Call, mode: str) -> Value:

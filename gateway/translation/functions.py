@@ -11,7 +11,6 @@ import msgspec
 
 from gateway.translation.errors import RunCode
 from gateway.translation.kinds import Kind
-from gateway.translation.limits import MAX_TEXT_CHARACTERS
 from gateway.translation.numbers import Refused
 
 __all__ = ["FUNCTIONS", "Function", "hash_id"]
@@ -231,10 +230,3 @@ def hash_id(prefix: str, *parts: str | int | Decimal | None) -> str:
         digest.update(b"-" if part is None else b"%d:" % len(raw))
         digest.update(raw)
     return f"{prefix}_{digest.hexdigest()[:32]}"
-
-
-def bounded(text: str) -> str:
-    """Return `text`. Raises Refused (TEXT_TOO_LONG) above MAX_TEXT_CHARACTERS."""
-    if len(text) > MAX_TEXT_CHARACTERS:
-        raise Refused(RunCode.TEXT_TOO_LONG)
-    return text

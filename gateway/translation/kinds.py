@@ -69,7 +69,5 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     type: Type
     constant: str | bool | int | Decimal | None = None
     """Set for a literal."""
-    computed: bool = False
-    """A text made by a function, so that its length is not bounded by the input."""
     origin: Origin | None = None
     """Where it lies in the input, for a plain path."""

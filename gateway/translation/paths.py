@@ -88,12 +88,7 @@ class PathCompiler:
 
     def _from(self, bound: Binding, parts: tuple[str, ...], path: Path) -> Value:
         if not parts:
-            return Value(
-                code=bound.code,
-                type=bound.type,
-                origin=bound.origin,
-                computed=bound.origin is None,
-            )
+            return Value(code=bound.code, type=bound.type, origin=bound.origin)
         if bound.type.optional and not path.optional:
             raise MappingError(
                 Rule.MAY_BE_ABSENT, f"'{dotted(path)}' may be absent: end it in '?'"

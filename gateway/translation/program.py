@@ -23,7 +23,7 @@ from gateway.translation.numbers import (
 
 __all__ = ["Failure", "Program", "pointer_of", "without"]
 
-_CHECK_EVERY: Final = 20_000
+_CHECK_EVERY: Final = 1_000
 _FILE: Final = "<mapping>"
 
 Trace = Callable[[int, dict[str, Any], Any], None]

@@ -1,5 +1,6 @@
 """`remithub mapping`: on the shipped mappings and on a plain folder without any hub."""
 
+import io
 import json
 from pathlib import Path
 
@@ -167,3 +168,21 @@ def test_a_broken_mapping_is_refused_with_file_and_line(folder: Path) -> None:
     (folder / "mapping.yaml").write_text(MAPPING + "  oops: nope\n")
     with pytest.raises(MappingError, match=r"mapping\.yaml:12: \[PATH_UNKNOWN\]"):
         verbs.test(str(folder))
+
+
+def test_a_field_no_document_has_is_not_found(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "in.json"
+    file.write_text('{"code": "A", "amount": "5.01"}')
+    assert verbs.explain(str(folder), "/quarter", file) == 4
+    assert "no such field" in capsys.readouterr().err
+
+
+def test_a_dash_reads_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = io.TextIOWrapper(io.BytesIO(b'{"code": "A", "amount": "5.00"}'))
+    monkeypatch.setattr("sys.stdin", given)
+    assert verbs.run(str(folder), Path("-")) == 0
+    assert json.loads(capsys.readouterr().out)["half"] == "2.50"

@@ -126,3 +126,26 @@ def test_a_run_leaves_the_callers_decimal_context_alone(
     refused(mapping, {})
     assert getcontext() is before
     assert Decimal(1) / Decimal(3) != 0
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        ("tags: [{each: t in tags, row: 'concat(id, t)'}]", "TEXT_TOO_LONG"),
+        ("tags: [{each: t in tags, row: upper(id)}]", "TEXT_TOO_LONG"),
+        ("count: count(t for t in tags if id in tags)", "LIMIT_STEPS"),
+    ],
+)
+def test_work_hidden_in_one_item_is_bounded_too(
+    field: str, code: str, compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text(f"fields:\n  id: id\n  {field}\n")
+    document |= {"id": "x" * 70_000, "tags": ["t"] * 3_000}
+    assert refused(mapping, document).code == code
+
+
+def test_a_large_text_is_copied_once_without_a_bound(
+    compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text("fields:\n  id: id\n")
+    assert len(mapping.run(document | {"id": "x" * 1_000_000}, {})["id"]) == 1_000_000
