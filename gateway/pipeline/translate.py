@@ -9,6 +9,7 @@ from gateway.errors import Reject
 from gateway.formats import Origin, Part
 from gateway.model.finding import Severity
 from gateway.model.ids import message_id
+from gateway.model.money import cents_of
 from gateway.model.states import PartState
 from gateway.pipeline.bundle import Bundle, Source
 from gateway.pipeline.facts import Artifact, NewMessage, Prepared
@@ -65,8 +66,20 @@ def prepare(
         return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
     key = part.payment_key or str(messages[0].fact(source.contract.identity) or "")
     return msgspec.structs.replace(
-        verdict, state=PartState.ACCEPTED, messages=messages, payment_key=key
+        verdict,
+        state=PartState.ACCEPTED,
+        messages=messages,
+        payment_key=key,
+        amount_cents=_amount(part, messages[0]),
     )
+
+
+def _amount(part: Part, message: NewMessage) -> int | None:
+    """What the format says a part weighs; where it says nothing, what its message does."""
+    if part.amount_cents is not None:
+        return part.amount_cents
+    amount = message.fact(message.contract.amount)
+    return None if amount is None else cents_of(amount)
 
 
 def _messages(
