@@ -5,10 +5,14 @@ from functools import lru_cache
 
 import msgspec
 
-__all__ = ["HEADER_BYTES", "Delimiters", "Header", "bare_delimiters", "read_header"]
+__all__ = ["BLANKS", "HEADER_BYTES", "Delimiters", "Header", "bare_delimiters", "read_header"]
 
 HEADER_BYTES = 1200
 """How far behind the start of an ISA its end and the next segment are looked for."""
+
+BLANKS = " \t\r\n\0\x0b\x0c"
+"""What may stand around a segment without belonging to it. Not Python's idea of white space:
+that has the control characters FS to US in it, which are used as delimiters."""
 
 _ELEMENTS = 16
 _FIXED_WIDTH = 103
@@ -46,7 +50,7 @@ def read_header(text: str, start: int = 0) -> Header | None:
     """
     window = text[start : start + HEADER_BYTES]
     separator = window[3:4]
-    if not separator or separator.isalnum() or separator.isspace() or separator == "\0":
+    if not separator or separator.isalnum() or separator in BLANKS:
         return None
     pieces = window.split(separator, _ELEMENTS)
     if len(pieces) > _ELEMENTS:
@@ -60,13 +64,15 @@ def read_header(text: str, start: int = 0) -> Header | None:
 
 def bare_delimiters(text: str) -> tuple[int, Delimiters] | None:
     """Guess where X12 without an ISA begins and its delimiters, from its first GS or ST."""
-    match = re.search(r"(?<![A-Za-z0-9])(?:GS([^\w\s])[A-Z]{2}\1|ST([^\w\s])[0-9]{3}\2)", text)
+    match = re.search(
+        r"(?<![A-Za-z0-9])(?:GS([^\w \t\r\n\0])[A-Z]{2}\1|ST([^\w \t\r\n\0])[0-9]{3}\2)", text
+    )
     if match is None:
         return None
     separator = match[1] or match[2]
     mark = re.escape(separator)
     ending = re.search(
-        rf"ST{mark}[0-9]{{3}}(?:{mark}[A-Za-z0-9 ]*)*([^\w\s])?\s*(?:BPR|BHT|TRN|N1){mark}",
+        rf"ST{mark}[0-9]{{3}}(?:{mark}[A-Za-z0-9 ]*)*([^\w \t\r\n\0])?[ \t\r\n\0]*(?:BPR|BHT|TRN|N1){mark}",
         text[match.start() : match.start() + HEADER_BYTES],
     )
     terminator = (ending[1] if ending else None) or ("\n" if "\n" in text else "~")
@@ -112,7 +118,7 @@ def _damaged(separator: str, window: str) -> Header | None:
 
 
 def _header(values: list[str], marks: Delimiters, oddities: tuple[str, ...]) -> Header:
-    cleaned = [value.translate(_BREAKS).strip() for value in values]
+    cleaned = [value.translate(_BREAKS).strip(BLANKS) for value in values]
     cleaned += [""] * (_ELEMENTS - len(cleaned)) + [marks.component]
     repetition = cleaned[11]
     if len(repetition) != 1 or repetition.isalnum():
@@ -127,7 +133,7 @@ def _header(values: list[str], marks: Delimiters, oddities: tuple[str, ...]) -> 
 
 
 def _clean(between: str) -> str:
-    return "".join(char for char in between if not char.isspace() and char != "\0")
+    return "".join(char for char in between if char not in BLANKS)
 
 
 def _ending(text: str) -> str:
@@ -149,7 +155,7 @@ def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str,
     newline = "\r" if "\r" in rest and "\n" not in rest else "\n"
     if not between:
         return "", newline, ("terminator_is_newline", "component_separator_missing")
-    before_set = re.search(rf"(\S)\s*ST{re.escape(separator)}", rest)
+    before_set = re.search(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}", rest)
     if before_set and before_set[1] == between[0]:
         return "", between[0], ("component_separator_missing",)
     return between[0], newline, ("terminator_is_newline",)

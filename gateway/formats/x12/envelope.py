@@ -6,9 +6,9 @@ Counts and control numbers of GE and IEA come after the sets they vouch for (X12
 import msgspec
 
 from gateway.formats.format import Blocks
-from gateway.formats.x12.delimiters import Delimiters, bare_delimiters
+from gateway.formats.x12.delimiters import BLANKS, Delimiters, bare_delimiters
 from gateway.formats.x12.scanner import Piece, scan
-from gateway.formats.x12.segments import BLANKS, behind_header, count_segments, first_segment
+from gateway.formats.x12.segments import behind_header, count_segments, first_segment
 from gateway.model.finding import Finding, Severity
 
 __all__ = ["Survey", "survey"]

@@ -6,10 +6,10 @@ import msgspec
 
 from gateway.errors import Reject
 from gateway.formats.format import Blocks
-from gateway.formats.x12.delimiters import Delimiters
+from gateway.formats.x12.delimiters import BLANKS, Delimiters
 from gateway.formats.x12.envelope import survey
 from gateway.formats.x12.scanner import Piece, scan
-from gateway.formats.x12.segments import BLANKS, behind_header
+from gateway.formats.x12.segments import behind_header
 
 __all__ = ["RawSegment", "read_segments", "render"]
 

@@ -10,11 +10,10 @@ from typing import Any
 from gateway.formats.format import Blocks, Origin, Part, VerdictScope
 from gateway.formats.x12.build import Remittance, build
 from gateway.formats.x12.codes import VERSIONS
-from gateway.formats.x12.delimiters import Delimiters
+from gateway.formats.x12.delimiters import BLANKS, Delimiters
 from gateway.formats.x12.envelope import Survey, survey
 from gateway.formats.x12.scanner import MAX_PIECE_BYTES, MAX_SEGMENT_BYTES, Piece, scan
 from gateway.formats.x12.segments import (
-    BLANKS,
     count_segments,
     first_segment,
     raw_segments,
@@ -226,8 +225,8 @@ class _Reading:
                 segments = [_readable(segment) for segment in segments]
         if end is None:
             state.suspect("se_missing", "SE", index=len(segments) - 1)
-            if not piece.text.rstrip(BLANKS).endswith(delimiters.segment.strip() or "\n"):
-                self._check_truncated(state, piece, delimiters, len(segments) - 1)
+            if not _is_ended(piece.text, delimiters.segment):
+                state.suspect("data_truncated", "", index=len(segments) - 1)
         else:
             self._check_end(state, end, len(segments) + 1, facts["control"])
         self._check_envelope(state, facts["version"])
@@ -256,12 +255,6 @@ class _Reading:
             if len(segment) > MAX_SEGMENT_BYTES:
                 state.suspect("segment_too_long", "", index=index)
                 segments[index] = ""
-
-    def _check_truncated(
-        self, state: State, piece: Piece, delimiters: Delimiters, index: int
-    ) -> None:
-        if delimiters.segment not in "\r\n" or piece.offset + piece.length == self.end_offset:
-            state.suspect("data_truncated", "", index=index)
 
     def _check_end(self, state: State, end: Piece, count: int, control: str) -> None:
         """Compare SE with the set it ends."""
@@ -336,6 +329,11 @@ class _Reading:
             )
             for code, severity, index, segment_id, element in notes
         ]
+
+
+def _is_ended(text: str, end: str) -> bool:
+    """Tell whether the last segment of a text has its terminator."""
+    return text.rstrip(BLANKS.replace(end, "")).endswith(end)
 
 
 def _readable(segment: str) -> str:

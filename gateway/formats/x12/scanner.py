@@ -11,7 +11,7 @@ from functools import lru_cache
 import msgspec
 
 from gateway.formats.format import Blocks
-from gateway.formats.x12.delimiters import HEADER_BYTES, Delimiters, Header, read_header
+from gateway.formats.x12.delimiters import BLANKS, HEADER_BYTES, Delimiters, Header, read_header
 
 __all__ = ["MAX_PIECE_BYTES", "MAX_SEGMENT_BYTES", "Piece", "scan"]
 
@@ -29,7 +29,7 @@ _STRICT_ISA = re.compile(
     r"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1.{10}\1..\1.{15}\1..\1.{15}\1[0-9]{6}\1[0-9]{4}\1",
     re.DOTALL,
 )
-_ISA_ANYWHERE = r"(?<![A-Za-z0-9])(ISA)(?=[^\w\s])"
+_ISA_ANYWHERE = r"(?<![A-Za-z0-9])(ISA)(?=[^\w \t\r\n\0])"
 _FIRST_ISA = re.compile(_ISA_ANYWHERE)
 
 
@@ -72,8 +72,8 @@ def _patterns(element: str, segment: str) -> tuple[re.Pattern[str], re.Pattern[s
     mark, end = re.escape(element), re.escape(segment)
     gap = r"[\r\n]*"
     names = "|".join(gap.join(name) for name in ("ST", "SE", "GS", "GE", "IEA", "TA1"))
-    ids = rf"(?:{names})(?={gap}(?:{mark}|{end}))|I{gap}S{gap}A(?={gap}[^\w\s])"
-    inside = rf"{end}[\s\0]*({ids})"
+    ids = rf"(?:{names})(?={gap}(?:{mark}|{end}))|I{gap}S{gap}A(?={gap}[^\w \t\r\n\0])"
+    inside = rf"{end}[{BLANKS}]*({ids})"
     return re.compile(inside), re.compile(rf"{inside}|{_ISA_ANYWHERE}")
 
 

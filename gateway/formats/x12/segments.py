@@ -1,6 +1,6 @@
 """Cuts the text of a piece into segments: white space around dropped, wrapped lines joined."""
 
-from gateway.formats.x12.delimiters import Delimiters
+from gateway.formats.x12.delimiters import BLANKS, Delimiters
 
 __all__ = [
     "BLANKS",
@@ -10,9 +10,6 @@ __all__ = [
     "raw_segments",
     "split_segments",
 ]
-
-BLANKS = " \t\r\n\0\x0b\x0c"
-"""What may stand around a segment without belonging to it."""
 
 _BREAKS = str.maketrans("", "", "\r\n")
 

@@ -128,6 +128,15 @@ def test_every_terminator_that_occurs_gives_the_same_document(read, remit, head,
     assert read(remit(head + claim, end=end))[0].document == plain
 
 
+@pytest.mark.parametrize(
+    ("marks", "end"), [("\x1d\x1f^", "\x1c"), ("*\x1f^", "\x85"), ("|<^", "\x15")]
+)
+def test_control_characters_are_delimiters_like_any_other(read, remit, head, claim, marks, end):
+    (part,) = read(remit(head + claim, marks=marks, end=end))
+    assert [one for one in part.findings if one.code != "non_ascii_bytes"] == []
+    assert part.document == read(remit(head + claim))[0].document
+
+
 def test_an_isa_of_odd_width_is_read_and_reported(read, remit, head, claim, codes):
     data = remit(head + claim).replace(b" " * 10, b"").replace(b"CLEARWELL      ", b"CLEARWELL")
     (part,) = read(data)
@@ -202,9 +211,18 @@ def test_unknown_segments_codes_elements_and_versions_never_stop_the_reading(
 def test_a_missing_se_still_gives_the_document_but_suspect(read, remit, head, claim, codes):
     data = remit(head + claim, head + claim)
     first, second = read(data.replace(b"SE*21*0001~", b"", 1))
-    assert "se_missing" in codes(first, SUSPECT)
+    assert codes(first, SUSPECT) == {"se_missing"}
     assert first.document["balance"]["balanced"]
     assert codes(second, SUSPECT) == {"payment_key_repeated"}
+
+
+@pytest.mark.parametrize("end", ["~", "\n", "\r\n"])
+def test_data_that_ends_inside_a_segment_is_truncated(read, remit, head, claim, codes, end):
+    data = remit(head + claim, end=end)
+    (cut,) = read(data[: data.index(b"CAS*PR") + 4])
+    (whole,) = read(data[: data.index(b"CAS*PR")])
+    assert codes(cut, SUSPECT) >= {"se_missing", "data_truncated"}
+    assert "data_truncated" not in codes(whole)
 
 
 @pytest.mark.parametrize(
