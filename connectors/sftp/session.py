@@ -25,8 +25,7 @@ _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256")}
 _LOG = logging.getLogger("remithub.sftp.wire")
 """paramiko writes names of files and the server's own words: nothing of it may reach a log. Every
 fault is told by its code instead."""
-_LOG.propagate = False
-_LOG.addHandler(logging.NullHandler())
+_LOG.setLevel(logging.CRITICAL + 1)
 _AUTH_TIMEOUT = "Authentication timeout."
 _KEY_CLASSES = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 

@@ -5,6 +5,8 @@ import string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connectors.base import Call, Document
+from connectors.file_document import file_name_of, mark_of
 from connectors.listing import Entry, ListingRules, Settling, name_fault, offer_of, ref_of
 
 
@@ -44,6 +46,17 @@ def test_a_name_that_is_let_through_is_one_plain_path_segment(name):
 @given(st.text(string.ascii_letters + string.digits + "-_ ()äé", min_size=1, max_size=60))
 def test_an_ordinary_name_is_let_through(name):
     assert name_fault(name) == ""
+
+
+@settings(deadline=None, max_examples=1000)
+@given(HOSTILE, st.text(max_size=80))
+def test_no_document_name_and_no_key_leads_out_of_the_folder(name, key):
+    call = Call(key=key, attempt=1, deadline=0)
+    chosen = file_name_of(call, Document(contract="c", raw=b"x", name=name))
+    if chosen is not None:
+        assert name_fault(chosen) == ""
+        assert not chosen.startswith(".")
+        assert chosen in (name, mark_of(key) + ".bin")
 
 
 @settings(deadline=None)

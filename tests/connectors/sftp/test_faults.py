@@ -225,6 +225,23 @@ async def test_a_connection_cut_during_a_listing_is_a_fault_and_not_a_short_list
     assert len(await offers_of(source)) == 400
 
 
+async def test_no_log_and_no_fault_shows_a_file_name_or_a_content(opened, proxy, remote, caplog):
+    caplog.set_level("DEBUG")
+    (remote / "CANARY-Doe.835").write_bytes(b"CANARY" * 100_000)
+    source = opened("source", port=proxy.port)
+    [offer] = await offers_of(source)
+    assert "CANARY" not in offer.fingerprint
+    proxy.cut_after_down = proxy.down + 100_000
+    fault = await fault_of(content_of(source, offer))
+    proxy.cut_after_down = None
+    sink = opened("sink", port=proxy.port)
+    document = Document(contract="c", raw=b"CANARY", name="CANARY-Doe.835")
+    outcome = await sink.deliver(opened.call(), document)
+    shown = f"{fault} {fault!r} {fault.__context__!r} {outcome!r} {caplog.text}"
+    assert "CANARY" not in shown
+    assert "name_taken" in shown
+
+
 async def test_a_connection_that_died_while_idle_is_replaced(opened, proxy, remote):
     source = opened("source", port=proxy.port)
     await offers_of(source)
