@@ -50,7 +50,13 @@ DUMPING_GROUND_WAIVERS = {
     "connectors/base.py": "the connector contract; the architecture gives it this name",
 }
 FILE_WAIVERS: dict[str, str] = {}
-FUNCTION_WAIVERS: dict[str, str] = {}
+FUNCTION_WAIVERS = {
+    "gateway/formats/x12/claims.py:clp": "hot: run once a claim, unrolled by measurement",
+    "gateway/formats/x12/writer.py:wrap_sets": "ISA and GS, one element a line",
+    "gateway/pipeline/flow.py:accept": "what is durable together stands together",
+    "gateway/simulators/remittance_claims.py:_claim": "a claim's fields, written out",
+    "gateway/simulators/remittances.py:payment": "a payment's fields, written out",
+}
 
 # The brackets keep this line from matching itself.
 FOREIGN_WORDS = re.compile(
@@ -169,7 +175,7 @@ def test_a_file_is_small() -> None:
 def test_a_function_is_short() -> None:
     long = {
         f"{name}:{node.name}": lines_of(node)
-        for name in EVERY_PYTHON_FILE
+        for name in CODE
         for node in functions(tree(name))
         if lines_of(node) > FUNCTION_LINES and not name.startswith(MIGRATIONS)
     }
