@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from gateway.app import read_bundle
-from gateway.cli import present
 from gateway.cli.docs import docs, pages, renewed
 from gateway.cli.tables import markdown
+from gateway.cli.verbs import VERBS
 from gateway.errors import ConfigError, UsageFault
 
 MARKS = "# Page\n\n<!-- generated: exit-codes -->\nold\n<!-- end generated -->\n\nLast line.\n"
@@ -102,7 +102,7 @@ def test_the_readmes_first_interface_compiles(root: Path, tmp_path: Path) -> Non
 
 
 def test_the_readmes_name_only_commands_that_exist(root: Path) -> None:
-    verbs = {verb.name for verb in present()} | {verb.noun for verb in present()}
+    verbs = {verb.name for verb in VERBS} | {verb.noun for verb in VERBS}
     unknown = [
         f"{page.relative_to(root)}: {words}"
         for page in pages(root)

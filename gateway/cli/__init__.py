@@ -1,7 +1,6 @@
 """The command line: `remithub VERB`, one module per noun, each loaded when it is called."""
 
 import difflib
-import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -16,12 +15,7 @@ if TYPE_CHECKING:
     from cyclopts import App, CycloptsError
     from cyclopts import Group as Heading
 
-__all__ = ["build", "main", "present"]
-
-
-def present(verbs: Iterable[Verb] = VERBS) -> list[Verb]:
-    """Return the verbs whose module is installed, without loading it."""
-    return [verb for verb in verbs if importlib.util.find_spec(verb.target.partition(":")[0])]
+__all__ = ["build", "main"]
 
 
 def _version() -> str:
@@ -39,7 +33,7 @@ def build(tokens: Sequence[str] = (), *, decorated: bool) -> "App":
     from cyclopts import Group as Heading
 
     headings = {group: Heading(group.value, sort_key=at) for at, group in enumerate(Group)}
-    verbs = present()
+    verbs = VERBS
     app = App(
         name="remithub",
         help="The integration hub of payment posting: remittance files in, balanced journals out.",
@@ -160,7 +154,7 @@ def _usage(error: "CycloptsError") -> int:
     if isinstance(error, UnknownCommandError):
         # The library's own text would load every verb's module to look for a similar name.
         word = (error.unused_tokens or [""])[0]
-        inside = [verb.name.split() for verb in present() if not noun or verb.noun == noun]
+        inside = [verb.name.split() for verb in VERBS if not noun or verb.noun == noun]
         names = sorted({words[1 if noun else 0] for words in inside})
         close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
         guess = f" Did you mean `{where} {close[0]}`?" if close else ""

@@ -25,9 +25,9 @@ def table(name: str, argument: str, *, page: Path, root: Path) -> str:
 
 
 def _verbs(_argument: str, _page: Path, _root: Path) -> str:
-    from gateway.cli import present
+    from gateway.cli.verbs import VERBS
 
-    rows = [(f"`remithub {verb.name}`", verb.summary) for verb in present()]
+    rows = [(f"`remithub {verb.name}`", verb.summary) for verb in VERBS]
     return markdown(("Command", "What it does"), rows)
 
 

@@ -47,7 +47,7 @@ def remithub(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 @pytest.fixture
 def planted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replace the verbs by those of this file."""
-    monkeypatch.setattr(cli, "present", lambda verbs=None: PLANTED)
+    monkeypatch.setattr(cli, "VERBS", PLANTED)
 
 
 def planted_verb(name: str, function: str) -> Verb:
@@ -74,13 +74,13 @@ def reads(files: list[Path]) -> int:
     return 3 if files == [Path("-"), Path("a.835")] else 0
 
 
-PLANTED = [
+PLANTED = (
     planted_verb("reads", "reads"),
     planted_verb("ours", "fails_as_ours"),
     planted_verb("unexpected", "fails_unexpectedly"),
     planted_verb("interrupted", "is_interrupted"),
     planted_verb("answers", "answers"),
-]
+)
 
 
 def test_help_loads_none_of_the_heavy_packages() -> None:
@@ -100,11 +100,11 @@ def test_help_starts_with_examples_and_lists_every_verb() -> None:
     ended = remithub("--help")
     assert ended.returncode == 0
     assert re.match(r"Examples: *\nremithub ", ended.stdout)
-    for verb in cli.present():
+    for verb in VERBS:
         assert f"  {verb.name.partition(' ')[0]}: " in ended.stdout
 
 
-@pytest.mark.parametrize("verb", cli.present(), ids=lambda verb: verb.name)
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_verb_is_there_and_explains_itself(
     verb: Verb, capsys: pytest.CaptureFixture[str]
 ) -> None:
