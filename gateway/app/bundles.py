@@ -1,6 +1,6 @@
 """Reads a root folder into a compiled bundle, and holds the bundles that are in use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -12,12 +12,18 @@ from gateway.settings import read_config
 __all__ = ["BundleShelf", "read_bundle"]
 
 
-def read_bundle(root: Path, environment: Mapping[str, str]) -> Bundle:
+def read_bundle(
+    root: Path,
+    environment: Mapping[str, str],
+    *,
+    monotonic: Callable[[], float] | None = None,
+) -> Bundle:
     """Compile `config/` of a root folder with its `contracts/` and `mappings/`.
 
     What the root does not have comes from the starter data beside the code. Raises ConfigError.
     """
-    return compile_bundle(read_config(root / "config", environment), registry_of(root))
+    config = read_config(root / "config", environment)
+    return compile_bundle(config, registry_of(root), monotonic=monotonic)
 
 
 def registry_of(root: Path) -> Registry:

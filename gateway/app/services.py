@@ -96,7 +96,7 @@ class HubServices:
 
     def _source(self, name: str) -> InterfaceFacts:
         source = self.bundle.sources[name]
-        poller = self.hub.pollers.get(name)
+        poller = self.hub.pollers.by_name.get(name)
         return InterfaceFacts(
             name=name,
             direction=Direction.IN,
@@ -109,7 +109,7 @@ class HubServices:
 
     def _sink(self, name: str) -> InterfaceFacts:
         sink = self.bundle.sinks[name]
-        destination = self.hub.destinations.get(name)
+        destination = self.hub.workers.destinations.get(name)
         return InterfaceFacts(
             name=name,
             direction=Direction.OUT,
@@ -123,7 +123,7 @@ class HubServices:
         )
 
     def _under_way(self, interface: str) -> int:
-        runners = self.hub.runners.values()
+        runners = self.hub.workers.runners.values()
         return sum(r.under_way for r in runners if r.lane.interface == interface)
 
     def _lanes(self) -> dict[str, LaneFacts]:
@@ -131,7 +131,7 @@ class HubServices:
             name: LaneFacts(
                 settled_to=runner.settled_to, read_to=runner.read_to, pending=runner.pending
             )
-            for name, runner in self.hub.runners.items()
+            for name, runner in self.hub.workers.runners.items()
         }
 
     async def metrics(self) -> bytes:
@@ -153,10 +153,10 @@ class HubServices:
 
     async def poll(self, interface: str) -> Polled:
         """Look at a source now. Raises NotFound where nothing is polled."""
-        if interface not in self.hub.pollers:
-            known = ", ".join(sorted(self.hub.pollers)) or "none"
+        if interface not in self.hub.pollers.by_name:
+            known = ", ".join(sorted(self.hub.pollers.by_name)) or "none"
             raise NotFound(f"Nothing is polled at '{interface}' (polled are: {known}).")
-        poller = self.hub.pollers[interface]
+        poller = self.hub.pollers.by_name[interface]
         taken = await poller.poll()
         return Polled(interface=interface, taken=taken, fault=poller.state.fault)
 

@@ -2,10 +2,11 @@
 
 from gateway.delivery.destination import BreakerState, Destination
 from gateway.delivery.order import KeyOrder
-from gateway.delivery.polling import Poller, PollState
+from gateway.delivery.polling import Poller, Pollers, PollState
 from gateway.delivery.runner import LaneRunner, Work
 from gateway.delivery.schedule import decider
 from gateway.delivery.set_aside import Action, Aside, Operator, Report, Selection
+from gateway.delivery.workers import Workers
 
 __all__ = [
     "Action",
@@ -17,8 +18,10 @@ __all__ = [
     "Operator",
     "PollState",
     "Poller",
+    "Pollers",
     "Report",
     "Selection",
     "Work",
+    "Workers",
     "decider",
 ]

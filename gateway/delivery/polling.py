@@ -2,19 +2,22 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import msgspec
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Failure, Offer, Source, SourceFault, Verdict
 from gateway.errors import Reject, TryAgain
-from gateway.pipeline import Flow, milliseconds
+from gateway.pipeline import Bundle, Flow, milliseconds
 from gateway.ports import Ports
 from gateway.store import Store
 
-__all__ = ["PollState", "Poller"]
+__all__ = ["PollState", "Poller", "Pollers"]
 
 log = logging.getLogger("remithub.polling")
+
+SHORTEST_PAUSE_SECONDS = 0.1
 
 
 class PollState(msgspec.Struct, kw_only=True):
@@ -113,3 +116,47 @@ class Poller:
 
     def _now(self) -> int:
         return milliseconds(self._ports.clock.now())
+
+
+class Pollers:
+    """All polled sources of this process. The scheduler only ticks; the work is the poller's."""
+
+    def __init__(self, *, flow: Flow, store: Store, ports: Ports) -> None:
+        self.by_name: dict[str, Poller] = {}
+        self._flow = flow
+        self._store = store
+        self._ports = ports
+        self._scheduler = AsyncIOScheduler(timezone="UTC")
+
+    def follow(self, bundle: Bundle, source: Callable[[str], Source]) -> None:
+        """Poll what the bundle says; a poller whose connector is the same goes on."""
+        if not self._scheduler.running:
+            self._scheduler.start()
+        self._scheduler.remove_all_jobs()
+        before, self.by_name = self.by_name, {}
+        for name, wanted in bundle.sources.items():
+            if not wanted.settings.connector:
+                continue
+            port, poller = source(name), before.get(name)
+            if poller is None or poller.source is not port:
+                poller = Poller(name, port, flow=self._flow, store=self._store, ports=self._ports)
+            self.by_name[name] = poller
+            self._tick(poller, wanted.settings.poll_seconds)
+
+    def _tick(self, poller: Poller, seconds: float) -> None:
+        self._scheduler.add_job(
+            poller.poll,
+            "interval",
+            id=poller.interface,
+            seconds=max(seconds, SHORTEST_PAUSE_SECONDS),
+            next_run_time=self._ports.clock.now(),
+            misfire_grace_time=None,
+            coalesce=True,
+            max_instances=1,
+        )
+
+    async def stop(self) -> None:
+        """Take no further file; return when those under way are safe."""
+        await asyncio.gather(*(poller.stop() for poller in self.by_name.values()))
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)

@@ -1,6 +1,7 @@
 """A contract document handed over as it is: one JSON object is one part."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 import msgspec
 
@@ -9,18 +10,20 @@ from gateway.formats.format import Blocks, Origin, Part, VerdictScope
 __all__ = ["JsonDocument"]
 
 
+DECODER = msgspec.json.Decoder(type=dict, float_hook=Decimal)
+
+
 class JsonDocument:
     """Reads an artifact that is one JSON object. Numbers with a point stay exact decimals."""
 
     name = "json"
     verdict_scope = VerdictScope.PART
 
-    def read(self, blocks: Blocks, origin: Origin) -> Iterator[Part]:  # noqa: ARG002 - the protocol's signature
+    def read(self, blocks: Blocks, origin: Origin) -> Iterator[Part]:
         """Yield one part; its error is `not_json` where the bytes are no JSON object."""
         raw = b"".join(blocks())
-        document = None
         try:
-            document = msgspec.json.decode(raw, type=dict, strict=True)
+            document = DECODER.decode(raw)
         except (msgspec.DecodeError, RecursionError):
             yield Part(
                 ordinal=1, offset=0, length=len(raw), document=None, findings=(), error="not_json"

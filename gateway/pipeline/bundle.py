@@ -4,6 +4,7 @@ It never changes; a reload makes another one, and what began under this one ends
 """
 
 import hashlib
+from collections.abc import Callable
 from collections.abc import Mapping as ReadOnly
 from typing import Any
 
@@ -18,6 +19,7 @@ from gateway.settings import Config, Route, SinkSettings, SourceSettings
 from gateway.settings import decode as decode_settings
 from gateway.translation import (
     Expression,
+    Limits,
     Mapping,
     Predicate,
     compile_expression,
@@ -136,9 +138,12 @@ def delivery_lane(route: str, destination: str) -> str:
 
 
 class _Compiler:
-    def __init__(self, config: Config, registry: Registry) -> None:
+    def __init__(
+        self, config: Config, registry: Registry, monotonic: Callable[[], float] | None
+    ) -> None:
         self.config = config
         self.registry = registry
+        self.monotonic = monotonic
         self.contracts: dict[str, Contract] = {}
         self.mappings: dict[str, Mapping] = {}
         self.files = {f"config/{name}": file.text for name, file in config.files.items()}
@@ -171,17 +176,23 @@ class _Compiler:
             identity=index.identity,
         )
 
-    def mapping(self, wanted: str) -> Mapping:
-        name, _, _span = wanted.partition("@")
+    def mapping(self, name: str) -> Mapping:
         if name not in self.mappings:
             source = self.registry.mapping(name)
             self.files[f"mappings/{name}"] = source.text
+
+            def table(file: str) -> str:
+                text = source.table(file)
+                self.files[f"mappings/{name}/{file}"] = text
+                return text
+
             self.mappings[name] = compile_mapping(
                 source.text,
                 source_schema=self.registry.source_schema(source),
                 target_schema=self.registry.target_schema(source),
-                tables=source.table,
+                tables=table,
                 file=f"mappings/{name}/mapping.yaml",
+                limits=Limits(monotonic=self.monotonic),
             )
         return self.mappings[name]
 
@@ -313,9 +324,14 @@ class _Compiler:
         return Sending(settings=route, when=when, mapping=mapping, owes=owes, sink=sink)
 
 
-def compile_bundle(config: Config, registry: Registry) -> Bundle:
-    """Compile a config folder against contracts and mappings. Raises ConfigError (file, line)."""
-    compiler = _Compiler(config, registry)
+def compile_bundle(
+    config: Config, registry: Registry, *, monotonic: Callable[[], float] | None = None
+) -> Bundle:
+    """Compile a config folder against contracts and mappings. Raises ConfigError (file, line).
+
+    `monotonic` gives seconds by which a mapping's run time is bounded; none: it is not.
+    """
+    compiler = _Compiler(config, registry, monotonic)
     sources = {s.interface: compiler.source(s) for s in config.sources()}
     sinks = {s.interface: compiler.sink(s) for s in config.sinks()}
     routes: dict[str, tuple[Sending, ...]] = {}

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -44,6 +45,7 @@ from gateway.store import Body, Statement, Store, Unit, UnitConflict
 
 __all__ = ["Flow"]
 
+EXACT = msgspec.json.Decoder(float_hook=Decimal)
 MAX_REPLY_BYTES = 4 * 1024 * 1024
 
 
@@ -244,7 +246,7 @@ class Flow:
         try:
             if reply is None:
                 raise Reject("This interface expects no answer.", code="reply_not_expected")
-            answer = msgspec.json.decode(await self._store.body(artifact.body_id))
+            answer = EXACT.decode(await self._store.body(artifact.body_id))
             messages = confirm(answer, reply, artifact.interface, bundle, context)
         except msgspec.DecodeError:
             return await self._settle(item, number, _given_up(item, "reply_unreadable"))

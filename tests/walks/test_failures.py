@@ -120,7 +120,7 @@ async def test_a_bad_credential_pauses_the_destination_until_a_person_resumes(
         await world.hand_over(advice(number))
     await asyncio.sleep(0.3)
     assert len(partner.requests) == 1
-    assert world.hub.destinations["partner"].paused
+    assert world.hub.workers.destinations["partner"].paused
     await world.hub.resume("partner", actor="t")
     await world.settled()
     assert len(partner.effects) == 5

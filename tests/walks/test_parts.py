@@ -142,7 +142,7 @@ async def test_a_large_file_is_processed_in_many_transactions_and_resumes(remits
 
     await remits.start(Ports(fail_point=die))
     accepted = await remits.hand_over(raw)
-    runner = remits.hub.process_runner("feed")
+    runner = remits.hub.workers.runners["process:feed"]
     while runner.under_way or commits < 5:
         await remits.hub.ports.clock.sleep(0.02)
     before = len(await states(remits, accepted.artifact_id))

@@ -74,7 +74,7 @@ async def test_a_reload_lets_a_paused_destination_run_again(world, partner, advi
     partner.script = [status(401)]
     await world.start()
     await world.hand_over(advice(1))
-    while not world.hub.destinations["partner"].paused:
+    while not world.hub.workers.destinations["partner"].paused:
         await world.hub.ports.clock.sleep(0.01)
     await world.hub.reload()
     await world.settled()

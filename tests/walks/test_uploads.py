@@ -62,7 +62,7 @@ async def test_what_a_crash_left_of_an_upload_is_removed_at_the_next_start(world
 
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever a closed store says
         await world.hub.flow.accept("feed", dies())
-    for runner in world.hub.runners.values():
+    for runner in world.hub.workers.runners.values():
         runner.stop()
     world.hub = None
     await world.start()

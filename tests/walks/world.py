@@ -153,7 +153,7 @@ class World:
             while True:
                 assert await self.hub.drained(within_seconds=seconds)
                 waiting = await self.hub.store.fetch("retries", state="waiting", limit=1)
-                if not waiting and all(r.idle for r in self.hub.runners.values()):
+                if not waiting and all(r.idle for r in self.hub.workers.runners.values()):
                     return
                 await asyncio.sleep(0.01)
 
