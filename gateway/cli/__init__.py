@@ -3,12 +3,12 @@
 import difflib
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.exits import Exit, exit_code
-from gateway.cli.verbs import NOUNS, VERBS, Group, Verb, prologue
+from gateway.cli.verbs import NOUNS, VERBS, Group, prologue
 from gateway.errors import HubError
 
 if TYPE_CHECKING:
@@ -33,11 +33,10 @@ def build(tokens: Sequence[str] = (), *, decorated: bool) -> "App":
     from cyclopts import Group as Heading
 
     headings = {group: Heading(group.value, sort_key=at) for at, group in enumerate(Group)}
-    verbs = VERBS
     app = App(
         name="remithub",
         help="The integration hub of payment posting: remittance files in, balanced journals out.",
-        help_prologue=prologue(verb.examples[-1] for verb in verbs[:4]),
+        help_prologue=prologue(verb.examples[-1] for verb in VERBS[:4]),
         help_format="markdown",
         help_formatter="default" if decorated else "plain",
         version=_version,
@@ -46,11 +45,11 @@ def build(tokens: Sequence[str] = (), *, decorated: bool) -> "App":
         result_action="return_value",
     )
     nouns: dict[str, App] = {}
-    for at, verb in enumerate(verbs):
+    for at, verb in enumerate(VERBS):
         parent = app
         if verb.noun:
             if verb.noun not in nouns:
-                nouns[verb.noun] = _noun(verb.noun, verbs, headings[verb.group], at)
+                nouns[verb.noun] = _noun(verb.noun, headings[verb.group], at)
                 app.command(nouns[verb.noun])
             parent = nouns[verb.noun]
         words = verb.name.split()
@@ -66,10 +65,10 @@ def build(tokens: Sequence[str] = (), *, decorated: bool) -> "App":
     return app
 
 
-def _noun(noun: str, verbs: Iterable[Verb], heading: "Heading", at: int) -> "App":
+def _noun(noun: str, heading: "Heading", at: int) -> "App":
     from cyclopts import App
 
-    own = [verb for verb in verbs if verb.noun == noun]
+    own = [verb for verb in VERBS if verb.noun == noun]
     return App(
         name=noun,
         help=NOUNS[noun],
