@@ -8,16 +8,28 @@ left is observed at the moment of sending, never guessed from the kind of except
 
 import asyncio
 import io
+import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import aiohttp
 import httpx
-import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 from yarl import URL
 
 from connectors.content_coding import decoder_of
+from connectors.http_ends import (
+    Answer,
+    ConnectTimedOut,
+    NotSent,
+    OutcomeUnknown,
+    PoolTimedOut,
+    ReadTimedOut,
+    translated,
+)
 
 __all__ = [
     "AiohttpTransport",
@@ -34,7 +46,6 @@ __all__ = [
     "make_request",
     "make_url",
     "may_have_left",
-    "tls_context",
 ]
 
 Request = httpx.Request
@@ -43,58 +54,12 @@ Url = httpx.URL
 
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 KEEPALIVE_SECONDS = 15.0
+RESOLVER_THREADS = 2
 _SENT = "remithub_sent"
 _STREAMED_BYTES = 512 * 1024
 """A larger body is written in pieces, so that one write does not hold up the event loop."""
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 _RECODED = (b"content-encoding", b"content-length", b"transfer-encoding")
-_HANDSHAKE_REFUSED = (
-    "ALERT_CERTIFICATE_REQUIRED",
-    "ALERT_BAD_CERTIFICATE",
-    "ALERT_UNKNOWN_CA",
-    "ALERT_CERTIFICATE_EXPIRED",
-    "ALERT_CERTIFICATE_REVOKED",
-    "ALERT_CERTIFICATE_UNKNOWN",
-    "ALERT_ACCESS_DENIED",
-)
-"""TLS 1.3 lets a client speak before the server has judged its certificate; these alerts
-(RFC 8446, 6.2) end the handshake, so no application has seen the request."""
-
-
-class NotSent(httpx.ConnectError):
-    """No byte of the request left: a retry is always safe. `code` says why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class ConnectTimedOut(NotSent, httpx.ConnectTimeout):
-    """No connection within the connect timeout. Code `connect_timeout`."""
-
-
-class PoolTimedOut(NotSent, httpx.PoolTimeout):
-    """No free place in the pool within the pool timeout. Code `pool_timeout`."""
-
-
-class OutcomeUnknown(httpx.ReadError):
-    """A byte may have left and no whole answer came: the effect may be there."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class ReadTimedOut(OutcomeUnknown, httpx.ReadTimeout):
-    """The partner fell silent for the read timeout after the request. Code `read_timeout`."""
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole answer: status, headers by lower-case name, decoded body within the cap."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 class _TrackedRequest(aiohttp.ClientRequest):
@@ -109,6 +74,36 @@ class _TrackedRequest(aiohttp.ClientRequest):
             raise NotSent("stale_connection")
         self.may_have_left = True
         return await super().send(conn)
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in threads of its own, made when first needed: aiohttp uses the loop's, and
+    there one name server that does not answer would hold up every other connector."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "remithub-names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses. Raises socket.gaierror."""
+        look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class _Attempt:
@@ -128,7 +123,7 @@ class _Attempt:
         try:
             return await handler(request)
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise _translated(fault, sent=_left(request)) from None
+            raise translated(fault, sent=_left(request)) from None
         finally:
             self.may_have_left = _left(request)
 
@@ -153,6 +148,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         self._max_response_bytes = max_response_bytes
         self._places = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
+        self._resolver = _Resolver()
         self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -174,6 +170,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        await self._resolver.close()
 
     async def _take_place(self, seconds: float | None) -> None:
         try:
@@ -202,7 +199,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             async with response:
                 content = await self._content(response)
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise _translated(fault, sent=attempt.may_have_left) from None
+            raise translated(fault, sent=attempt.may_have_left) from None
         headers = [pair for pair in response.raw_headers if pair[0].lower() not in _RECODED]
         return httpx.Response(response.status, headers=headers, content=content, request=request)
 
@@ -212,7 +209,10 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=self._connections, ssl=self._verify, keepalive_timeout=KEEPALIVE_SECONDS
+                    limit=self._connections,
+                    ssl=self._verify,
+                    keepalive_timeout=KEEPALIVE_SECONDS,
+                    resolver=self._resolver,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_TrackedRequest,
@@ -304,21 +304,6 @@ def may_have_left(request: httpx.Request) -> bool:
     return bool(request.extensions.get(_SENT, True))
 
 
-def tls_context(
-    *, ca_file: str = "", certificate_file: str = "", key_file: str = ""
-) -> ssl.SSLContext:
-    """Return a verifying client context (TLS 1.2 or newer).
-
-    `ca_file` (PEM) replaces the machine's trust store; `certificate_file` and `key_file` are for
-    mutual TLS. Raises OSError or ssl.SSLError where a file cannot be used.
-    """
-    context = ssl.create_default_context(cafile=ca_file or None)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if certificate_file:
-        context.load_cert_chain(certificate_file, key_file or None)
-    return context
-
-
 def _left(request: aiohttp.ClientRequest) -> bool:
     return not isinstance(request, _TrackedRequest) or request.may_have_left
 
@@ -336,39 +321,3 @@ def _request_headers(request: httpx.Request) -> CIMultiDict[str]:
         for name, value in request.headers.raw
         if name.lower() != b"transfer-encoding"
     )
-
-
-def _translated(fault: Exception, *, sent: bool) -> NotSent | OutcomeUnknown:
-    if isinstance(fault, (NotSent, OutcomeUnknown)):
-        return fault
-    if not sent:
-        return _not_sent(fault)
-    if any(alert in str(fault) for alert in _HANDSHAKE_REFUSED):
-        return NotSent("tls_client_certificate")
-    match fault:
-        case TimeoutError():
-            return ReadTimedOut("read_timeout")
-        case aiohttp.ServerDisconnectedError():
-            return OutcomeUnknown("disconnected")
-        case aiohttp.ClientPayloadError():
-            return OutcomeUnknown("reply_truncated")
-        case aiohttp.ClientResponseError() | ValueError():
-            return OutcomeUnknown("reply_unreadable")
-        case _:
-            return OutcomeUnknown("connection_lost")
-
-
-def _not_sent(fault: Exception) -> NotSent:
-    match fault:
-        case TimeoutError():
-            return ConnectTimedOut("connect_timeout")
-        case aiohttp.ClientConnectorCertificateError():
-            return NotSent("tls_certificate")
-        case aiohttp.ClientSSLError():
-            return NotSent("tls")
-        case aiohttp.ClientConnectorDNSError():
-            return NotSent("dns")
-        case ValueError():
-            return NotSent("request_unsendable")
-        case _:
-            return NotSent("refused")

@@ -20,13 +20,13 @@ from connectors.base import (
     Undecidable,
     Unknown,
 )
-from connectors.http import tls_context
 from connectors.http_api.auth import authenticator
 from connectors.http_api.operation import Run, Runner, Stopped, wanted
 from connectors.http_api.probe import probe
 from connectors.http_api.requests import compile_result, compile_step
 from connectors.http_api.settings import Settings, Step, Tls
 from connectors.secret_text import with_secrets
+from connectors.tls import tls_context
 
 __all__ = ["HttpApiSink"]
 

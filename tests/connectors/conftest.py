@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from connectors.base import Context
-from connectors.http import AiohttpTransport, tls_context
+from connectors.http import AiohttpTransport
+from connectors.tls import tls_context
 from gateway.ports import SystemClock
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

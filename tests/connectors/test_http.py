@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -64,6 +65,15 @@ async def test_an_unknown_host_is_not_sent(transport):
     fault = await fault_of(transport, post("http://no-such-host.invalid/x"))
     assert isinstance(fault, NotSent)
     assert fault.code == "dns"
+
+
+async def test_names_are_looked_up_in_threads_of_our_own(transport, scripted, http_answer):
+    closed = ThreadPoolExecutor(1)
+    closed.shutdown()
+    asyncio.get_running_loop().set_default_executor(closed)
+    async with scripted(lambda _: http_answer()) as partner:
+        answer = await exchange(transport, post(f"http://localhost:{partner.port}/x"))
+    assert answer.status == 200
 
 
 async def test_tls_to_a_plain_port_is_not_sent(transport, serving, http_answer):
