@@ -7,6 +7,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from gateway.formats import Part
+from gateway.formats.x12.meanings import MEANINGS
 from gateway.model.finding import Severity
 from gateway.model.money import decimal_text
 
@@ -14,6 +15,7 @@ __all__ = ["Table"]
 
 _COLUMNS = ("file", "payer", "trace", "amount", "claims", "verdict", "findings")
 _LISTED = 4
+_EXPLAINED = 12
 
 
 class Table:
@@ -27,11 +29,13 @@ class Table:
         self._cents = 0
         self._claims = 0
         self._verdicts: Counter[str] = Counter()
+        self._codes: Counter[str] = Counter()
 
     def add(self, name: str, part: Part) -> None:
         """Add one part as a row."""
         verdict = _verdict(part)
         self._verdicts[verdict] += 1
+        self._codes.update({finding.code for finding in part.findings})
         payer = trace = ""
         claims = 0
         if part.document is not None:
@@ -56,6 +60,8 @@ class Table:
         if not console.is_terminal:
             console = Console(width=160)
         console.print(self._table)
+        for code, _ in self._codes.most_common(_EXPLAINED):
+            console.print(Text(f"{code}: {MEANINGS.get(code, '')}"))
 
 
 def _verdict(part: Part) -> str:

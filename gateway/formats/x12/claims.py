@@ -19,6 +19,12 @@ from gateway.formats.x12.state import State
 __all__ = ["cas", "clp", "lx", "mia", "moa", "nm1", "svc"]
 
 _PADDING = [""] * 25
+_CLP_OPTIONAL = (
+    (6, "filing_indicator"),
+    (7, "payer_claim_control_number"),
+    (8, "facility_code"),
+    (9, "frequency_code"),
+)
 
 
 def lx(state: State, e: list[str]) -> None:
@@ -27,7 +33,7 @@ def lx(state: State, e: list[str]) -> None:
     state.lx = e[1] if len(e) > 1 else ""
 
 
-def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  hot: unrolled
+def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0915  hot: unrolled
     """CLP: a claim payment begins."""
     if state.claim is not None:
         close_claim(state)
@@ -40,32 +46,43 @@ def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  ho
     adjustments: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     claims = state.claims
-    claim: dict[str, Any] = {
-        "claim_payment_id": "",
-        "ordinal": len(claims) + 1,
-        "patient_control_number": number,
-        "status_code": status,
-        "charge": charge_text,
-        "paid": paid_text,
-    }
-    if responsibility:
-        claim["patient_responsibility"] = state.amounts[responsibility][1]
-    if filing:
-        claim["filing_indicator"] = filing
-    if icn:
-        claim["payer_claim_control_number"] = icn
-    if facility:
-        claim["facility_code"] = facility
-    if frequency:
-        claim["frequency_code"] = frequency
+    if responsibility and filing and icn and facility and frequency:
+        # A dict written down at once is made in its final size.
+        claim: dict[str, Any] = {
+            "claim_payment_id": "",
+            "ordinal": len(claims) + 1,
+            "patient_control_number": number,
+            "status_code": status,
+            "charge": charge_text,
+            "paid": paid_text,
+            "patient_responsibility": state.amounts[responsibility][1],
+            "filing_indicator": filing,
+            "payer_claim_control_number": icn,
+            "facility_code": facility,
+            "frequency_code": frequency,
+            "adjustments": adjustments,
+            "service_lines": lines,
+            "balanced": False,
+        }
+    else:
+        claim = {
+            "claim_payment_id": "",
+            "ordinal": len(claims) + 1,
+            "patient_control_number": number,
+            "status_code": status,
+            "charge": charge_text,
+            "paid": paid_text,
+            "adjustments": adjustments,
+            "service_lines": lines,
+            "balanced": False,
+        }
+        _add_optional(state, claim, e)
     if drg:
         claim["drg"] = drg
     if weight:
         keep_quantity(state, claim, "drg_weight", e, 12)
     if fraction:
         keep_quantity(state, claim, "discharge_fraction", e, 13)
-    claim["adjustments"] = adjustments
-    claim["service_lines"] = lines
     if state.lx:
         claim["assigned_number"] = state.lx
     claims.append(claim)
@@ -85,6 +102,15 @@ def clp(state: State, e: list[str]) -> None:  # noqa: C901, PLR0912, PLR0915  ho
     state.seen_claims.add(identity)
     if status not in CLAIM_STATUSES or not number:
         _check_claim(state, number, status)
+
+
+def _add_optional(state: State, claim: dict[str, Any], e: list[str]) -> None:
+    """Add what many payers leave out: CLP05 to CLP09."""
+    if e[5]:
+        claim["patient_responsibility"] = state.amounts[e[5]][1]
+    for at, name in _CLP_OPTIONAL:
+        if e[at]:
+            claim[name] = e[at]
 
 
 def _check_claim(state: State, number: str, status: str) -> None:
@@ -157,25 +183,35 @@ def svc(state: State, e: list[str]) -> None:  # noqa: C901, PLR0915  hot: unroll
     _, procedure, charge_raw, paid_raw, revenue, units, submitted, original = e[:8]
     charge, charge_text = state.amounts[charge_raw]
     paid, paid_text = state.amounts[paid_raw]
-    line: dict[str, Any] = {}
-    if procedure:
-        line["procedure"] = _procedure(state, procedure)
+    adjustments: list[dict[str, Any]] = []
+    quantity = state.quantities[units] if units else ""
+    if procedure and quantity:
+        # A dict written down at once is made in its final size.
+        line: dict[str, Any] = {
+            "procedure": _procedure(state, procedure),
+            "charge": charge_text,
+            "paid": paid_text,
+            "units": quantity,
+            "adjustments": adjustments,
+            "balanced": False,
+        }
+    else:
+        line = {
+            "charge": charge_text,
+            "paid": paid_text,
+            "adjustments": adjustments,
+            "balanced": False,
+        }
+        if procedure:
+            line["procedure"] = _procedure(state, procedure)
+        if units:
+            keep_quantity(state, line, "units", e, 5)
     if submitted:
         line["submitted_procedure"] = _procedure(state, submitted)
-    line["charge"] = charge_text
-    line["paid"] = paid_text
     if revenue:
         line["revenue_code"] = revenue
-    if units:
-        quantity = state.quantities[units]
-        if quantity:
-            line["units"] = quantity
-        else:
-            state.warn("quantity_unreadable", "SVC", 5)
     if original:
         keep_quantity(state, line, "original_units", e, 7)
-    adjustments: list[dict[str, Any]] = []
-    line["adjustments"] = adjustments
     state.lines.append(line)
     state.line = line
     state.adjustments = adjustments
@@ -214,6 +250,14 @@ def _person(e: list[str]) -> dict[str, str]:  # noqa: C901  hot: unrolled
     if len(e) < 10:
         e.extend(_PADDING)
     _, _, kind, last, first, middle, _, suffix, qualifier, identifier = e[:10]
+    if kind == "1" and last and first and identifier and qualifier and not (middle or suffix):
+        return {
+            "entity_type": kind,
+            "last_name": last,
+            "first_name": first,
+            "id": identifier,
+            "id_qualifier": qualifier,
+        }
     party: dict[str, str] = {}
     if kind:
         party["entity_type"] = kind
