@@ -88,14 +88,18 @@ def compile_template(node: Any, secret: Callable[[str], str]) -> Render:
         case list():
             return _array([compile_template(item, secret) for item in node])
         case _:
-            return lambda _scope: node
+            return _constant(node)
+
+
+def _constant(value: Any) -> Render:
+    return lambda _scope: value
 
 
 def _compile_text(text: str, *, masked: str) -> Render:
     """`masked` is the text as written, before secrets: the only form an error may show."""
     pieces = _EXPRESSION.split(text)
     if len(pieces) == 1:
-        return lambda _scope: text
+        return _constant(text)
     if len(pieces) == 3 and not pieces[0] and not pieces[2]:
         return _expression(pieces[1])
     parts: list[Render] = []
@@ -103,7 +107,7 @@ def _compile_text(text: str, *, masked: str) -> Render:
         if index % 2:
             parts.append(_expression(piece))
         elif piece:
-            parts.append(lambda _scope, piece=piece: piece)  # type: ignore[misc]
+            parts.append(_constant(piece))
 
     def render(scope: Mapping[str, Any]) -> str:
         values = [part(scope) for part in parts]

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -97,8 +98,8 @@ def reset(writer: asyncio.StreamWriter) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _serving(partner: Partner, **options: object) -> AsyncIterator[Partner]:
-    server = await asyncio.start_server(partner.serve, "127.0.0.1", 0, **options)  # type: ignore[arg-type]
+async def _serving(partner: Partner, **options: Any) -> AsyncIterator[Partner]:
+    server = await asyncio.start_server(partner.serve, "127.0.0.1", 0, **options)
     partner.port = server.sockets[0].getsockname()[1]
     try:
         yield partner
