@@ -28,7 +28,10 @@ ADDRESS_FILE = "var/hub.address"
 """Below the root folder: where the running hub listens, for the command line."""
 
 STOP_SECONDS = 25.0
-"""How long deliveries that are under way may take once the hub is told to stop."""
+"""How long what is under way may take once the hub is told to stop."""
+
+ANSWER_SECONDS = 5.0
+"""How much of that requests have; the rest is for deliveries."""
 
 _START_SECONDS = 10.0
 _BACKLOG = 1024
@@ -86,7 +89,7 @@ async def serving(
         token = open_token(root / settings.token_file, hub.ports.ids)
         await hub.start()
         app = application(HubServices(hub), token)
-        port = settings.port or _free_port(settings.host)
+        port = _free_port(settings.host, settings.port)
         server = await _start(app, settings.host, port, hub.ports.clock)
     except BaseException:
         await hub.close()
@@ -141,11 +144,7 @@ async def _start(
     while not await _answers(host, port):
         if task.done() or clock.monotonic() > deadline:
             task.cancel()
-            raise TryAgain(
-                f"The API cannot listen on {host} port {port}.",
-                code="port_unavailable",
-                next_step="set another `api.port` in hub.yaml (0 takes any free one).",
-            )
+            raise _unavailable(host, port)
         await clock.sleep(0.02)
     return server, task
 
@@ -163,13 +162,15 @@ async def _stop(hub: Hub, server: Granian, task: asyncio.Task[None]) -> None:
     """Take nothing more, let what is under way end, close; give up waiting after a while."""
     hub.ready = False
     server.stop()  # type: ignore[no-untyped-call]  # granian has no types there
+    _, late = await asyncio.wait([task], timeout=ANSWER_SECONDS)
+    for request in late:
+        request.cancel()
     try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await task
+        async with asyncio.timeout(STOP_SECONDS - ANSWER_SECONDS):
             await hub.close()
     except TimeoutError:
         log.warning("What was still under way is left; it is tried again at the next start.")
-        task.cancel()
+        await hub.store.close()
 
 
 def _must_be_loopback(host: str) -> None:
@@ -185,12 +186,25 @@ def _must_be_loopback(host: str) -> None:
         )
 
 
-def _free_port(host: str) -> int:
+def _free_port(host: str, wanted: int) -> int:
+    """Return that port, or any free one for 0; granian itself would panic on a taken one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
-        probe.bind((host, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, wanted))
+        except OSError:
+            raise _unavailable(host, wanted) from None
         port: int = probe.getsockname()[1]
         return port
+
+
+def _unavailable(host: str, port: int) -> TryAgain:
+    return TryAgain(
+        f"The API cannot listen on {host} port {port}.",
+        code="port_unavailable",
+        next_step="set another `api.port` in hub.yaml (0 takes any free one).",
+    )
 
 
 def _host(host: str) -> str:
