@@ -5,7 +5,7 @@ payload. Schedule, retries, breakers, limits, metrics and redaction belong to th
 """
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from enum import StrEnum
@@ -240,7 +240,7 @@ class Source(Protocol):
         """List what is ready, oldest first. Cheap, no side effects. Raises SourceFault."""
         ...
 
-    def fetch(self, offer: Offer) -> AsyncIterator[bytes]:
+    def fetch(self, offer: Offer) -> AsyncGenerator[bytes, None]:
         """Stream the content. Raises SourceFault; a short read is a fault, never a short file."""
         ...
 

@@ -57,7 +57,7 @@ class FolderSource:
         for entry in self._settling.ready(entries, self._clock.monotonic()):
             yield offer_of(entry, self._endpoint)
 
-    async def fetch(self, offer: Offer) -> AsyncIterator[bytes]:
+    async def fetch(self, offer: Offer) -> AsyncGenerator[bytes, None]:
         """Yield the content in blocks of 256 KiB.
 
         Raises SourceFault: `changed` where the file is no longer the one that was offered, also

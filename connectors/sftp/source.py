@@ -1,7 +1,7 @@
 """Takes files from a folder on an SFTP server by polling."""
 
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from connectors.base import CheckReport, Context, Failure, Offer, SourceFault, Verdict
 from connectors.listing import Entry, ListingRules, Settling, offer_of, ref_of
@@ -50,7 +50,7 @@ class SftpSource:
         for entry in self._settling.ready(entries, self._clock.monotonic()):
             yield offer_of(entry, self._identity)
 
-    async def fetch(self, offer: Offer) -> AsyncIterator[bytes]:
+    async def fetch(self, offer: Offer) -> AsyncGenerator[bytes, None]:
         """Yield the content in blocks of at most 256 KiB.
 
         Raises SourceFault: `gone`; `file_unreadable`; `changed` where what was read is not what

@@ -1,6 +1,7 @@
 """Polls a source: lists what is ready, takes what is new, then lets the source archive it."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 
@@ -18,6 +19,8 @@ __all__ = ["PollState", "Poller", "Pollers"]
 log = logging.getLogger("remithub.polling")
 
 SHORTEST_PAUSE_SECONDS = 0.1
+ONE_FILE_ONLY = frozenset({"gone", "changed", "file_unreadable"})
+"""Faults of one file, not of its source."""
 
 
 class PollState(msgspec.Struct, kw_only=True):
@@ -66,7 +69,7 @@ class Poller:
             async for offer in self.source.discover():
                 if self._stopping:
                     break
-                taken += await self._take(offer)
+                taken += await self._take_if_readable(offer)
             self.state.fault = ""
             self.state.last_success_at = self._now()
         except SourceFault as fault:
@@ -77,6 +80,16 @@ class Poller:
             self.state.fault = trouble.code
             log.warning("%s waits: %s", self.interface, trouble.code)
         return taken
+
+    async def _take_if_readable(self, offer: Offer) -> int:
+        """One file that cannot be read stops no other; anything else ends the poll."""
+        try:
+            return await self._take(offer)
+        except SourceFault as fault:
+            if fault.code not in ONE_FILE_ONLY:
+                raise
+            log.warning("%s: a file waits for the next poll: %s", self.interface, fault.code)
+            return 0
 
     async def _take(self, offer: Offer) -> int:
         """Accept first, settle after: the source may forget the file only once it is durable."""
@@ -101,8 +114,9 @@ class Poller:
         return 0 if rows or verdict is Verdict.REFUSED else 1
 
     async def _blocks(self, offer: Offer) -> AsyncIterator[bytes]:
-        async for block in self.source.fetch(offer):
-            yield block
+        async with contextlib.aclosing(self.source.fetch(offer)) as blocks:
+            async for block in blocks:
+                yield block
 
     def pause(self, reason: str) -> None:
         """Poll no more until `resume`."""

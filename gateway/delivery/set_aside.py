@@ -6,6 +6,7 @@ the rest by the road everything takes.
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -241,7 +242,7 @@ class Operator:
         self, action: Action, aside: Aside, place: dict[str, int]
     ) -> tuple[Statement, ...]:
         now = milliseconds(self._ports.clock.now())
-        row = {
+        row: dict[str, Any] = {
             **place,
             "due_at": now,
             "attempts": 0,
@@ -257,10 +258,12 @@ class Operator:
         }
         match action:
             case Action.REPLAY:
-                # A definite refusal made no effect: the new try is a new key at the partner.
-                raised = aside.failure == "message" and aside.kind is LaneKind.DELIVER
-                generation = aside.generation + 1 if raised else aside.generation
-                row |= {"state": RetryState.WAITING.value, "generation": generation}
+                if await self._unsure(aside):
+                    row["failure"] = "unknown"
+                elif aside.failure == "message" and aside.kind is LaneKind.DELIVER:
+                    # A definite refusal made no effect: a new try is a new key at the partner.
+                    row["generation"] = aside.generation + 1
+                row["state"] = RetryState.WAITING.value
                 return (Statement("retry_put", row),)
             case Action.RELEASE:
                 row |= {"state": RetryState.WAITING.value, "failure": "released"}
@@ -270,6 +273,13 @@ class Operator:
                 return (Statement("retry_put", row),)
             case Action.DISCARD:
                 return await self._discard(aside, place, now)
+
+    async def _unsure(self, aside: Aside) -> bool:
+        """Return whether some try of this generation may have had its effect, whatever the
+        last one said."""
+        rows = await self._store.fetch("attempts_of", lane_id=aside.lane_id, seq=aside.seq)
+        tries = [row for row in rows if row["generation"] == aside.generation]
+        return any(row["outcome"] == AttemptOutcome.UNKNOWN for row in tries)
 
     async def _discard(
         self, aside: Aside, place: dict[str, int], now: int

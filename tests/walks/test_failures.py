@@ -75,6 +75,19 @@ async def test_a_refusal_is_dead_at_once_and_its_replay_is_a_new_key(world, part
     assert first.rpartition("-")[0] == second.rpartition("-")[0]
 
 
+async def test_a_refusal_after_a_lost_reply_keeps_its_key_when_replayed(world, partner, advice):
+    partner.script = [effect_then_silence, status(422)]
+    await world.start()
+    await world.hand_over(advice(1))
+    await world.settled()
+    (aside,) = await world.hub.operator.find(Selection())
+    assert (aside.state, aside.failure) == ("dead", "message")
+    await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
+    await world.settled()
+    assert len(partner.requests) == 3
+    assert partner.effects == {partner.requests[0]: 1}
+
+
 async def test_a_lost_reply_is_sent_again_with_its_key_and_has_one_effect(world, partner, advice):
     partner.script = [effect_then_silence]
     await world.start()
