@@ -1,0 +1,61 @@
+"""`remithub doctor`."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.examination import GOOD_SQLITE
+from gateway.cli.exits import Exit
+from tests.gateway.cli.live_verbs import Typed
+from tests.gateway.live import Live, make_root, write
+
+OLD_SQLITE = sqlite3.sqlite_version_info < GOOD_SQLITE
+
+
+def looked(typed: Typed, code: int) -> dict[str, dict[str, Any]]:
+    return {one["about"]: one for one in typed.json("doctor", code=code)}
+
+
+def test_a_running_hub_is_found_well(live: Live, typed: Typed) -> None:
+    seen = looked(typed, Exit.PARTIAL if OLD_SQLITE else Exit.OK)
+    odd = {about for about, one in seen.items() if one["mark"] != "ok"}
+    assert odd == ({"sqlite"} if OLD_SQLITE else set())
+    assert "Without a backup of the key file" in seen["key file"]["next"]
+    assert "has the store" in seen["lock"]["found"]
+    assert seen["hub"]["found"] == "it takes and delivers"
+    assert seen["interface drop"]["found"].startswith("up (")
+
+
+def test_a_destination_that_is_gone_is_found_broken(live: Live, typed: Typed) -> None:
+    (live.root / "out").rmdir()
+    try:
+        assert looked(typed, Exit.FAILED)["interface drop"]["mark"] == "broken"
+    finally:
+        (live.root / "out").mkdir()
+
+
+def test_a_folder_no_hub_has_run_on_is_only_odd(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = looked(Typed(make_root(tmp_path), capsys), Exit.PARTIAL)
+    odd = {about for about, one in seen.items() if one["mark"] == "odd"}
+    assert odd - {"sqlite"} == {"key file", "token file", "database", "hub"}
+    assert not (tmp_path / "var").exists()
+
+
+def test_what_is_broken_is_named_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = Typed(make_root(tmp_path), capsys)
+    write(tmp_path, "hub.yaml", "tenannt: x\n")
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/hub.key").write_text("{}")
+    (tmp_path / "var/hub.key").chmod(0o644)
+    (tmp_path / "var/hub.db").write_bytes(b"not a database" * 100)
+    seen = looked(typed, Exit.FAILED)
+    broken = {about: one["next"] for about, one in seen.items() if one["mark"] == "broken"}
+    assert set(broken) == {"configuration", "key file", "database"}
+    assert all(broken.values())
+    assert "hub.yaml:1" in seen["configuration"]["found"]
