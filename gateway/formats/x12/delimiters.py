@@ -50,7 +50,7 @@ def read_header(text: str, start: int = 0) -> Header | None:
     """
     window = text[start : start + HEADER_BYTES]
     separator = window[3:4]
-    if not separator or separator.isalnum() or separator in BLANKS:
+    if not separator or separator.isalnum() or separator in BLANKS or "ISA" in window[3:12]:
         return None
     pieces = window.split(separator, _ELEMENTS)
     if len(pieces) > _ELEMENTS:

@@ -26,7 +26,8 @@ _FILL_BYTES = 64 * 1024
 _LOOKBACK = 8
 _BREAKS = str.maketrans("", "", "\r\n")
 _STRICT_ISA = re.compile(
-    r"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1.{10}\1..\1.{15}\1..\1.{15}\1[0-9]{6}\1[0-9]{4}\1",
+    r"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1.{10}\1..\1.{15}\1..\1.{15}\1[0-9]{6}\1[0-9]{4}"
+    r"\1.\1.{5}\1.{9}\1.\1.\1.{1,8}(?:GS|TA1)\1",
     re.DOTALL,
 )
 _ISA_ANYWHERE = r"(?<![A-Za-z0-9])(ISA)(?=[^\w \t\r\n\0])"
@@ -223,18 +224,20 @@ class _Scanner:
         return piece, hidden[1] if hidden else None
 
     def _hidden(self, text: str, index: int) -> tuple[int, Header] | None:
-        """Find an interchange that begins in the middle of a piece, and go back to it."""
+        """Find an interchange that begins in the middle of a piece, and go back to it.
+
+        Only one of the standard's widths with a GS or TA1 behind it: data may say "ISA" too.
+        """
         if self.delimiters is None:
             return None
         token = "ISA" + self.delimiters.element
         at = text.find(token, 3)
         while at >= 0:
-            if _STRICT_ISA.match(text, at):
-                rest = text[at:] + self.buffer[index : index + HEADER_BYTES]
-                header = read_header(rest)
-                if header is not None:
-                    self._go_back(text, at, index)
-                    return at, header
+            rest = text[at : at + HEADER_BYTES] + self.buffer[index : index + HEADER_BYTES]
+            header = read_header(rest) if _STRICT_ISA.match(rest) else None
+            if header is not None:
+                self._go_back(text, at, index)
+                return at, header
             at = text.find(token, at + 3)
         return None
 
