@@ -27,7 +27,7 @@ async def show_artifact(
     """Return what was taken, and the verdict on each of its parts with amounts and findings."""
     store = services(request).store
     row = await _artifact(store, artifact_id)
-    (processing, *_) = [*await deliveries_of(artifact_id, store), None]
+    processing = next(iter(await deliveries_of(artifact_id, store)), None)
     delivery = processing.delivery_id if processing else ""
     parts = await store.fetch(
         "parts_after", artifact_id=artifact_id, revision=0, after_offset=after, limit=PARTS

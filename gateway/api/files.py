@@ -7,7 +7,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from gateway.api.idempotency import KeyUse, keys_of, read_key
-from gateway.api.problems import Retired, Unsupported
+from gateway.api.problems import NotReady, Unsupported
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.trace import trace_of
 from gateway.errors import NotFound, Reject
@@ -50,7 +50,7 @@ async def take(
     """Accept a stream at an interface, once per Idempotency-Key, and answer 202."""
     hub = services(request)
     if not hub.ready:
-        raise Retired("The hub is starting or stopping.", next_step="send it again.")
+        raise NotReady("The hub is starting or stopping.", next_step="send it again.")
     key = read_key(request.headers.get("idempotency-key"))
     media_type = request.headers.get("content-type", "")[:200]
     trace = trace_of(request.scope).traceparent
@@ -70,7 +70,7 @@ async def take(
             )
         except UnitConflict:
             # Another process was first with this key; the body is read already.
-            raise Retired(
+            raise NotReady(
                 "The first request with this key has just ended.", next_step="send it again."
             ) from None
     return accepted(taken)

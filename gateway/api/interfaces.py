@@ -10,7 +10,7 @@ from gateway.api.bodies import read_body
 from gateway.api.services import ACTOR, HubRequest, Polled, services
 from gateway.health import InterfaceHealth
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "Reason"]
 
 
 class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,11 +8,11 @@ from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
 from gateway.api.bodies import read_body
-from gateway.api.problems import PROBLEMS, Retired
+from gateway.api.problems import PROBLEMS, NotReady
 from gateway.api.services import ACTOR, HubRequest, ReloadReport, services
 from gateway.errors import NotFound
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "ReloadOrder"]
 
 TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -33,7 +33,7 @@ async def healthz() -> dict[str, str]:
 async def readyz(request: HubRequest) -> dict[str, str]:
     """Say whether lanes are owned and work goes on; 503 while starting or stopping."""
     if not services(request).ready:
-        raise Retired("The hub is starting or stopping.")
+        raise NotReady("The hub is starting or stopping.")
     return {"status": "ready"}
 
 

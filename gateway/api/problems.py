@@ -24,9 +24,9 @@ __all__ = [
     "MEDIA_TYPE",
     "PROBLEMS",
     "Invalid",
+    "NotReady",
     "Problem",
     "ProblemKind",
-    "Retired",
     "Unsupported",
     "problem_of",
 ]
@@ -105,7 +105,7 @@ class Unsupported(UsageFault):
     code = "media_type_unsupported"
 
 
-class Retired(HubError):
+class NotReady(HubError):
     """What was asked for cannot be served while the hub starts or stops."""
 
     code = "not_ready"

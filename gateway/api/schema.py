@@ -2,16 +2,36 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.enums import OpenAPIMediaType
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
+from gateway.api.interfaces import Reason
+from gateway.api.operations import ReloadOrder
 from gateway.api.problems import MEDIA_TYPE
 from gateway.api.services import services
+from gateway.api.set_aside import Order
+from gateway.delivery import Action
 
 __all__ = ["SchemaPage"]
 
-_PROBLEM = "#/components/schemas/problem"
+_HERE = "#/components/schemas/{name}"
+_, _TYPES = msgspec.json.schema_components([Reason, ReloadOrder, Order], ref_template=_HERE)
+
+
+def _json(name: str) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": _HERE.format(name=name)}}}
+
+
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/interfaces/{name}/files": {"application/octet-stream": {"schema": {"type": "string"}}},
+    "/v1/messages/{contract}": {"application/json": {"schema": {"type": "object"}}},
+    "/v1/interfaces/{name}/pause": _json("Reason"),
+    "/v1/reload": _json("ReloadOrder"),
+    **{f"/v1/set-aside/{action}": _json("Order") for action in Action},
+}
+"""What the routes read without the framework's help."""
 
 
 class SchemaPage(OpenAPIRenderPlugin):
@@ -26,13 +46,17 @@ class SchemaPage(OpenAPIRenderPlugin):
         """Return the routes with the contracts in force among the components."""
         contracts = services(request).bundle.contracts
         components = dict(openapi_schema.get("components", {}))
-        schemas = {contract.name: contract.schema for contract in contracts.values()}
-        components["schemas"] = {**components.get("schemas", {}), **schemas, "problem": _problem()}
+        components["schemas"] = {
+            **components.get("schemas", {}),
+            **_TYPES,
+            **{contract.name: contract.schema for contract in contracts.values()},
+            "problem": _problem(),
+        }
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document = {
             **openapi_schema,
             "paths": {
-                path: {verb: _with_problem(operation) for verb, operation in item.items()}
+                path: {verb: _complete(path, operation) for verb, operation in item.items()}
                 for path, item in openapi_schema.get("paths", {}).items()
             },
             "components": components,
@@ -41,14 +65,17 @@ class SchemaPage(OpenAPIRenderPlugin):
         return self.render_json(request, document)
 
 
-def _with_problem(operation: Any) -> Any:
-    """Answers that are no success are our problem documents, not the framework's."""
+def _complete(path: str, operation: Any) -> Any:
+    """Add what the routes read themselves, and our problem documents in place of the framework's."""
     if not isinstance(operation, dict) or "responses" not in operation:
         return operation
+    body = BODIES.get(path)
+    if body is not None:
+        operation = {**operation, "requestBody": {"content": body}}
     good = {code: answer for code, answer in operation["responses"].items() if code[0] == "2"}
     problem = {
         "description": "A problem (RFC 9457) with a stable code.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _PROBLEM}}},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _HERE.format(name="problem")}}},
     }
     return {**operation, "responses": {**good, "default": problem}}
 

@@ -24,7 +24,7 @@ from gateway.errors import UsageFault
 from gateway.model.money import decimal_text
 from gateway.model.states import RetryState
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "Order"]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Entries of one answer.")]
 

@@ -139,6 +139,11 @@ def test_the_schema_names_every_route_and_holds_the_contracts(live: Live) -> Non
     )
     schemas = document["components"]["schemas"]
     assert schemas["remittance-advice"]["$id"].endswith("/remittance-advice/1.0.0/schema.json")
+    order = document["paths"]["/v1/set-aside/replay"]["post"]["requestBody"]["content"]
+    assert order["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
+    text = json.dumps({k: v for k, v in schemas.items() if "$id" not in v} | document["paths"])
+    wanted = set(re.findall(r'"\$ref": "#/components/schemas/([^"]*)"', text))
+    assert wanted <= set(schemas)
     for item in document["paths"].values():
         for operation in item.values():
             assert "application/problem+json" in operation["responses"]["default"]["content"]

@@ -1,7 +1,6 @@
 """`remithub run`, as a process of its own: it starts, says where it listens, and ends in order."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -54,9 +53,8 @@ def test_a_hub_runs_until_sigterm_and_ends_with_nothing_open(
     assert "Traceback" not in text
     assert "/v1/interfaces" not in text
     assert not (tmp_path / "var/hub.address").exists()
-    assert not (tmp_path / "var/hub.db-wal").exists() or not os.path.getsize(
-        tmp_path / "var/hub.db-wal"
-    )
+    log = tmp_path / "var/hub.db-wal"
+    assert not log.exists() or not log.stat().st_size
 
 
 def test_a_wrong_configuration_ends_with_file_and_line(tmp_path: Path) -> None:
