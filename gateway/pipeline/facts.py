@@ -50,7 +50,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     received_at: int
     bundle: str
     body_id: str
-    media_type: str
+    media_type: str = ""
     meta: Mapping[str, Any] = {}
 
 

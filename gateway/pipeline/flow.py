@@ -97,27 +97,10 @@ class Flow:
         """
         bundle = self._bundles.current
         upload, received = await self._receive(interface, blocks, bundle)
-        occurrence = await self._occurrence(interface, received.sha256) if again else 0
-        artifact = Artifact(
-            artifact_id=artifact_id(interface, received.sha256, occurrence),
-            interface=interface,
-            sha256=received.sha256,
-            occurrence=occurrence,
-            size=received.size,
-            received_at=self._now(),
-            bundle=bundle.hash,
-            body_id=received.body_id,
-            media_type=media_type,
-            meta=meta or {},
-        )
+        artifact = await self._new_artifact(interface, received, bundle, again=again)
+        artifact = msgspec.structs.replace(artifact, media_type=media_type, meta=meta or {})
         statements = [*self._records.artifact(artifact), *arrived(received, artifact.artifact_id)]
-        if fingerprint:
-            statements.append(self._records.source_seen(artifact, fingerprint))
-        if also is not None:
-            receipt = Receipt(
-                artifact_id=artifact.artifact_id, sha256=received.sha256, at=artifact.received_at
-            )
-            statements.append(also(receipt))
+        statements += self._beside(artifact, fingerprint, also)
         unit = Unit(
             statements=tuple(statements),
             bodies=received.bodies,
@@ -130,11 +113,9 @@ class Flow:
         elif received.spilled:
             await forget(upload, self._store)
         self._lanes.ring([process_lane(interface)])
+        name = artifact.artifact_id
         return Accepted(
-            artifact_id=artifact.artifact_id,
-            sha256=received.sha256,
-            size=received.size,
-            duplicate=duplicate,
+            artifact_id=name, sha256=received.sha256, size=received.size, duplicate=duplicate
         )
 
     async def _receive(
@@ -145,6 +126,34 @@ class Flow:
         upload = self._ports.ids.new("bod")
         limit = source.settings.max_bytes if source else MAX_REPLY_BYTES
         return upload, await receive(blocks, upload_id=upload, max_bytes=limit, store=self._store)
+
+    def _beside(
+        self, artifact: Artifact, fingerprint: str, also: Callable[[Receipt], Statement] | None
+    ) -> list[Statement]:
+        statements = []
+        if fingerprint:
+            statements.append(self._records.source_seen(artifact, fingerprint))
+        if also is not None:
+            receipt = Receipt(
+                artifact_id=artifact.artifact_id, sha256=artifact.sha256, at=artifact.received_at
+            )
+            statements.append(also(receipt))
+        return statements
+
+    async def _new_artifact(
+        self, interface: str, received: Received, bundle: Bundle, *, again: bool
+    ) -> Artifact:
+        occurrence = await self._occurrence(interface, received.sha256) if again else 0
+        return Artifact(
+            artifact_id=artifact_id(interface, received.sha256, occurrence),
+            interface=interface,
+            sha256=received.sha256,
+            occurrence=occurrence,
+            size=received.size,
+            received_at=self._now(),
+            bundle=bundle.hash,
+            body_id=received.body_id,
+        )
 
     async def _take_custody(self, unit: Unit) -> bool:
         """Commit, and return whether the artifact was there before."""
