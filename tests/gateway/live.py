@@ -16,7 +16,7 @@ from gateway.app.server import Listening, serving
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts"
 
 FILES = {
-    "hub.yaml": "tenant: hilltop\napi: {port: 0, max_body_bytes: 80000000}\n",
+    "hub.yaml": "tenant: hilltop\napi: {port: 0, max_body_bytes: 60000000}\n",
     "routes.yaml": "routes: [{name: all, contract: remittance-advice, to: drop}]\n",
     "interfaces/intake.yaml": """\
 interface: intake

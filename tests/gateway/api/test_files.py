@@ -125,15 +125,24 @@ def test_a_form_or_a_compressed_body_is_refused(live: Live, headers: dict[str, s
 
 
 def test_a_file_that_announces_too_much_is_refused_unread(live: Live) -> None:
-    answer = live.post("/v1/interfaces/acks-a/files", b"x" * 20_001)
-    assert answer.status_code == 413
-    assert answer.json()["code"] == "artifact_too_large"
+    address = live.url.removeprefix("http://").split(":")
+    with socket.create_connection((address[0], int(address[1])), timeout=10) as wire:
+        head = f"POST {FILES} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {live.token}\r\n"
+        wire.sendall(f"{head}Content-Length: 60000001\r\n\r\n".encode())
+        answer = wire.recv(10_000)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"artifact_too_large" in answer
 
 
-def test_a_stream_that_grows_too_large_is_refused(live: Live) -> None:
-    blocks = (b"y" * 10_000 for _ in range(3))
-    answer = live.client.post("/v1/interfaces/acks-a/files", content=blocks)
+@pytest.mark.parametrize(("interface", "size"), [("acks-a", 20_000), ("intake", 60_000_000)])
+def test_a_stream_that_grows_beyond_its_interface_or_the_api_is_refused(
+    live: Live, interface: str, size: int
+) -> None:
+    step = size // 10
+    blocks = (b"y" * step for _ in range(11))
+    answer = live.client.post(f"/v1/interfaces/{interface}/files", content=blocks)
     assert answer.status_code == 413
+    assert answer.json()["detail"] == f"The file is larger than {size} bytes."
 
 
 def test_a_stream_that_breaks_off_is_not_taken(live: Live) -> None:
