@@ -100,6 +100,13 @@ def test_an_amount_that_is_none_leaves_nothing_balanced(read, remit, head, claim
         assert not all(amounts(part.document))
 
 
+def test_an_adjustment_that_is_no_number_is_not_taken_for_zero(read, remit, head, codes):
+    body = ("CLP*A1*1*80*80**12*I*11*1", "SVC*HC:1*80*80**1", "CAS*CO*45*x")
+    (part,) = read(remit(head + body))
+    assert amounts(part.document) == (True, False, False)
+    assert "amount_unreadable" in codes(part, SUSPECT)
+
+
 def test_a_missing_amount_counts_as_zero_and_is_suspect(read, remit, head, codes):
     body = ("CLP*A1*1*80**5*12*I*11*1", "CAS*CO*45*80")
     (part,) = read(remit(("BPR*I*0*C*NON", *head[1:], *body)))

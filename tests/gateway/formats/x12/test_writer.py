@@ -223,6 +223,23 @@ def test_a_document_written_and_read_is_the_same_document(document):
     assert again.document["claims"] == part.document["claims"]
 
 
+def test_more_adjustments_than_a_segment_holds_go_on_in_the_next():
+    document = read(b"".join(generate_835(payments=1, seed=5)))[0].document
+    many = [
+        {"group_code": "CO", "reason_code": str(number), "amount": "1.00"} for number in range(20)
+    ]
+    document["claims"] = document["claims"][:1]
+    document["claims"][0]["adjustments"] = many
+    document["provider_adjustments"] = [
+        {"provider_id": "P", "reason_code": "WO", "amount": f"{number}.00"} for number in range(15)
+    ]
+    data = write_835([document])
+    assert data.count(b"~PLB*") == 3
+    again = read(data)[0].document
+    assert again["claims"][0]["adjustments"] == many
+    assert again["provider_adjustments"] == document["provider_adjustments"]
+
+
 def test_generated_files_are_written_again_byte_for_byte():
     data = b"".join(generate_835(payments=60, seed=5))
     parts = read(data)
