@@ -100,7 +100,7 @@ def _print_line(name: str, part: "Part") -> None:
     import msgspec
 
     line: dict[str, object] = {"file": name}
-    if part.interchange:
+    if part.interchange or part.document is not None:
         line["interchange"] = part.interchange
     if part.transaction_set:
         line["transaction_set"] = part.transaction_set

@@ -26,6 +26,7 @@ __all__ = ["RemittanceFormat"]
 
 _MAX_SEGMENTS = 1_500_000
 """How many segments one transaction set may have."""
+_MOST_SPARE = 4
 _MAX_KEYS = 250_000
 """How many payment keys of one artifact are remembered to find repetitions within it."""
 
@@ -41,6 +42,7 @@ class RemittanceFormat:
 
     def __init__(self, *, max_set_bytes: int = MAX_PIECE_BYTES) -> None:
         self.max_set_bytes = max_set_bytes
+        self._spare: list[Memory] = []
 
     def read(self, blocks: Blocks, origin: Origin) -> Iterator[Part]:
         """Yield one part per transaction set in order, at least one; never raises for any bytes.
@@ -48,19 +50,32 @@ class RemittanceFormat:
         `blocks` is opened twice: envelopes first, since their faults touch every set inside.
         """
         found = survey(blocks)
-        reading = _Reading(found, origin)
-        for piece in scan(blocks, limit=self.max_set_bytes, bare=found.bare):
-            yield from reading.take(piece)
-        yield from reading.finish()
+        memory = self._memory()
+        reading = _Reading(found, origin, memory)
+        try:
+            for piece in scan(blocks, limit=self.max_set_bytes, bare=found.bare):
+                yield from reading.take(piece)
+            yield from reading.finish()
+        finally:
+            # Small files come one after the other: what one taught, the next need not learn.
+            if len(self._spare) < _MOST_SPARE:
+                self._spare.append(memory)
+
+    def _memory(self) -> Memory:
+        """Take converters that another file has done with; reads may run in several threads."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return Memory()
 
 
 class _Reading:
     """The envelope in force, the set that waits for its SE, and what one file is told only once."""
 
-    def __init__(self, found: Survey, origin: Origin) -> None:
+    def __init__(self, found: Survey, origin: Origin, memory: Memory) -> None:
         self.survey = found
         self.origin = origin
-        self.memory = Memory()
+        self.memory = memory
         self.waiting: Piece | None = None
         self.ordinal = 0
         self.segment = 0

@@ -44,13 +44,13 @@ def peak(kind: str, megabytes: int) -> tuple[int, int]:
     return int(parts), int(megabytes_held)
 
 
-def test_thirty_megabytes_of_small_sets_need_less_than_80(tmp_path):
+def test_thirty_megabytes_of_small_sets_need_less_than_80():
     parts, held = peak("many", 30)
     assert parts > 5_000
     assert held <= 80
 
 
-def test_a_segment_without_end_and_a_file_without_x12_are_not_kept(tmp_path):
+def test_a_segment_without_end_and_a_file_without_x12_are_not_kept():
     parts, held = peak("endless", 200)
     assert parts >= 1
     assert held <= 200
