@@ -1,6 +1,7 @@
 """Generated remittances are the same for a seed, balance, and show every kind of trouble."""
 
 import hashlib
+import io
 from collections import Counter
 
 import pytest
@@ -91,3 +92,14 @@ def test_a_planted_fault_is_found(fault, code):
 def test_an_unknown_fault_is_refused():
     with pytest.raises(ValueError, match="no_such"):
         b"".join(generate_835(payments=1, seed=1, fault="no_such"))
+
+
+def test_other_readers_find_no_fault_in_what_is_written():
+    oxedi = pytest.importorskip("oxedi")
+    pytest.importorskip("pyx12")
+    from pyx12.params import params
+    from pyx12.x12n_document import x12n_document
+
+    assert len(oxedi.parse(b"".join(generate_835(payments=150, seed=7))).diagnostics) == 0
+    text = b"".join(generate_835(payments=6, seed=7)).decode()
+    assert x12n_document(params(), io.StringIO(text), None, None) is True
