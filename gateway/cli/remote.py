@@ -93,13 +93,14 @@ class _Http:
         )
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def connect(self) -> bool:
-        """Return whether somebody listens there."""
+    def answers(self) -> bool:
+        """Return whether a hub listens there; the port may be another program's by now, which
+        is not shown the token."""
         try:
-            self._connection.connect()
-        except OSError:
+            self._connection.request("GET", "/healthz")
+            return self._connection.getresponse().read() == b'{"status":"ok"}'
+        except (OSError, http.client.HTTPException):
             return False
-        return True
 
     def send(self, method: str, target: str, body: bytes) -> _Answer:
         """Send one request and read its answer. Raises TryAgain where the hub went away."""
@@ -183,7 +184,7 @@ def _reach(root: Path) -> _Http | None:
     except (OSError, msgspec.MsgspecError):
         return None
     wire = _Http(address, read_token(root / address.token_file))
-    return wire if wire.connect() else None
+    return wire if wire.answers() else None
 
 
 @contextmanager

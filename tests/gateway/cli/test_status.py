@@ -1,5 +1,8 @@
 """`remithub status`, and how every verb finds the hub."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,34 @@ def test_an_address_left_behind_by_a_killed_hub_is_no_hub(
     typed("status")
     typed("reload", code=Exit.UNAVAILABLE)
     assert "remithub run --root" in typed.err
+
+
+def test_an_address_that_is_another_programs_by_now_is_no_hub(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[bytes] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.as_bytes())
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"hi")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    typed = Typed(make_root(tmp_path), capsys)
+    with live_hub(tmp_path):
+        address = json.loads((tmp_path / "var/hub.address").read_bytes())
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.handle_request, daemon=True).start()
+        address["url"] = f"http://127.0.0.1:{other.server_port}"
+        (tmp_path / "var/hub.address").write_text(json.dumps(address))
+        typed("reload", code=Exit.UNAVAILABLE)
+    assert len(heard) == 1
+    assert b"Bearer" not in heard[0]
 
 
 def test_a_changed_token_ends_with_not_allowed(live: Live, typed: Typed) -> None:
