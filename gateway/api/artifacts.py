@@ -60,7 +60,7 @@ async def show_content(request: HubRequest, artifact_id: FromPath[str]) -> Strea
 async def _artifact(store: Store, artifact_id: str) -> Row:
     rows = await store.fetch("artifact_by_id", artifact_id=artifact_id)
     if not rows:
-        raise NotFound(f"There is no artifact {artifact_id[:80]}.")
+        raise NotFound("There is no such artifact.")
     return rows[0]
 
 

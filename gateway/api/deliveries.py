@@ -20,7 +20,7 @@ async def show_delivery(request: HubRequest, delivery_id: FromPath[str]) -> Deli
     store = services(request).store
     rows = await store.fetch("owed_by_delivery_id", delivery_id=delivery_id)
     if not rows:
-        raise NotFound(f"There is no delivery {delivery_id[:80]}.")
+        raise NotFound("There is no such delivery.")
     return await delivery_view(rows[0], store)
 
 

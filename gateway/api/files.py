@@ -1,5 +1,6 @@
 """`POST /v1/interfaces/{name}/files`: hand over a file. The hot route: nothing is buffered whole."""
 
+import re
 from collections.abc import AsyncIterator
 
 from litestar import Response, post
@@ -15,6 +16,8 @@ from gateway.pipeline import Accepted
 from gateway.store import UnitConflict
 
 __all__ = ["ROUTES", "accepted", "hand_over", "take"]
+
+_MEDIA_TYPE = re.compile(r"(application|text)/[a-z0-9][a-z0-9.+-]{0,60}")
 
 
 @post(
@@ -37,7 +40,7 @@ async def hand_over(
     hub = services(request)
     if name not in hub.bundle.sources:
         known = ", ".join(sorted(hub.bundle.sources))
-        raise NotFound(f"There is no incoming interface '{name}' (there are: {known}).")
+        raise NotFound(f"There is no such incoming interface (there are: {known}).")
     must_be_raw(request)
     limit = min(hub.bundle.sources[name].settings.max_bytes, _api_limit(hub))
     must_fit(request, limit)
@@ -52,7 +55,7 @@ async def take(
     if not hub.ready:
         raise NotReady("The hub is starting or stopping.", next_step="send it again.")
     key = read_key(request.headers.get("idempotency-key"))
-    media_type = request.headers.get("content-type", "")[:200]
+    media_type = _media_type(request)
     trace = trace_of(request.scope).traceparent
     meta = {"traceparent": trace} if trace else {}
     if not key:
@@ -94,6 +97,12 @@ def must_be_raw(request: HubRequest) -> None:
         )
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Unsupported("A compressed body is not taken.", next_step="send the plain bytes.")
+
+
+def _media_type(request: HubRequest) -> str:
+    """Return type and subtype; parameters are left out, one of them may be a file's name."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind if _MEDIA_TYPE.fullmatch(kind) else ""
 
 
 def must_fit(request: HubRequest, limit: int) -> None:

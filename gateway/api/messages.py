@@ -76,10 +76,10 @@ def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
         and source.contract.name == contract
     }
     if interface and interface not in able:
-        raise NotFound(f"Interface '{interface[:80]}' takes no {contract[:80]} messages as JSON.")
+        raise NotFound("That interface takes no messages of that contract as JSON.")
     if not able:
         raise NotFound(
-            f"No incoming interface takes {contract[:80]} messages.",
+            "No incoming interface takes messages of that contract.",
             next_step="add one with `format: json` and `contract:`, then reload.",
         )
     if not interface and len(able) > 1:
@@ -174,7 +174,7 @@ async def show_message(
     hub = services(request)
     rows = await hub.store.fetch("message_by_id", message_id=message_id)
     if not rows:
-        raise NotFound(f"There is no message {message_id[:80]}.")
+        raise NotFound("There is no such message.")
     row = rows[0]
     full = show == "full"
     if full:

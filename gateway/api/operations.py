@@ -59,7 +59,7 @@ async def reload(request: HubRequest) -> ReloadReport:
 async def explain_problem(code: FromPath[str]) -> dict[str, Any]:
     """Return the row of the table that a problem's `type` leads to."""
     if code not in PROBLEMS:
-        raise NotFound(f"There is no row for '{code[:60]}': it is a finer case of its status.")
+        raise NotFound("There is no row for that code: it is a finer case of its status.")
     return {"code": code, "status": PROBLEMS[code].status, "title": PROBLEMS[code].title}
 
 

@@ -36,6 +36,8 @@ __all__ = ["Hub", "Reloaded"]
 
 log = logging.getLogger("remithub")
 
+PAUSED_BY_A_PERSON = "paused by a person"
+
 OWNER = "hub"
 """The one owner of every lane while one process runs on an embedded database."""
 
@@ -223,11 +225,10 @@ class Hub:
     async def pause(self, interface: str, *, actor: str, reason: str) -> None:
         """Try nothing at that destination, or poll that source no more, until it is resumed.
 
-        Raises NotFound.
+        The reason, a person's own words, goes on the audit record only. Raises NotFound.
         """
-        reason = reason or "paused by a person"
         await self._set_pause(interface, DestinationState.PAUSED, reason, actor)
-        self._pause(interface, reason)
+        self._pause(interface, PAUSED_BY_A_PERSON)
 
     def _pause(self, interface: str, reason: str) -> None:
         if interface in self.pollers.by_name:
@@ -241,11 +242,11 @@ class Hub:
         able = {*self.workers.destinations, *self.pollers.by_name}
         if name not in able:
             known = ", ".join(sorted(able))
-            raise NotFound(f"Nothing is tried or polled at '{name}' (but at: {known}).")
+            raise NotFound(f"Nothing is tried or polled there (but at: {known}).")
         row = {
             "name": name,
             "state": state.value,
-            "reason": reason,
+            "reason": PAUSED_BY_A_PERSON if state is DestinationState.PAUSED else "",
             "since": milliseconds(self.ports.clock.now()),
             "detail": "",
         }

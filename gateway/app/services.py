@@ -86,7 +86,7 @@ class HubServices:
         for name in wanted:
             if name not in facts:
                 known = ", ".join(sorted(facts))
-                raise NotFound(f"There is no interface '{name}' (there are: {known}).")
+                raise NotFound(f"There is no such interface (there are: {known}).")
         chosen = [facts[name] for name in wanted or sorted(facts)]
         return await look(chosen, self._lanes(), self.store, now=self._now())
 
@@ -155,7 +155,7 @@ class HubServices:
         """Look at a source now. Raises NotFound where nothing is polled."""
         if interface not in self.hub.pollers.by_name:
             known = ", ".join(sorted(self.hub.pollers.by_name)) or "none"
-            raise NotFound(f"Nothing is polled at '{interface}' (polled are: {known}).")
+            raise NotFound(f"Nothing is polled there (polled are: {known}).")
         poller = self.hub.pollers.by_name[interface]
         taken = await poller.poll()
         return Polled(interface=interface, taken=taken, fault=poller.state.fault)
@@ -164,7 +164,7 @@ class HubServices:
         """Probe the other side without side effects. Raises NotFound."""
         facts = self._facts()
         if interface not in facts:
-            raise NotFound(f"There is no interface '{interface}'.")
+            raise NotFound("There is no such interface.")
         if not facts[interface].connector:
             return CheckReport(probes=())
         connections = self.hub.connections

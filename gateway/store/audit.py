@@ -1,4 +1,7 @@
-"""The audit chain: each row's hash covers the row before it, so no change inside goes unseen."""
+"""The audit chain: each row's hash covers the row before it, so no change inside goes unseen.
+
+A reason is what a person wrote, perhaps a patient's name: the chain holds and covers it sealed.
+"""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -8,10 +11,15 @@ import msgspec
 
 from gateway.store.units import AuditEntry, Row
 
-__all__ = ["GENESIS_HASH", "AuditChain", "verify_chain"]
+__all__ = ["GENESIS_HASH", "AuditChain", "reason_place", "verify_chain"]
 
 GENESIS_HASH = "0" * 64
 """What the first row of a writer follows."""
+
+def reason_place(writer: str, seq: int) -> str:
+    """Return what the sealed reason of a row is bound to: it opens in no other row."""
+    return f"audit.reason.{writer}.{seq}"
+
 
 _COVERED = (
     "writer",

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import HubError
-from gateway.store.audit import AuditChain
+from gateway.store.audit import AuditChain, reason_place
 from gateway.store.connection import batch_fault, connect_writer, unit_fault
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
@@ -149,7 +149,11 @@ class Engine:
         for interface, name, delta in unit.counts:
             totals[interface, name] += delta
         for entry in unit.audit:
-            self._connection.execute(self._audit, chain.extend(entry, at=at))
+            place = reason_place(self._writer, chain.seq + 1)
+            told = msgspec.structs.replace(
+                entry, reason=self._keys.seal_reason(place, entry.reason)
+            )
+            self._connection.execute(self._audit, chain.extend(told, at=at))
 
     def _seal(self, unit: Unit) -> _Sealed:
         return tuple(

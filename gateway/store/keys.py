@@ -129,6 +129,23 @@ class KeyRing:
         """Open what `seal_small` gave for the same owner; StorageFault (`body_damaged`)."""
         return self.open_sealed(sealed, b"small|" + owner_id.encode())
 
+    def seal_reason(self, owner_id: str, words: str) -> str:
+        """Seal what a person wrote, as text bound to the id of its row; nothing stays nothing."""
+        if not words:
+            return ""
+        raw = words.encode("utf-8", "backslashreplace")
+        return base64.b64encode(self.seal_small(owner_id, raw)).decode()
+
+    def open_reason(self, owner_id: str, sealed: str) -> str:
+        """Open what `seal_reason` gave for the same owner; StorageFault (`body_damaged`)."""
+        if not sealed:
+            return ""
+        try:
+            raw = base64.b64decode(sealed, validate=True)
+        except ValueError:
+            raise damaged() from None
+        return self.open_small(owner_id, raw).decode()
+
     def blind_index(self, field: str, value: str) -> str:
         """Return 64 hexadecimal digits to find an identifier by without storing it.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import StorageFault
+from gateway.store.audit import reason_place
 from gateway.store.connection import batch_fault, connect_reader, read_fault
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
@@ -22,6 +23,7 @@ from gateway.store.units import Row, StoreUnavailable
 
 __all__ = ["BodyCache", "Readers"]
 
+_AUDIT_FOR_PEOPLE = "audit_tail"
 _CHUNK = "SELECT last, sealed FROM body WHERE body_id = ? AND chunk = ?"
 
 
@@ -41,13 +43,27 @@ class Readers:
         if block.pace is not Pace.POINT:
             return None
         try:
-            return _rows(self._inline, block, params)
+            return self._opened_reasons(_rows(self._inline, block, params), block)
         except StoreUnavailable:
             return None
 
     def read(self, block: Block, params: dict[str, Any]) -> list[Row]:
         """Read on a reader thread."""
-        return _rows(self._connection(), block, params)
+        return self._opened_reasons(_rows(self._connection(), block, params), block)
+
+    def _opened_reasons(self, rows: list[Row], block: Block) -> list[Row]:
+        """Open the reasons of audit rows that are for people; a chain is verified as it stands."""
+        if block.name != _AUDIT_FOR_PEOPLE:
+            return rows
+        return [
+            row
+            | {
+                "reason": self._keys.open_reason(
+                    reason_place(row["writer"], row["seq"]), row["reason"]
+                )
+            }
+            for row in rows
+        ]
 
     def body(self, body_id: str) -> bytes:
         """Return a whole body, on a reader thread."""

@@ -49,7 +49,8 @@ class Body(msgspec.Struct, frozen=True):
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """Who did what to which object; chained by the writer in the same commit. Never PHI."""
+    """Who did what to which object; chained by the writer in the same commit. No PHI but, perhaps,
+    in `reason`, a person's own words: the store seals it, `audit_tail` gives it opened."""
 
     actor: str
     action: str
@@ -104,6 +105,8 @@ class UnitConflict(Conflict):
 
 
 class StoreUnavailable(StorageFault, TryAgain):
-    """The store cannot take this now (disk full, database busy): nothing was written, try later."""
+    """The store cannot take this now (disk full, database busy): nothing was written, try later.
+
+    After `writer_lost` alone it may have been written all the same."""
 
     code = "store_unavailable"

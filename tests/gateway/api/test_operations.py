@@ -34,14 +34,17 @@ def test_every_interface_says_how_it_is(live: Live) -> None:
 
 def test_a_paused_destination_keeps_what_it_owes_until_it_is_resumed(live: Live) -> None:
     paused = live.post("/v1/interfaces/drop/pause", {"reason": "month end"}).json()
-    assert (paused["state"], paused["reason"]) == ("paused", "month end")
+    assert (paused["state"], paused["reason"]) == ("paused", "paused by a person")
     live.settled(live.hand_over(advice(302)))
     until(lambda: live.get("/v1/interfaces/drop")["backlog"] == 1)
     assert live.get("/v1/interfaces/drop")["oldest_at"] > 0
     assert live.post("/v1/interfaces/drop/resume").json()["state"] == "up"
     until(lambda: live.get("/v1/interfaces/drop")["backlog"] == 0)
     rows = live.run(live.hub.store.fetch("audit_tail", object_id="drop", limit=2))
-    assert [row["action"] for row in rows] == ["interface.run", "interface.paused"]
+    assert [(row["action"], row["reason"]) for row in rows] == [
+        ("interface.run", ""),
+        ("interface.paused", "month end"),
+    ]
 
 
 def test_a_source_is_polled_when_asked_and_not_while_paused(live: Live) -> None:

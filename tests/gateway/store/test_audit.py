@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from gateway.store import AuditEntry, verify_chain
-from gateway.store.audit import AuditChain
+from gateway.errors import StorageFault
+from gateway.store import AuditEntry, KeyRing, verify_chain
+from gateway.store.audit import AuditChain, reason_place
 
 
 @pytest.fixture
@@ -58,3 +59,17 @@ def test_a_changed_row_cannot_be_hidden_by_mending_the_link_to_it(chain):
 def test_a_cut_tail_is_seen_only_with_the_anchor(chain):
     assert verify_chain(chain[:40]) is None
     assert chain[39]["hash"] != chain[49]["hash"]
+
+
+def test_a_sealed_reason_opens_in_its_own_row_only(tmp_path):
+    keys = KeyRing.open(tmp_path / "hub.key")
+    words = "asked for by R. Pellworth, \ud800"
+    sealed = keys.seal_reason(reason_place("hub", 7), words)
+    assert "Pellworth" not in sealed
+    opened = keys.open_reason(reason_place("hub", 7), sealed)
+    assert opened == "asked for by R. Pellworth, \\ud800"
+    for place in (reason_place("hub", 8), reason_place("other", 7)):
+        with pytest.raises(StorageFault):
+            keys.open_reason(place, sealed)
+    with pytest.raises(StorageFault):
+        keys.open_reason(reason_place("hub", 7), "a reason of somebody's in clear")
