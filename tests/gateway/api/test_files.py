@@ -202,4 +202,4 @@ def test_the_trace_of_a_caller_is_echoed(live: Live) -> None:
     assert answer.headers["x-request-id"] == "mine-9"
     odd = live.post(FILES, advice(9), traceparent=f"{parent}-more", X_Request_Id="not mine")
     assert "traceparent" not in odd.headers
-    assert re.fullmatch(r"req_[0-9a-f]{32}", odd.headers["x-request-id"])
+    assert re.fullmatch(r"req_[0-9a-f]{16}-[0-9]+", odd.headers["x-request-id"])
