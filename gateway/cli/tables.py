@@ -82,6 +82,29 @@ def _settings(name: str, _page: Path, _root: Path) -> str:
     return options_table(getattr(structs, name))
 
 
+def _findings(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.formats.x12.meanings import MEANINGS
+
+    return markdown(("Code", "Meaning"), [(f"`{code}`", text) for code, text in MEANINGS.items()])
+
+
+def _metrics(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.health.metrics import METRICS
+
+    rows = [
+        (f"`{one.name}`", one.kind, one.unit, ", ".join(one.labels), one.meaning)
+        for one in METRICS
+    ]
+    return markdown(("Metric", "Kind", "Unit", "Labels", "Meaning"), rows)
+
+
+def _problems(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.api.problems import PROBLEMS
+
+    rows = [(f"`{code}`", str(kind.status), kind.title) for code, kind in PROBLEMS.items()]
+    return markdown(("Code", "HTTP status", "Meaning"), rows)
+
+
 def _contracts(_argument: str, _page: Path, root: Path) -> str:
     from gateway.registry import Registry
 
@@ -127,10 +150,13 @@ _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "contract-fields": _contract_fields,
     "contracts": _contracts,
     "exit-codes": _exits,
+    "findings": _findings,
     "mapping-codes": _mapping_codes,
     "mapping-functions": _mapping_functions,
     "mapping-rules": _mapping_rules,
+    "metrics": _metrics,
     "packages": _packages,
+    "problems": _problems,
     "settings": _settings,
     "verbs": _verbs,
 }
