@@ -55,6 +55,8 @@ def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production:
                 return _decode_stream("-", kept, show, production=production)
         with file.open("rb") as stream:
             return _decode_stream(str(file), stream, show, production=production)
+    except BrokenPipeError:
+        raise  # the reader of our output went away: the command line ends quietly
     except OSError as error:
         print(
             f"{file}: {error.strerror or 'cannot be read'}. Next: check the path.", file=sys.stderr

@@ -23,14 +23,18 @@ MAX_SEGMENT_BYTES = 64 * 1024
 _HEAD_BYTES = 512
 _OTHER_BYTES = 1024 * 1024
 _FILL_BYTES = 64 * 1024
-_LOOKBACK = 8
+_LOOKBACK = 48
 _BREAKS = str.maketrans("", "", "\r\n")
 _STRICT_ISA = re.compile(
     r"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1.{10}\1..\1.{15}\1..\1.{15}\1[0-9]{6}\1[0-9]{4}"
     r"\1.\1.{5}\1.{9}\1.\1.\1.{1,8}(?:GS|TA1)\1",
     re.DOTALL,
 )
-_ISA_ANYWHERE = r"(?<![A-Za-z0-9])(ISA)(?=[^\w \t\r\n\0])"
+_ISA_ANYWHERE = (
+    r"(?:(?<![A-Za-z0-9])(?=ISA[^\w \t\r\n\0])"
+    r"|(?=ISA[^\w ][0-9]{2}[^\w ].{10}[^\w ][0-9]{2}[^\w ].{10}[^\w ]))(ISA)"
+)
+"""An ISA that begins a word, or wherever it has the standard's widths."""
 _FIRST_ISA = re.compile(_ISA_ANYWHERE)
 
 

@@ -105,6 +105,15 @@ def test_what_stands_before_the_first_isa_is_skipped_and_reported(
     assert part.document["balance"]["balanced"]
 
 
+def test_an_isa_that_follows_a_word_without_a_gap_is_found(read, remit, head, claim, codes):
+    data = remit(head + claim)
+    second = data.replace(b"T100", b"T200")
+    first, last = read(b"PK\x03\x04remit_835.txt" + data[:-1] + second)
+    assert codes(first) == {"bytes_before_interchange"}
+    assert first.interchange["control"] == "000000001"
+    assert last.document["payment"]["trace_number"] == "T200"
+
+
 def test_what_stands_after_iea_is_skipped_and_reported(read, remit, head, claim, codes):
     (part,) = read(remit(head + claim) + b"\r\n\x1a\0\0END OF FILE\r\n")
     assert codes(part) == {"bytes_after_interchange"}
