@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 
 import msgspec
+from litestar.status_codes import HTTP_400_BAD_REQUEST
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.problems import MEDIA_TYPE, problem_of
@@ -16,6 +17,8 @@ __all__ = ["OPEN_PATHS", "Door"]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What answers without a token; it says nothing but yes or no."""
+
+_LAST = ((b"connection", b"close"),)
 
 
 class Door:
@@ -43,7 +46,8 @@ class Door:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *echo]
+                last = _LAST if _may_be_unread(scope, message["status"]) else ()
+                message["headers"] = [*message["headers"], *echo, *last]
             await send(message)
 
         if scope["path"] in OPEN_PATHS or self._knows(headers):
@@ -54,6 +58,13 @@ class Door:
     def _knows(self, headers: Any) -> bool:
         given = next((value for name, value in headers if name == b"authorization"), b"")
         return hmac.compare_digest(given, self._expected)
+
+
+def _may_be_unread(scope: Scope, status: int) -> bool:
+    """A refusal may leave part of the body on the wire; then the connection ends, and a client
+    that is told so opens another one instead of running into the end of this one."""
+    refused = status >= HTTP_400_BAD_REQUEST and scope.get("method") == "POST"
+    return refused and scope["http_version"].startswith("1")
 
 
 async def _refuse(send: Send, facts: TraceFacts) -> None:

@@ -145,6 +145,14 @@ def test_a_stream_that_grows_beyond_its_interface_or_the_api_is_refused(
     assert answer.json()["detail"] == f"The file is larger than {size} bytes."
 
 
+def test_a_refusal_says_that_its_connection_ends(live: Live) -> None:
+    for number in range(20):
+        blocks = (b"y" * 10_000 for _ in range(5))
+        refused = live.client.post("/v1/interfaces/acks-a/files", content=blocks)
+        assert (refused.status_code, refused.headers["connection"]) == (413, "close")
+        assert live.client.get("/healthz").status_code == 200, number
+
+
 def test_a_stream_that_breaks_off_is_not_taken(live: Live) -> None:
     before = taken(live)
     address = live.url.removeprefix("http://").split(":")
