@@ -14,6 +14,7 @@ from gateway.pipeline import Bundle
 from gateway.pipeline import Sink as PipelineSink
 from gateway.pipeline import Source as PipelineSource
 from gateway.ports import Ports
+from gateway.settings import SinkSettings
 
 __all__ = ["LiveConnections"]
 
@@ -22,6 +23,8 @@ class _Open(msgspec.Struct, frozen=True):
     options: Any
     connector: str
     port: Any
+    call_seconds: float
+    """No call lasts longer; a source's is taken up again by its successor."""
 
 
 class LiveConnections:
@@ -34,6 +37,7 @@ class LiveConnections:
         self._transport = transport
         self._ports = ports
         self._open: dict[str, _Open] = {}
+        self._retiring: dict[asyncio.Task[None], _Open] = {}
 
     def sink(self, interface: str) -> Sink:
         """Return the live sink. Raises NotFound."""
@@ -62,7 +66,8 @@ class LiveConnections:
         )
 
     async def follow(self, bundle: Bundle) -> set[str]:
-        """Open what the bundle needs and this has not, close what it does not need any more.
+        """Open what the bundle needs and this has not, close what it does not need any more once
+        no call can be under way on it.
 
         Returns the names of what was opened. Raises ConfigError where a secret is missing;
         then nothing has changed.
@@ -80,16 +85,26 @@ class LiveConnections:
         opened = {name for name, made in wanted.items() if made is not self._open.get(name)}
         gone = [made for name, made in self._open.items() if wanted.get(name) is not made]
         self._open = wanted
-        await asyncio.gather(*(made.port.close() for made in gone))
+        for made in gone:
+            task = asyncio.create_task(self._retire(made))
+            self._retiring[task] = made
+            task.add_done_callback(self._retiring.pop)
         return opened
+
+    async def _retire(self, made: _Open) -> None:
+        await self._ports.clock.sleep(made.call_seconds)
+        await made.port.close()
 
     def _make(self, name: str, bundle: Bundle, options: Any) -> _Open:
         interface = _interfaces(bundle)[name]
         spec = connectors.find(interface.settings.connector)
         make = spec.source if name in bundle.sources else spec.sink
         assert make is not None  # noqa: S101 - the bundle's compiler looked
+        settings = interface.settings
+        longest = settings.deadline_seconds + 1 if isinstance(settings, SinkSettings) else 0.0
         try:
-            return _Open(options, interface.settings.connector, make(options, self._context(name)))
+            port = make(options, self._context(name))
+            return _Open(options, settings.connector, port, longest)
         except KeyError as missing:
             file = f"interfaces/{name}.yaml"
             reason = f"secret {missing.args[0]!r} is not set"
@@ -100,8 +115,11 @@ class LiveConnections:
 
     async def close(self) -> None:
         """Close every connector."""
-        opened, self._open = self._open, {}
-        await asyncio.gather(*(made.port.close() for made in opened.values()))
+        opened = [*self._open.values(), *self._retiring.values()]
+        self._open = {}
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*(made.port.close() for made in opened))
 
 
 def _interfaces(bundle: Bundle) -> dict[str, PipelineSource | PipelineSink]:

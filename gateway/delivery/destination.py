@@ -86,7 +86,7 @@ class Destination:
                 wait = self.retry.breaker_seconds * 2**self._opened
                 self._open_until = self._clock.monotonic() + min(wait, MAX_OPEN_SECONDS)
                 self._opened = min(self._opened + 1, 16)
-        elif settled.failure != "throttled":
+        elif settled.failure not in ("throttled", "internal"):
             self._failures = self._opened = 0
 
     def resume(self) -> None:

@@ -36,14 +36,19 @@ class KeyOrder:
             if row["order_key"] and self._blocks(RetryState(row["state"])):
                 self._busy.setdefault(row["order_key"], deque())
 
-    def reblock(self, rows: Iterable[dict[str, Any]]) -> list[LaneItem]:
-        """Forget the blocked keys that no retry row holds any more; return who may go now."""
+    def blocked(self) -> set[str]:
+        """Return the keys that wait for a retry row."""
+        return self._busy.keys() - self._fresh
+
+    def reblock(self, rows: Iterable[dict[str, Any]], *, among: set[str]) -> list[LaneItem]:
+        """Forget the keys, blocked before `rows` were read, that no retry row holds any more;
+        return who may go now."""
         held = {
             row["order_key"]
             for row in rows
             if row["order_key"] and self._blocks(RetryState(row["state"]))
         }
-        free = [key for key in self._busy if key not in held | self._fresh]
+        free = [key for key in self._busy if key in among - held - self._fresh]
         return [item for key in free for item in self._next(key)]
 
     def may_start(self, item: LaneItem) -> bool:

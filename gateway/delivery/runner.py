@@ -14,7 +14,15 @@ from gateway.delivery.destination import Destination
 from gateway.delivery.order import KeyOrder
 from gateway.errors import HubError, TryAgain
 from gateway.model.states import RetryState
-from gateway.pipeline import Lane, LaneItem, Lanes, Settled, milliseconds
+from gateway.pipeline import (
+    RELEASED,
+    REPLAYED,
+    Lane,
+    LaneItem,
+    Lanes,
+    Settled,
+    milliseconds,
+)
 from gateway.ports import Ports
 from gateway.store import Statement, Store, Unit
 
@@ -72,26 +80,22 @@ class LaneRunner:
         self._pending: set[int] = set()
         self._flying: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._skip: set[int] = set()
-        self._unsure: set[int] = set()
+        self._recovered = False
         self._next_due: int | None = 0
         self._more = True
         self._stopping = False
-        self._handled = 0
 
     async def run(self) -> None:
-        """Work until `stop`; then let what is under way end."""
-        await self._recover()
+        """Work until `stop`; then let what is under way end. Nothing else ends it: a lane without
+        an owner would be money that nobody looks at."""
         while not self._stopping:
             self._bell.clear()
             try:
-                await self._start_due()
-                await self._start_new()
-            except TryAgain as trouble:
-                log.warning("lane %s waits: %s", self.lane.name, trouble.code)
+                await self._turn()
+            except Exception as trouble:
+                log.warning("lane %s waits: %s", self.lane.name, _told(trouble))
+                self._next_due = 0
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
-                continue
-            await self._move_cursor(least=CURSOR_EVERY)
-            await self._wait()
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
         await self._move_cursor(least=1)
 
@@ -122,20 +126,29 @@ class LaneRunner:
 
     # -- what is to be done --------------------------------------------------------------------
 
+    async def _turn(self) -> None:
+        if not self._recovered:
+            await self._recover()
+        await self._start_due()
+        await self._start_new()
+        await self._move_cursor(least=CURSOR_EVERY)
+        await self._wait()
+
     async def _recover(self) -> None:
         """Learn what happened above the cursor before this process owned the lane."""
-        lane_id = self.lane.lane_id
-        after = {"lane_id": lane_id, "after_seq": self._cursor}
+        after = {"lane_id": self.lane.lane_id, "after_seq": self._cursor}
+        # In this order: what a person discards in between is in one of the two.
+        aside = await self._store.fetch("set_aside_above", **after)
         done = await self._store.fetch("settled_above", **after)
-        started = await self._store.fetch("started_unsettled", **after)
-        aside = await self._store.fetch("retries_of_lane", lane_id=lane_id)
-        self._skip = {row["seq"] for row in done}
-        self._skip |= {row["seq"] for row in aside if row["part_offset"] < 0}
-        self._unsure = {row["seq"] for row in started} - self._skip
-        self._order.block(aside)
+        self._skip = {row["seq"] for row in (*aside, *done)}
+        self._order.block(await self._store.fetch("retry_keys", lane_id=self.lane.lane_id))
+        self._recovered = True
 
     async def _start_new(self) -> None:
+        # Looked at twice: another lane of the destination may take the place during the read.
         while self._destination.free() > 0 and await self._fill():
+            if self._destination.free() <= 0:
+                return
             item = self._window.popleft()
             if self._order.may_start(item):
                 self._launch(item)
@@ -150,7 +163,7 @@ class LaneRunner:
                 self.read_to = row["seq"]
                 if row["seq"] not in self._skip:
                     self._pending.add(row["seq"])
-                    self._window.append(self._item(row, unsure=row["seq"] in self._unsure))
+                    self._window.append(self._item(row))
                 self._skip.discard(row["seq"])
             if not rows:
                 break
@@ -172,10 +185,11 @@ class LaneRunner:
         for row in rows:
             if (row["seq"], row["part_offset"]) in self._flying:
                 continue
+            item = await self._retry_item(row)
             if row["due_at"] > now or self._destination.free() <= 0:
                 self._next_due = row["due_at"]
                 break
-            self._launch(await self._retry_item(row))
+            self._launch(item)
 
     async def _retry_item(self, row: dict[str, Any]) -> LaneItem:
         (owed,) = await self._store.fetch("owed_one", lane_id=row["lane_id"], seq=row["seq"])
@@ -185,9 +199,10 @@ class LaneRunner:
             tries=row["attempts"],
             generation=row["generation"],
             retrying=True,
-            unsure=row["failure"] == "unknown",
+            unsure=row["failure"] in ("unknown", REPLAYED),
+            again=row["failure"] == REPLAYED,
             confirming=row["state"] == RetryState.CONFIRMING,
-            released=row["failure"] == "released",
+            despite=row["code"] if row["failure"] == RELEASED else "",
             since=row["since"],
         )
 
@@ -230,16 +245,27 @@ class LaneRunner:
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
             except HubError as fault:
                 log.error("%s is set aside: %s", item.delivery_id, fault.code)  # noqa: TRY400 - the code says it all; a trace may quote payload
-                return await self._work.set_aside(item, fault.code, "")
+                return await self._set_aside(item, fault.code, "")
             except Exception as bug:
                 # The text of an unknown exception may hold payload: its kind and place only.
                 log.error("%s is set aside: %s", item.delivery_id, _place(bug))  # noqa: TRY400 - see above
-                return await self._work.set_aside(item, "internal_error", _place(bug))
+                return await self._set_aside(item, "internal_error", _place(bug))
+
+    async def _set_aside(self, item: LaneItem, code: str, detail: str) -> Settled | None:
+        """Where even that fails it is tried until it works: it is not performed again, since it
+        may have had its effect, and it is not left without an owner."""
+        while not self._stopping:
+            try:
+                return await self._work.set_aside(item, code, detail)
+            except Exception as trouble:
+                log.error("%s waits: %s", item.delivery_id, _told(trouble))  # noqa: TRY400 - see above
+            await self._ports.clock.sleep(TROUBLE_SECONDS)
+        return None
 
     def _learn(self, item: LaneItem, settled: Settled) -> None:
         self._destination.learn(settled)
-        self._pending.discard(item.seq)
-        self._handled += 1
+        if item.part_offset < 0:  # a part may be settled while its artifact is still under way
+            self._pending.discard(item.seq)
         if settled.due_at is not None:
             due = settled.due_at
             self._next_due = due if self._next_due is None else min(due, self._next_due)
@@ -253,10 +279,12 @@ class LaneRunner:
 
     async def unblock(self) -> None:
         """Read anew which ordering keys are blocked."""
-        rows = await self._store.fetch("retries_of_lane", lane_id=self.lane.lane_id)
-        for released in self._order.reblock(rows):
-            self._window.appendleft(released)
         self.look_again()
+        blocked = self._order.blocked()
+        rows = await self._store.fetch("retry_keys", lane_id=self.lane.lane_id)
+        for released in self._order.reblock(rows, among=blocked):
+            self._window.appendleft(released)
+        self._bell.set()
 
     # -- waiting and the cursor ----------------------------------------------------------------
 
@@ -283,7 +311,12 @@ class LaneRunner:
             async with asyncio.timeout(max(min(waits), 0.001)):
                 await self._bell.wait()
         except TimeoutError:
+            self._next_due = 0  # whatever woke nobody is found now
             await self._move_cursor(least=1)
+
+
+def _told(trouble: Exception) -> str:
+    return trouble.code if isinstance(trouble, HubError) else _place(trouble)
 
 
 def _place(bug: Exception) -> str:

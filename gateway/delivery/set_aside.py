@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.errors import Conflict, NotFound, UsageFault
 from gateway.model.states import AttemptOutcome, LaneKind, PartState, RetryState
-from gateway.pipeline import Lanes, milliseconds
+from gateway.pipeline import RELEASED, REPLAYED, Lanes, milliseconds
 from gateway.ports import Ports
 from gateway.store import AuditEntry, Row, Statement, Store, Unit, UnitConflict
 
@@ -210,7 +210,7 @@ class Operator:
         delivery, part = _named(name)
         owed = await self._store.fetch("owed_by_delivery_id", delivery_id=delivery)
         if not owed:
-            raise NotFound(f"Nothing was ever owed under {name}.")
+            raise NotFound("Nothing was ever owed under that id.")
         seq = {"after_lane_id": owed[0]["lane_id"], "after_seq": owed[0]["seq"]}
         return {**seq, "after_part_offset": part}
 
@@ -224,7 +224,7 @@ class Operator:
             if rows:
                 owed_facts = {k: owed[0][k] for k in ("item_id", "delivery_id")}
                 return _aside({**rows[0], **owed_facts})
-        raise NotFound(f"Nothing is set aside under {name}.", next_step="see `remithub dlq list`.")
+        raise NotFound("Nothing is set aside under that id.", next_step="see `remithub dlq list`.")
 
     async def _apply(self, action: Action, aside: Aside, actor: str, reason: str) -> bool:
         """Change one, in one unit with its audit entry; False when it moved meanwhile."""
@@ -258,15 +258,14 @@ class Operator:
         }
         match action:
             case Action.REPLAY:
-                if await self._unsure(aside):
-                    row["failure"] = "unknown"
-                elif aside.failure == "message" and aside.kind is LaneKind.DELIVER:
+                refused = aside.failure == "message" and aside.kind is LaneKind.DELIVER
+                if refused and not await self._unsure(aside):
                     # A definite refusal made no effect: a new try is a new key at the partner.
                     row["generation"] = aside.generation + 1
-                row["state"] = RetryState.WAITING.value
+                row |= {"state": RetryState.WAITING.value, "failure": REPLAYED}
                 return (Statement("retry_put", row),)
             case Action.RELEASE:
-                row |= {"state": RetryState.WAITING.value, "failure": "released"}
+                row |= {"state": RetryState.WAITING.value, "failure": RELEASED}
                 return (Statement("retry_put", row),)
             case Action.PARK:
                 row |= {"state": RetryState.PARKED.value, "attempts": aside.attempts}
@@ -284,13 +283,12 @@ class Operator:
     async def _discard(
         self, aside: Aside, place: dict[str, int], now: int
     ) -> tuple[Statement, ...]:
-        rows = await self._store.fetch("attempts_of", lane_id=aside.lane_id, seq=aside.seq)
-        numbers = [r["number"] for r in rows if r["part_offset"] == aside.part_offset]
+        last = await self._store.fetch("attempt_last", **place)
         attempt = Statement(
             "attempt_insert",
             {
                 **place,
-                "number": max(numbers, default=0) + 1,
+                "number": last[0]["number"] + 1 if last else 1,
                 "generation": aside.generation,
                 "at": now,
                 "took_ms": 0,

@@ -1,7 +1,14 @@
 """The main flow: `flow.py` first, then one module per step."""
 
 from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, process_lane
-from gateway.pipeline.facts import Accepted, Artifact, LaneItem, Receipt
+from gateway.pipeline.facts import (
+    RELEASED,
+    REPLAYED,
+    Accepted,
+    Artifact,
+    LaneItem,
+    Receipt,
+)
 from gateway.pipeline.flow import Flow
 from gateway.pipeline.lanes import Lane, Lanes
 from gateway.pipeline.plan import Plan, Settled
@@ -9,6 +16,8 @@ from gateway.pipeline.receive import forget_unfinished
 from gateway.pipeline.records import milliseconds
 
 __all__ = [
+    "RELEASED",
+    "REPLAYED",
     "Accepted",
     "Artifact",
     "Bundle",

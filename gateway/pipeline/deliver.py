@@ -52,13 +52,15 @@ async def deliver(
     try:
         document = render(message, sink, context)
     except Reject as refusal:
+        if item.unsure or item.confirming:  # nothing is refused that may be there already
+            return Unknown(code=refusal.code, detail=refusal.message)
         return Failed(failure=Failure.MESSAGE, code=refusal.code, detail=refusal.message)
     try:
         async with asyncio.timeout(sink.settings.deadline_seconds + GRACE_SECONDS):
             if item.confirming:
                 return await _confirm(port, call, document)
             if item.unsure and port.idempotency is not Idempotency.KEY:
-                settled = await _ask(port, call, document)
+                settled = await _ask(port, item, call, document)
                 if settled is not None:
                     return settled
             return await port.deliver(call, document)
@@ -66,8 +68,10 @@ async def deliver(
         return Unknown(code="deadline", detail="the attempt outlived its total deadline")
 
 
-async def _ask(port: SinkPort, call: Call, document: Document) -> Outcome | None:
+async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Outcome | None:
     if port.idempotency is Idempotency.NONE:
+        if item.again:
+            return None
         return Unknown(code="outcome_unknown", detail="an earlier try may have had its effect")
     answer = await port.lookup(call, document)
     match answer:

@@ -10,6 +10,8 @@ from gateway.model.states import PartState
 from gateway.pipeline.bundle import Contract
 
 __all__ = [
+    "RELEASED",
+    "REPLAYED",
     "Accepted",
     "Artifact",
     "LaneItem",
@@ -18,6 +20,11 @@ __all__ = [
     "Receipt",
     "StoredMessage",
 ]
+
+
+RELEASED = "released"
+REPLAYED = "replayed"
+"""What stands as the failure of a retry row that waits because a person let it go."""
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 class LaneItem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing a lane owes: an artifact to `process`, or a message to `dispatch`. `part_offset`
     is -1 for the whole; `tries` counts since the last replay; `unsure` says that an earlier try
-    may have had its effect; `released` says that a person let a held part go."""
+    may have had its effect, `again` that a person wants it sent all the same where nobody can be
+    asked; `despite` is what a person let pass about a held part, empty where nobody did."""
 
     lane: str
     seq: int
@@ -69,8 +77,9 @@ class LaneItem(msgspec.Struct, frozen=True, kw_only=True):
     generation: int = 0
     retrying: bool = False
     unsure: bool = False
+    again: bool = False
     confirming: bool = False
-    released: bool = False
+    despite: str = ""
     since: int = 0
     """When it was set aside first, in milliseconds since the epoch; 0: it never was."""
 

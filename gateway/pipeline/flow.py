@@ -38,8 +38,9 @@ from gateway.pipeline.plan import Decide, Plan, Settled
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
+from gateway.pipeline.settle import Settling
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
-from gateway.pipeline.units import NOTHING, Kept, Result, Units, lanes_of
+from gateway.pipeline.units import PAYMENT_KEY_SEEN, Kept, Result, Units, lanes_of
 from gateway.ports import Ports
 from gateway.store import Body, Statement, Store, Unit, UnitConflict
 
@@ -74,6 +75,9 @@ class Flow:
         self._records = Records(lanes, sealer)
         self._units = Units(self._records, lanes)
         self.reading = Reading(store, lanes, sealer)
+        self._settling = Settling(
+            store=store, units=self._units, lanes=lanes, reading=self.reading, ports=ports
+        )
 
     # -- accept -------------------------------------------------------------------------------
 
@@ -169,7 +173,7 @@ class Flow:
     def _known(self, interface: str, bundle: Bundle) -> None:
         if interface not in bundle.sources and interface not in bundle.sinks:
             known = ", ".join(bundle.sources)
-            raise NotFound(f"There is no incoming interface '{interface}' (there are: {known}).")
+            raise NotFound(f"There is no such incoming interface (there are: {known}).")
 
     # -- process ------------------------------------------------------------------------------
 
@@ -187,7 +191,7 @@ class Flow:
             return await self._process_reply(artifact, bundle, item, number)
         source = bundle.sources.get(artifact.interface)
         if source is None:
-            return await self._settle(item, number, _given_up(item, "interface_removed"))
+            return await self._settling.settle(item, number, _given_up(item, "interface_removed"))
         parts = judge(
             artifact,
             source,
@@ -206,7 +210,7 @@ class Flow:
                 batch, final = await loop.run_in_executor(self._executor, next_batch, parts)
             found = found or bool(batch)
             if item.part_offset >= 0 and final and not found:
-                return await self._settle(item, number, _given_up(item, "part_missing"))
+                return await self._settling.settle(item, number, _given_up(item, "part_missing"))
             await self._save(batch, artifact, item, bundle, number if final else 0)
         return Settled(outcome=AttemptOutcome.DONE)
 
@@ -218,31 +222,40 @@ class Flow:
         bundle: Bundle,
         number: int,
     ) -> None:
-        for again in (True, False):
+        while True:
             unit = self._units.judged(
                 batch, artifact, item, bundle=bundle.hash, number=number, at=self._now()
             )
             self._ports.fail_point("process.before_commit")
             try:
-                await self._store.commit(unit)
+                await self._settling.surely(unit)
                 break
             except UnitConflict as conflict:
-                if conflict.statement != "payment_seen_insert" or not again:
+                judged = await self._unless_seen(batch, artifact)
+                if conflict.statement == "payment_seen_insert" and judged != batch:
+                    batch = judged
+                elif await self._settling.given_up(item):
+                    return
+                else:
                     raise
-                batch = [await self._unless_seen(p, artifact) for p in batch]
         self._ports.fail_point("process.after_commit")
         self._lanes.ring(lanes_of(m for p in batch for m in p.messages))
 
-    async def _unless_seen(self, prepared: Prepared, artifact: Artifact) -> Prepared:
-        if prepared.state is not PartState.ACCEPTED or not prepared.payment_key:
-            return prepared
-        rows = await self._store.fetch("payment_seen", payment_key=prepared.payment_key)
-        place = (artifact.artifact_id, prepared.offset)
-        if not rows or (rows[0]["artifact_id"], rows[0]["part_offset"]) == place:
-            return prepared
-        return msgspec.structs.replace(
-            prepared, state=PartState.HELD, code="payment_key_seen", messages=()
-        )
+    async def _unless_seen(self, batch: list[Prepared], artifact: Artifact) -> list[Prepared]:
+        """Hold what another part has brought already, in this batch or before it."""
+        judged: list[Prepared] = []
+        keys: set[str] = set()
+        for prepared in batch:
+            key = prepared.payment_key if prepared.state is PartState.ACCEPTED else ""
+            place = (artifact.artifact_id, prepared.offset)
+            rows = await self._store.fetch("payment_seen", payment_key=key) if key else []
+            if key in keys or any((r["artifact_id"], r["part_offset"]) != place for r in rows):
+                held = {"state": PartState.HELD, "code": PAYMENT_KEY_SEEN, "messages": ()}
+                prepared = msgspec.structs.replace(prepared, **held)  # noqa: PLW2901 - the verdict
+            elif key:
+                keys.add(key)
+            judged.append(prepared)
+        return judged
 
     async def _process_reply(
         self, artifact: Artifact, bundle: Bundle, item: LaneItem, number: int
@@ -258,13 +271,13 @@ class Flow:
             answer = EXACT.decode(await self._store.body(artifact.body_id))
             messages = confirm(answer, reply, artifact.interface, bundle, context)
         except msgspec.DecodeError:
-            return await self._settle(item, number, _given_up(item, "reply_unreadable"))
+            return await self._settling.settle(item, number, _given_up(item, "reply_unreadable"))
         except Reject as refusal:
             plan = _given_up(item, refusal.code, refusal.message)
-            return await self._settle(item, number, plan)
+            return await self._settling.settle(item, number, plan)
         plan = Plan(outcome=AttemptOutcome.DONE)
         result = Result(replies=messages, bundle=bundle.hash)
-        return await self._settle(item, number, plan, result)
+        return await self._settling.settle(item, number, plan, result)
 
     # -- dispatch -----------------------------------------------------------------------------
 
@@ -276,10 +289,10 @@ class Flow:
         sink = bundle.sinks.get(interface)
         number = await self.reading.attempt_number(item)
         if sink is None:
-            return await self._settle(item, number, _given_up(item, "interface_removed"))
+            return await self.set_aside(item, "interface_removed", "")
         port = self._connections.sink(interface)
         if port.idempotency is not Idempotency.KEY and not item.confirming:
-            await self._start(item, number)
+            item = await self._start(item, number)
         context = {
             **context_of(bundle, interface, message.created_at),
             "message_id": message.message_id,
@@ -306,9 +319,10 @@ class Flow:
             bundle=bundle.hash,
             took_ms=int((self._ports.clock.monotonic() - began) * 1000),
         )
-        return await self._settle(item, number, plan, result)
+        return await self._settling.settle(item, number, plan, result)
 
-    async def _start(self, item: LaneItem, number: int) -> None:
+    async def _start(self, item: LaneItem, number: int) -> LaneItem:
+        """Put on record that this try begins; one that had begun before may have had its effect."""
         lane = self._lanes[item.lane]
         row = {
             "lane_id": lane.lane_id,
@@ -318,7 +332,10 @@ class Flow:
             "at": self._now(),
             "epoch": lane.epoch,
         }
-        await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
+        done = await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
+        if done.affected[0]:
+            return item
+        return msgspec.structs.replace(item, unsure=True, again=False)
 
     def _answer(
         self, outcome: Outcome, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
@@ -354,31 +371,17 @@ class Flow:
         return tuple(self._records.artifact(artifact)), (body,)
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
-        """Make a dead letter of what could not even be tried: a damaged body, a bug of ours."""
+        """Make a dead letter of what could not be tried, or tried to its end: a damaged body, a
+        bug of ours. A delivery may have had its effect: its replay keeps the key and asks first."""
         number = await self.reading.attempt_number(item)
-        return await self._settle(item, number, _given_up(item, code, detail))
+        plan = _given_up(item, code, detail)
+        if self._lanes[item.lane].destination:
+            plan = msgspec.structs.replace(
+                plan, outcome=AttemptOutcome.UNKNOWN, failure="internal"
+            )
+        return await self._settling.settle(item, number, plan)
 
-    # -- settle, and what all three look up ---------------------------------------------------
-
-    async def _settle(
-        self, item: LaneItem, number: int, plan: Plan, result: Result = NOTHING
-    ) -> Settled:
-        at = self._now()
-        unit = self._units.settled(item, number, plan, result, at=at)
-        self._ports.fail_point("settle.before_commit")
-        await self._store.commit(unit)
-        self._ports.fail_point("settle.after_commit")
-        self._lanes.ring(lanes_of(result.replies))
-        if result.kept[0]:
-            self._lanes.ring([process_lane(self._lanes[item.lane].destination)])
-        waits = plan.state in (RetryState.WAITING, RetryState.CONFIRMING)
-        return Settled(
-            outcome=plan.outcome,
-            state=plan.state,
-            due_at=at + int(plan.wait_seconds * 1000) if waits else None,
-            failure=plan.failure,
-            pause=plan.pause,
-        )
+    # -- what all three look up ---------------------------------------------------------------
 
     def _now(self) -> int:
         return milliseconds(self._ports.clock.now())

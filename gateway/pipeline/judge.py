@@ -31,7 +31,8 @@ def judge(
     for part in source.format.read(blocks, origin_of(artifact, source, bundle.tenant)):
         wanted = part.offset == item.part_offset if item.part_offset >= 0 else True
         if wanted and (item.part_offset >= 0 or part.offset not in known):
-            yield prepare(part, artifact, source, bundle, context=context, released=item.released)
+            let_go = bool(item.despite)
+            yield prepare(part, artifact, source, bundle, context=context, released=let_go)
 
 
 def next_batch(parts: Iterator[Prepared]) -> tuple[list[Prepared], bool]:

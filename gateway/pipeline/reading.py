@@ -89,10 +89,13 @@ class Reading:
         """Return the number (from 1) of the attempt that is about to be made."""
         if not item.retrying:
             return 1
-        lane_id = self._lanes[item.lane].lane_id
-        rows = await self._store.fetch("attempts_of", lane_id=lane_id, seq=item.seq)
-        numbers = [r["number"] for r in rows if r["part_offset"] == item.part_offset]
-        return max(numbers, default=0) + 1
+        place = {
+            "lane_id": self._lanes[item.lane].lane_id,
+            "seq": item.seq,
+            "part_offset": item.part_offset,
+        }
+        last = await self._store.fetch("attempt_last", **place)
+        return last[0]["number"] + 1 if last else 1
 
 
 def context_of(

@@ -123,9 +123,10 @@ class Records:
         }
         return Statement("part_replace" if replace else "part_insert", row)
 
-    def payment_seen(self, prepared: Prepared, artifact: Artifact, at: int) -> Statement:
+    @staticmethod
+    def payment_seen(prepared: Prepared, artifact: Artifact, at: int, *, must: bool) -> Statement:
         """Return the statement that claims a payment key; it affects no row when another part
-        has it, and then the unit fails."""
+        has it, and then, where it `must`, the unit fails."""
         row = {
             "payment_key": prepared.payment_key,
             "artifact_id": artifact.artifact_id,
@@ -133,7 +134,7 @@ class Records:
             "message_id": prepared.messages[0].message_id,
             "at": at,
         }
-        return Statement("payment_seen_insert", row, expect=1)
+        return Statement("payment_seen_insert", row, expect=1 if must else None)
 
     def set_aside(self, prepared: Prepared, lane: str, seq: int, at: int) -> Statement:
         """Return the statement that keeps a held or dead part for a person."""

@@ -13,8 +13,12 @@ from gateway.pipeline.plan import Plan
 from gateway.pipeline.records import Records
 from gateway.store import Body, Statement, Unit
 
-__all__ = ["NOTHING", "Kept", "Result", "Units", "lanes_of"]
+__all__ = ["NOTHING", "PAYMENT_KEY_SEEN", "Kept", "Result", "Units", "lanes_of"]
 
+PAYMENT_KEY_SEEN = "payment_key_seen"
+PAYMENT_KEY_REPEATED = "payment_key_repeated"
+"""Why a part is held whose payment another part has brought already: the flow's word, and a
+reader's for one in the same file."""
 
 Kept = tuple[tuple[Statement, ...], tuple[Body, ...]]
 
@@ -86,8 +90,10 @@ class Units:
             statements.append(self.retry_delete(item))
         if prepared.state is not PartState.ACCEPTED:
             return statements, []
-        if prepared.payment_key and not item.released:
-            statements.append(self._records.payment_seen(prepared, artifact, at))
+        if prepared.payment_key:
+            # Released for another reason it must still be the first: nobody looked at that.
+            first = item.despite not in (PAYMENT_KEY_SEEN, PAYMENT_KEY_REPEATED)
+            statements.append(self._records.payment_seen(prepared, artifact, at, must=first))
         made, bodies = self._records.messages(
             prepared.messages, bundle=bundle, at=at, trace=artifact.artifact_id[4:]
         )

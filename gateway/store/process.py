@@ -206,8 +206,8 @@ def _error_from(fault: _Fault) -> HubError:
     return kind(fault.message, code=fault.code, next_step=fault.next_step)
 
 
-def _lost() -> StorageFault:
-    return StorageFault(
+def _lost() -> StoreUnavailable:
+    return StoreUnavailable(
         "The store's writer process ended; what it was writing may or may not be durable.",
         code="writer_lost",
         next_step="nothing: units may run twice and are offered again.",

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Partner:
     requests: list[str] = field(default_factory=list)
     lookups: list[str] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
+    later: Callable[["Partner", str], Awaitable[Any]] | None = None
+    """Answers instead of the usual 200 once the script is through, and may take its time."""
     url: str = ""
 
     async def deliver(self, request: web.Request) -> web.StreamResponse:
@@ -63,6 +65,8 @@ class Partner:
             answered = self.script.pop(0)(self, request, key)
             if answered is not None:
                 return answered
+        elif self.later is not None:
+            return await self.later(self, key)
         self.effects.setdefault(key, 1)
         answer = {"id": f"doc-{len(self.effects)}", **self.answer}
         return web.json_response({k: v for k, v in answer.items() if v is not None})

@@ -11,7 +11,9 @@ ON CONFLICT (lane_id, seq, part_offset, number) DO UPDATE SET at = attempt.at
 WHERE attempt.epoch = excluded.epoch AND attempt.generation = excluded.generation
   AND attempt.outcome = excluded.outcome AND attempt.at = excluded.at;
 
--- Committed before the first byte leaves for a sink that cannot take a key.
+-- Committed before the first byte leaves for a sink that cannot take a key. No row affected =
+-- this try was started before and never settled (then its outcome is unknown), or the lane has
+-- another owner by now.
 -- name: started_insert
 INSERT INTO started (lane_id, seq, generation, number, at)
 SELECT :lane_id, :seq, :generation, :number, :at
@@ -43,6 +45,13 @@ WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset AND state
 SELECT * FROM attempt WHERE lane_id = :lane_id AND seq = :seq
 ORDER BY part_offset, number LIMIT 1000;
 
+-- The number of the last attempt, however many there are.
+-- name: attempt_last
+-- read: point
+SELECT number FROM attempt
+WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset
+ORDER BY number DESC LIMIT 1;
+
 -- The done set above the cursor.
 -- name: settled_above
 -- read: scan
@@ -56,18 +65,17 @@ ORDER BY seq;
 SELECT * FROM started WHERE lane_id = :lane_id AND seq = :seq
 ORDER BY generation, number LIMIT 1000;
 
--- Started and never settled: after a crash the outcome of these is unknown.
--- name: started_unsettled
+-- What is set aside as a whole above the cursor: few, the others lie below it.
+-- name: set_aside_above
 -- read: scan
-SELECT started.* FROM started
-WHERE started.lane_id = :lane_id AND started.seq > :after_seq AND NOT EXISTS (
-    SELECT 1 FROM attempt WHERE attempt.lane_id = started.lane_id AND attempt.seq = started.seq
-      AND attempt.part_offset = -1 AND attempt.number = started.number)
-ORDER BY started.seq, started.number;
+SELECT seq FROM retry WHERE lane_id = :lane_id AND seq > :after_seq AND part_offset = -1
+ORDER BY seq;
 
--- name: retries_of_lane
+-- Which ordering keys have something set aside, in which states.
+-- name: retry_keys
 -- read: scan
-SELECT * FROM retry WHERE lane_id = :lane_id ORDER BY seq, part_offset;
+SELECT DISTINCT order_key, state FROM retry
+WHERE lane_id = :lane_id AND order_key <> '' ORDER BY order_key, state;
 
 -- One seek per state, so that the index gives the order and a long table costs nothing.
 -- name: retry_due

@@ -1,0 +1,91 @@
+"""Settle: put on record how an attempt ended. What has happened is offered to the store until it
+is durable; it is never done again for the record's sake."""
+
+import logging
+
+import msgspec
+
+from gateway.errors import StorageFault
+from gateway.model.states import RetryState
+from gateway.pipeline.bundle import process_lane
+from gateway.pipeline.facts import LaneItem
+from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.plan import Plan, Settled
+from gateway.pipeline.reading import Reading
+from gateway.pipeline.records import milliseconds
+from gateway.pipeline.units import NOTHING, Result, Units, lanes_of
+from gateway.ports import Ports
+from gateway.store import Store, Unit, UnitConflict
+
+__all__ = ["Settling"]
+
+log = logging.getLogger("remithub.pipeline")
+
+TROUBLE_SECONDS = 1.0
+"""Pause before a store in trouble is offered the same unit again."""
+
+
+class Settling:
+    """Writes the end of attempts."""
+
+    def __init__(
+        self, *, store: Store, units: Units, lanes: Lanes, reading: Reading, ports: Ports
+    ) -> None:
+        self._store = store
+        self._units = units
+        self._lanes = lanes
+        self._reading = reading
+        self._ports = ports
+
+    async def settle(
+        self, item: LaneItem, number: int, plan: Plan, result: Result = NOTHING
+    ) -> Settled:
+        """Settle one attempt by its plan. Raises UnitConflict where the lane has a new owner."""
+        at = milliseconds(self._ports.clock.now())
+        self._ports.fail_point("settle.before_commit")
+        try:
+            await self.surely(self._units.settled(item, number, plan, result, at=at))
+        except UnitConflict:
+            if not await self.given_up(item):
+                raise
+            plan = await self._on_record(item, plan, result, at)
+        self._ports.fail_point("settle.after_commit")
+        self._lanes.ring(lanes_of(result.replies))
+        if result.kept[0]:
+            self._lanes.ring([process_lane(self._lanes[item.lane].destination)])
+        waits = plan.state in (RetryState.WAITING, RetryState.CONFIRMING)
+        return Settled(
+            outcome=plan.outcome,
+            state=plan.state,
+            due_at=at + int(plan.wait_seconds * 1000) if waits else None,
+            failure=plan.failure,
+            pause=plan.pause,
+        )
+
+    async def surely(self, unit: Unit) -> None:
+        """Commit the unit, however long the store is in trouble. Raises UnitConflict."""
+        while True:
+            try:
+                await self._store.commit(unit)
+            except StorageFault as trouble:
+                log.warning("an outcome waits for the store: %s", trouble.code)
+                await self._ports.clock.sleep(TROUBLE_SECONDS)
+            else:
+                return
+
+    async def given_up(self, item: LaneItem) -> bool:
+        """Return whether a person has discarded the item while it was under way."""
+        place = {
+            "lane_id": self._lanes[item.lane].lane_id,
+            "seq": item.seq,
+            "part_offset": item.part_offset,
+        }
+        return item.retrying and not await self._store.fetch("retry_one", **place)
+
+    async def _on_record(self, item: LaneItem, plan: Plan, result: Result, at: int) -> Plan:
+        """What came of a discarded item goes on record all the same; it is not tried again."""
+        number = await self._reading.attempt_number(item)
+        plan = msgspec.structs.replace(plan, state=None)
+        gone = msgspec.structs.replace(item, retrying=False)
+        await self.surely(self._units.settled(gone, number, plan, result, at=at))
+        return plan
