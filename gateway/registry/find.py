@@ -90,6 +90,8 @@ class Registry:
         if not side.schema:
             return None
         file = mapping.folder / side.schema
+        if not file.resolve().is_relative_to(mapping.folder.resolve()):
+            raise ConfigError("a schema lies beside its mapping.", file=mapping.place)
         return self.bundle(self.shared(file), file)
 
     def files(self, root: Path | None = None) -> dict[str, bytes]:
@@ -112,14 +114,20 @@ class Registry:
     def locate(self, reference: str, file: Path) -> Path:
         """Return the file a relative reference means, in whichever root has it."""
         target = (file.parent / reference).resolve()
-        if target.is_file():
+        if target.is_file() and self._ours(target, file):
             return target
         for root in self.roots:
             tail = target.parts[-3:]
             other = root.joinpath("contracts", *tail).resolve()
             if other.is_file():
                 return other
-        raise ConfigError(f"'{reference}' leads to no file.", file=str(file))
+        raise ConfigError(f"'{reference}' leads to no file of ours.", file=str(file))
+
+    def _ours(self, target: Path, file: Path) -> bool:
+        """Tell whether a file lies beside the one that names it, or among the contracts: no
+        schema can show what else the disk holds."""
+        places = [file.parent, *(root / "contracts" for root in self.roots)]
+        return any(target.is_relative_to(place.resolve()) for place in places)
 
     @cached_property
     def _read(self) -> dict[Path, dict[str, Any]]:

@@ -71,6 +71,8 @@ def json_object(file: Path) -> dict[str, Any]:
     """Return the object in a JSON file. Raises ConfigError with the line."""
     try:
         body = json.loads(file.read_bytes())
+    except RecursionError:
+        raise ConfigError("nested too deeply.", file=str(file), line=1) from None
     except (OSError, ValueError) as fault:
         line = getattr(fault, "lineno", 0)
         raise ConfigError("this is no readable JSON.", file=str(file), line=line) from None
@@ -85,7 +87,7 @@ def _yaml_object(file: Path) -> dict[str, Any]:
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
         raise ConfigError(fault.problem or "no YAML.", file=str(file), line=line) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
         raise ConfigError("this is no readable YAML.", file=str(file)) from None
     if not isinstance(body, dict):
         raise ConfigError("this is no YAML mapping.", file=str(file), line=1)
@@ -93,7 +95,15 @@ def _yaml_object(file: Path) -> dict[str, Any]:
 
 
 class _TextLoader(yaml.BaseLoader):
-    """Reads scalars as text (0.10 stays 0.10, NO stays NO) and refuses equal keys."""
+    """Reads scalars as text (0.10 stays 0.10, NO stays NO); refuses equal keys and aliases."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Refuse aliases: a file of a few lines could mean a document of gigabytes."""
+        if self.check_event(yaml.AliasEvent):
+            mark = self.get_mark()
+            problem = "anchors and aliases are not allowed."
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002  PyYAML's signature
         seen: set[str] = set()

@@ -56,17 +56,22 @@ def _read(folder: Path, name: str, environment: Mapping[str, str]) -> ConfigFile
     return ConfigFile(name=name, text=text, tree=load(text, file=name, environment=environment))
 
 
+def _may_be_named(variable: str) -> bool:
+    return variable.startswith("REMITHUB_") and not variable.startswith("REMITHUB_SECRET_")
+
+
 def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
     """Read `hub.yaml`, `routes.yaml` and `interfaces/*.yaml`. Raises ConfigError (file, line).
 
-    Only REMITHUB_ variables of the environment may be named by `${env:...}`.
+    Only REMITHUB_ variables of the environment may be named by `${env:...}`, and no secret: it
+    would stand in settings that are shown.
     """
     if not folder.is_dir():
         raise ConfigError(
             f"there is no config folder at {folder}",
             next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
         )
-    allowed = {k: v for k, v in environment.items() if k.startswith("REMITHUB_")}
+    allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
     names = [name for name in ("hub.yaml", "routes.yaml") if (folder / name).is_file()]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
     files = {name: _read(folder, name, allowed) for name in names}

@@ -1,6 +1,6 @@
 """Reads YAML as people mean it, and remembers on which line everything stands.
 
-Stricter than YAML 1.1: `NO` and `00123` stay text, equal keys are refused, `${env:NAME}` is
+Stricter than YAML 1.1: `NO` and `00123` stay text, equal keys and aliases are refused, `${env:NAME}` is
 replaced before a value's type is decided, `${secret:NAME}` is left for whoever may see it.
 """
 
@@ -16,6 +16,9 @@ from gateway.errors import ConfigError
 __all__ = ["Tree", "decode", "load"]
 
 T = TypeVar("T")
+
+MAX_FIGURE_CHARACTERS = 40
+"""What is longer is a text, whatever it looks like: no option is such a number."""
 
 _ENVIRONMENT = re.compile(r"\$\{env:([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -43,11 +46,15 @@ class _Builder:
         self.file = file
         self.environment = environment
         self.lines: dict[str, int] = {}
+        self.seen: set[int] = set()
 
     def fault(self, reason: str, node: yaml.Node) -> ConfigError:
         return ConfigError(reason, file=self.file, line=node.start_mark.line + 1)
 
     def build(self, node: yaml.Node, path: str) -> Any:
+        if id(node) in self.seen:
+            raise self.fault("anchors and aliases are not allowed", node)
+        self.seen.add(id(node))
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, path)
@@ -79,6 +86,8 @@ class _Builder:
             return text
         if text in _WORDS:
             return _WORDS[text]
+        if len(text) > MAX_FIGURE_CHARACTERS:
+            return text
         if _INTEGER.match(text):
             return int(text)
         return float(text) if _FLOAT.match(text) else text
@@ -93,6 +102,8 @@ def load(text: str, *, file: str, environment: Mapping[str, str] | None = None) 
         raise ConfigError(f"not YAML: {error.problem}", file=file, line=line) from None
     except yaml.YAMLError:
         raise ConfigError("not YAML", file=file, line=1) from None
+    except RecursionError:
+        raise ConfigError("nested too deeply", file=file, line=1) from None
     builder = _Builder(file, environment or {})
     data = builder.build(node, "$") if node is not None else {}
     return Tree(file=file, data=data, lines=builder.lines)

@@ -16,6 +16,7 @@ __all__ = ["GENESIS_HASH", "AuditChain", "reason_place", "verify_chain"]
 GENESIS_HASH = "0" * 64
 """What the first row of a writer follows."""
 
+
 def reason_place(writer: str, seq: int) -> str:
     """Return what the sealed reason of a row is bound to: it opens in no other row."""
     return f"audit.reason.{writer}.{seq}"

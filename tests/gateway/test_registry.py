@@ -225,3 +225,56 @@ def test_a_folder_that_is_no_version_is_named(site: Path) -> None:
 def test_the_program_brings_its_own_contracts() -> None:
     names = {contract.name for contract in Registry(starter_root()).contracts()}
     assert {"remittance-advice", "acknowledgement", "journal-entry"} <= names
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "../../../elsewhere/other.json",
+        "/etc/hostname",
+        "file:///etc/hostname",
+        "http://127.0.0.1/x",
+    ],
+)
+def test_a_reference_shows_no_other_file_of_the_disk(tmp_path: Path, reference: str) -> None:
+    other = tmp_path / "elsewhere/other.json"
+    version = tmp_path / "root/contracts/thing/1.0.0"
+    for folder in (other.parent, version):
+        folder.mkdir(parents=True)
+    other.write_text('{"$defs": {"x": {"const": "Quillmark"}}}')
+    (version.parent / "contract.yaml").write_text(HEADER)
+    (version / "schema.json").write_text(json.dumps({"$ref": f"../{reference}#/$defs/x"}))
+    with pytest.raises(ConfigError, match="leads to no file") as caught:
+        Registry(tmp_path / "root").bundled_schema("thing")
+    assert "Quillmark" not in str(caught.value)
+
+
+def test_a_mapping_reads_schemas_beside_it_only(tmp_path: Path) -> None:
+    (tmp_path / "other.json").write_text("{}")
+    folder = tmp_path / "mappings/m"
+    folder.mkdir(parents=True)
+    text = "version: 1.0.0\nsource: {schema: ../../other.json}\ntarget: {any: 'true'}\n"
+    (folder / "mapping.yaml").write_text(text)
+    registry = Registry(tmp_path)
+    with pytest.raises(ConfigError, match="beside its mapping"):
+        registry.source_schema(registry.mapping("m"))
+
+
+@pytest.mark.parametrize("body", ["a: &a [x]\nb: *a\n", "a: " + "[" * 5000 + "]" * 5000])
+def test_a_file_that_would_grow_without_end_is_refused(tmp_path: Path, body: str) -> None:
+    for place in ("mappings/m/mapping.yaml", "contracts/thing/contract.yaml"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text(body)
+    with pytest.raises(ConfigError):
+        Registry(tmp_path).mappings()
+    with pytest.raises(ConfigError):
+        Registry(tmp_path).contracts()
+
+
+def test_a_schema_that_nests_without_end_is_refused(tmp_path: Path) -> None:
+    version = tmp_path / "contracts/thing/1.0.0"
+    version.mkdir(parents=True)
+    (version.parent / "contract.yaml").write_text(HEADER)
+    (version / "schema.json").write_text('{"a":' * 20_000 + "1" + "}" * 20_000)
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        Registry(tmp_path).contracts()

@@ -1,0 +1,76 @@
+"""A configuration file may be broken or hostile: it is refused with its place, at little cost."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.settings import read_config
+from gateway.settings.yaml_text import load
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join('*' + chr(97 + n) for _ in range(9))}]\n"
+    for n in range(8)
+)
+"""Nine lines that mean 9 to the 9th texts."""
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        (BOMB, 1, "aliases"),
+        ("a:\n  b: &b [*b]\n", 2, "aliases"),
+        ("a: " + "[" * 3000 + "]" * 3000, 1, "nested too deeply"),
+        ("a: " + "[" * 100_000, 1, "nested too deeply"),
+    ],
+)
+def test_what_would_grow_without_end_is_refused(text: str, line: int, reason: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError) as caught:
+        load(text, file="x.yaml")
+    assert (caught.value.file, caught.value.line) == ("x.yaml", line)
+    assert reason in caught.value.reason
+    assert time.process_time() - began < 5
+
+
+def test_a_tag_makes_nothing() -> None:
+    assert load("a: !!python/object/apply:os.getcwd []\n", file="x.yaml").data == {"a": []}
+
+
+@pytest.mark.parametrize("digits", ["9" * 6000, "9" * 400 + ".5"])
+def test_a_figure_of_any_length_is_a_text(digits: str) -> None:
+    assert load(f"a: {digits}\n", file="x.yaml").data == {"a": digits}
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Callable[[str], Path]:
+    """Write an interface whose title is that text."""
+    (tmp_path / "interfaces").mkdir()
+
+    def write(title: str) -> Path:
+        text = f"interface: feed\ndirection: in\nformat: x12-835\ntitle: {title}\n"
+        (tmp_path / "interfaces/feed.yaml").write_text(text)
+        return tmp_path
+
+    return write
+
+
+ENVIRONMENT = {
+    "REMITHUB_NAME": "north",
+    "REMITHUB_SECRET_TOKEN": "Quillmark",
+    "AWS_SECRET": "Quillmark",
+}
+
+
+def test_only_variables_of_ours_can_be_named(feed: Callable[[str], Path]) -> None:
+    config = read_config(feed("${env:REMITHUB_NAME}"), ENVIRONMENT)
+    assert config.interfaces["feed"].title == "north"
+
+
+@pytest.mark.parametrize("name", ["REMITHUB_SECRET_TOKEN", "AWS_SECRET"])
+def test_a_secret_cannot_be_named_as_a_setting(feed: Callable[[str], Path], name: str) -> None:
+    with pytest.raises(ConfigError, match="is not set") as caught:
+        read_config(feed(f"${{env:{name}}}"), ENVIRONMENT)
+    assert "Quillmark" not in str(caught.value)
