@@ -1,12 +1,17 @@
 """The token the API asks for until access control exists: made on first run, read by the CLI."""
 
 import os
+import re
+import stat
 from pathlib import Path
 
 from gateway.errors import NotFound, StorageFault
 from gateway.ports import Ids
 
 __all__ = ["open_token", "read_token"]
+
+_TOKEN = re.compile(r"[A-Za-z0-9_.~+/=-]{16,200}")
+"""What a bearer token may be made of (RFC 6750, 2.1): nothing that could end a header."""
 
 
 def open_token(path: Path, ids: Ids) -> str:
@@ -26,10 +31,15 @@ def open_token(path: Path, ids: Ids) -> str:
 def read_token(path: Path) -> str:
     """Read the token file. Raises NotFound, and StorageFault where others may read it too."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise NotFound(f"There is no token file at {path}.", code="token_missing") from None
-    with os.fdopen(descriptor, encoding="ascii") as file:
+    except OSError:
+        raise _invalid(path) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _invalid(path)
+    with os.fdopen(descriptor, encoding="ascii", errors="replace") as file:
         if os.fstat(file.fileno()).st_mode & 0o077:
             raise StorageFault(
                 f"The token file {path} may be read by others.",
@@ -37,10 +47,14 @@ def read_token(path: Path) -> str:
                 next_step=f"delete {path} and start the hub again: it makes a new one.",
             )
         token = file.read().strip()
-    if len(token) < 16:
-        raise StorageFault(
-            f"The token file {path} holds no token.",
-            code="token_file_invalid",
-            next_step="delete it and start the hub again: it makes a new one.",
-        )
+    if not _TOKEN.fullmatch(token):
+        raise _invalid(path)
     return token
+
+
+def _invalid(path: Path) -> StorageFault:
+    return StorageFault(
+        f"The token file {path} holds no token, or is no plain file.",
+        code="token_file_invalid",
+        next_step="delete it and start the hub again: it makes a new one.",
+    )

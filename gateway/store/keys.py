@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 from pathlib import Path
 
 import msgspec
@@ -48,12 +49,18 @@ class KeyRing:
     def open(cls, path: Path) -> "KeyRing":
         """Read the key file, or create it (mode 0600) when there is none.
 
-        Raises StorageFault: `key_file_mode` when others may read it, `key_file_invalid`.
+        Raises StorageFault: `key_file_mode` when others may read it, `key_file_invalid` (also for a
+        link: it is not followed).
         """
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
             return cls._create(path)
+        except OSError:
+            raise _no_plain_file(path) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise _no_plain_file(path)
         with os.fdopen(descriptor, "rb") as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
                 raise StorageFault(
@@ -153,6 +160,14 @@ class KeyRing:
         """
         key = hmac.digest(self._index, field.encode(), hashlib.sha256)
         return hmac.digest(key, value.encode(), hashlib.sha256).hex()
+
+
+def _no_plain_file(path: Path) -> StorageFault:
+    return StorageFault(
+        f"The key file {path} is no plain file that can be read.",
+        code="key_file_invalid",
+        next_step="put the file itself there; a link, a folder or a pipe is not followed.",
+    )
 
 
 def _invalid() -> StorageFault:

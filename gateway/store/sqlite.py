@@ -10,6 +10,7 @@ GIL. The thread stays for tests, for `doctor`, and for a simulation that wants o
 """
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ async def open_store(settings: StoreSettings, keys: KeyRing, ports: Ports) -> St
     if not settings.create and not path.exists():
         raise NotFound(f"There is no database at {path}.", code="database_missing")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_private(path)
     lock = await StoreLock.take(path, wait_seconds=settings.lock_wait_seconds, clock=ports.clock)
     try:
         await asyncio.get_running_loop().run_in_executor(None, _prepare, path, keys)
@@ -57,6 +59,12 @@ async def open_store(settings: StoreSettings, keys: KeyRing, ports: Ports) -> St
         lock.release()
         raise
     return SqliteStore(settings, keys, writer, lock)
+
+
+def _make_private(path: Path) -> None:
+    """Make the database, where it is not there, its owner's only; its log files follow it."""
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 class SqliteStore:

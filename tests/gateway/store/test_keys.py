@@ -1,5 +1,7 @@
 """The key file: made once, for its owner only, and nothing opens without it."""
 
+import os
+
 import msgspec
 import pytest
 
@@ -88,3 +90,36 @@ async def test_a_wrong_key_is_refused_and_nothing_is_changed(folder, open_sqlite
         await open_store(settings, other, Ports())
     assert caught.value.code == "wrong_key"
     assert await (await open_sqlite(writer=shape)).body("b") == b"text"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "folder", "pipe"])
+def test_only_a_plain_file_is_a_key_file(tmp_path, kind):
+    path, other = tmp_path / "hub.key", tmp_path / "other.key"
+    match kind:
+        case "link":
+            KeyRing.open(other)
+            path.symlink_to(other)
+        case "dangling link":
+            path.symlink_to(other)
+        case "folder":
+            path.mkdir()
+        case "pipe":
+            os.mkfifo(path)
+    with pytest.raises(StorageFault) as caught:
+        KeyRing.open(path)
+    assert caught.value.code == "key_file_invalid"
+    assert other.exists() == (kind == "link")
+
+
+async def test_the_database_and_its_log_are_their_owners_only(tmp_path):
+    before = os.umask(0o022)
+    try:
+        settings = StoreSettings(path=tmp_path / "hub.db", writer=WriterShape.THREAD)
+        store = await open_store(settings, KeyRing.open(tmp_path / "hub.key"), Ports())
+        await store.commit(Unit(bodies=(Body(body_id="bod_1", data=b"x"),)))
+        modes = {file.name: file.stat().st_mode & 0o077 for file in tmp_path.iterdir()}
+        await store.close()
+    finally:
+        os.umask(before)
+    assert {"hub.db", "hub.db-wal", "hub.db-shm", "hub.db.lock"} <= set(modes)
+    assert set(modes.values()) == {0}
