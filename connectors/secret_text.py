@@ -3,7 +3,11 @@
 import re
 from collections.abc import Callable
 
-__all__ = ["with_secrets"]
+__all__ = ["SECRET_PATTERN", "with_secrets"]
+
+SECRET_PATTERN = r"^$|\$\{secret:[A-Za-z_]"
+"""What a setting that holds a credential must look like: files of settings are kept, by the hub
+too, and shown; a literal credential in one is refused."""
 
 _SECRET = re.compile(r"\$\{secret:([A-Za-z_][A-Za-z0-9_.-]*)\}")
 

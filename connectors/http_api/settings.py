@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from connectors.base import Idempotency
+from connectors.secret_text import SECRET_PATTERN
 
 __all__ = [
     "ApiKeyAuth",
@@ -52,7 +53,9 @@ class BasicAuth(
     """User name and password (RFC 7617)."""
 
     username: Annotated[str, Meta(description="User name.")]
-    password: Annotated[str, Meta(description="Password, as `${secret:NAME}`.")]
+    password: Annotated[
+        str, Meta(pattern=SECRET_PATTERN, description="Password, as `${secret:NAME}`.")
+    ]
 
 
 class BearerAuth(
@@ -60,7 +63,7 @@ class BearerAuth(
 ):
     """A fixed bearer token (RFC 6750)."""
 
-    token: Annotated[str, Meta(description="Token, as `${secret:NAME}`.")]
+    token: Annotated[str, Meta(pattern=SECRET_PATTERN, description="Token, as `${secret:NAME}`.")]
 
 
 class ApiKeyAuth(
@@ -68,7 +71,7 @@ class ApiKeyAuth(
 ):
     """A key in a header of its own."""
 
-    value: Annotated[str, Meta(description="Key, as `${secret:NAME}`.")]
+    value: Annotated[str, Meta(pattern=SECRET_PATTERN, description="Key, as `${secret:NAME}`.")]
     header: Annotated[str, Meta(description="Header that carries it.")] = "X-API-Key"
 
 
@@ -84,7 +87,9 @@ class OAuth2Auth(
 
     token_url: Annotated[str, Meta(description="Address of the token endpoint.")]
     client_id: Annotated[str, Meta(description="Client id.")]
-    client_secret: Annotated[str, Meta(description="Client secret, as `${secret:NAME}`.")]
+    client_secret: Annotated[
+        str, Meta(pattern=SECRET_PATTERN, description="Client secret, as `${secret:NAME}`.")
+    ]
     scope: Annotated[str, Meta(description="Scopes, separated by spaces.")] = ""
     send: Annotated[
         Literal["basic", "body"], Meta(description="Where the client's credential travels.")

@@ -75,7 +75,7 @@ def compile_template(node: Any, secret: Callable[[str], str]) -> Render:
     secret that is missing."""
     match node:
         case str():
-            return _compile_text(with_secrets(node, secret), masked=node)
+            return _compile_text(node, secret)
         case {"$each": str(path), "do": body, **rest} if not rest:
             return _each(path, compile_template(body, secret))
         case {"$apply": str(name), "to": body, **rest} if not rest:
@@ -95,17 +95,18 @@ def _constant(value: Any) -> Render:
     return lambda _scope: value
 
 
-def _compile_text(text: str, *, masked: str) -> Render:
-    """`masked` is the text as written, before secrets: the only form an error may show."""
+def _compile_text(text: str, secret: Callable[[str], str]) -> Render:
+    """A secret's value is put in as it is: an expression inside it is none. An error shows the
+    text as written only."""
     pieces = _EXPRESSION.split(text)
     if len(pieces) == 1:
         return _constant(text)
     if len(pieces) == 3 and not pieces[0] and not pieces[2]:
-        return _expression(pieces[1])
+        return _piece(pieces[1], secret)
     parts: list[Render] = []
     for index, piece in enumerate(pieces):
         if index % 2:
-            parts.append(_expression(piece))
+            parts.append(_piece(piece, secret))
         elif piece:
             parts.append(_constant(piece))
 
@@ -114,9 +115,15 @@ def _compile_text(text: str, *, masked: str) -> Render:
         try:
             return "".join("" if value is OMIT else text_of(value) for value in values)
         except TemplateFault as fault:
-            raise TemplateFault(f"{masked[:120]}: {fault}") from None
+            raise TemplateFault(f"{text[:120]}: {fault}") from None
 
     return render
+
+
+def _piece(source: str, secret: Callable[[str], str]) -> Render:
+    written = "${" + source + "}"
+    known = with_secrets(written, secret)
+    return _expression(source) if known == written else _constant(known)
 
 
 def _expression(source: str) -> Render:

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from connectors.secret_text import SECRET_PATTERN
+
 __all__ = ["Settings"]
 
 Pattern = Annotated[str, Meta(min_length=1)]
@@ -27,12 +29,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ]
     path: Annotated[str, Meta(min_length=1, description="Folder to take from or put into.")]
     port: Annotated[int, Meta(ge=1, le=65535, description="Port.")] = 22
-    password: Annotated[str, Meta(description="Password, as `${secret:NAME}`.")] = ""
+    password: Annotated[
+        str, Meta(pattern=SECRET_PATTERN, description="Password, as `${secret:NAME}`.")
+    ] = ""
     private_key: Annotated[
-        str, Meta(description="Private key (OpenSSH or PEM text), as `${secret:NAME}`.")
+        str,
+        Meta(
+            pattern=SECRET_PATTERN,
+            description="Private key (OpenSSH or PEM text), as `${secret:NAME}`.",
+        ),
     ] = ""
     passphrase: Annotated[
-        str, Meta(description="Passphrase of the private key, as `${secret:NAME}`.")
+        str,
+        Meta(
+            pattern=SECRET_PATTERN,
+            description="Passphrase of the private key, as `${secret:NAME}`.",
+        ),
     ] = ""
     algorithms: Annotated[
         Literal["modern", "compatible"],

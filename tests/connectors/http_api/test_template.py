@@ -146,3 +146,9 @@ def test_text_of_refuses_what_is_no_scalar():
     for value in (None, [], {}, b"x"):
         with pytest.raises(TemplateFault):
             text_of(value)
+
+
+def test_an_expression_inside_a_secret_is_none_and_not_shown():
+    scope = {"in": {"x": "Quillmark"}}
+    assert render("Key ${secret:A}", scope, A="p${in.x}q") == "Key p${in.x}q"
+    assert render("${secret:A}", scope, A="${in.x|s3cret}") == "${in.x|s3cret}"
