@@ -58,12 +58,15 @@ def close_claim(state: State) -> None:  # noqa: C901  once per claim: not worth 
 
 
 def payment_balances(state: State) -> bool:
-    """Tell whether the set balances; what does not, or cannot be read, is noted as suspect."""
+    """Tell whether the set balances; what does not is noted as suspect.
+
+    With an amount anywhere that is no number, it cannot be told: then it does not.
+    """
     expected = state.claim_paid_total - state.plb_cents
-    balanced = state.payment_cents == expected and not state.total_unknown
+    balanced = state.payment_cents == expected
     if not balanced:
         state.suspect("payment_out_of_balance", "BPR", 2, index=1 if state.bpr_seen else 0)
-    return balanced and state.bpr_seen
+    return balanced and state.bpr_seen and not state.total_unknown
 
 
 def _check_special(state: State, status: str) -> None:

@@ -1,5 +1,6 @@
 """Builds one remittance from the segments of its transaction set."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from gateway.model.money import decimal_text
 __all__ = ["Remittance", "build"]
 
 Handler = Callable[[State, list[str]], None]
+
+
+_SEGMENT_ID = re.compile(r"[A-Za-z][A-Za-z0-9]{1,2}")
+"""What may be shown of an unknown segment: anything longer is likely to be data."""
 
 
 def _nothing(_state: State, _elements: list[str]) -> None:
@@ -97,7 +102,7 @@ def build(state: State, segments: Sequence[str]) -> Remittance:
 
 def _unknown(state: State, segment_id: str) -> None:
     known = segment_id.upper() in _HANDLERS
-    name = segment_id if len(segment_id) <= 3 and segment_id.isalnum() else ""
+    name = segment_id if _SEGMENT_ID.fullmatch(segment_id) else ""
     state.warn("segment_id_lowercase" if known else "segment_unknown", name)
 
 
@@ -121,11 +126,11 @@ def _mark_unknown(state: State, segment_id: str, at: int) -> None:
     match segment_id:
         case "CLP":
             state.claim_unknown |= at in (3, 4)
-            state.total_unknown |= at == 4
+            state.total_unknown |= at in (3, 4)
         case "SVC":
-            state.line_unknown = True
+            state.line_unknown = state.total_unknown = True
         case "CAS":
-            state.line_unknown = state.claim_unknown = True
+            state.line_unknown = state.claim_unknown = state.total_unknown = True
         case _:
             state.total_unknown = True
 
@@ -148,7 +153,8 @@ def _usual(state: State, segments: Sequence[str]) -> Iterator[str]:
     if state.component:
         marks[state.component] = ":"
     table = str.maketrans(marks)
-    return (segment.translate(table) for segment in segments)
+    for segment in segments:
+        yield segment.translate(table)
 
 
 def _finish(state: State, segments: Sequence[str]) -> Remittance:

@@ -5,7 +5,15 @@ from functools import lru_cache
 
 import msgspec
 
-__all__ = ["BLANKS", "HEADER_BYTES", "Delimiters", "Header", "bare_delimiters", "read_header"]
+__all__ = [
+    "BLANKS",
+    "HEADER_BYTES",
+    "SEPARATOR",
+    "Delimiters",
+    "Header",
+    "bare_delimiters",
+    "read_header",
+]
 
 HEADER_BYTES = 1200
 """How far behind the start of an ISA its end and the next segment are looked for."""
@@ -19,6 +27,9 @@ _FIXED_WIDTH = 103
 """Position of the 16th separator in an ISA of the standard's fixed widths (X12.5)."""
 _LEAST_SEPARATORS = 11
 _BREAKS = str.maketrans("", "", "\r\n")
+SEPARATOR = r"[^0-9A-Za-z_ \r\n\0\x0b\x0c]"
+"""Pattern of what may separate elements: a tab and letters beyond ASCII, too."""
+_NO_SEPARATOR = re.compile(rf"(?!{SEPARATOR})")
 
 
 class Delimiters(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +61,7 @@ def read_header(text: str, start: int = 0) -> Header | None:
     """
     window = text[start : start + HEADER_BYTES]
     separator = window[3:4]
-    if not separator or separator.isalnum() or separator in BLANKS or "ISA" in window[3:12]:
+    if not separator or _NO_SEPARATOR.match(separator) or "ISA" in window[3:12]:
         return None
     pieces = window.split(separator, _ELEMENTS)
     if len(pieces) > _ELEMENTS:
@@ -65,7 +76,7 @@ def read_header(text: str, start: int = 0) -> Header | None:
 def bare_delimiters(text: str) -> tuple[int, Delimiters] | None:
     """Guess where X12 without an ISA begins and its delimiters, from its first GS or ST."""
     match = re.search(
-        r"(?<![A-Za-z0-9])(?:GS([^\w \t\r\n\0])[A-Z]{2}\1|ST([^\w \t\r\n\0])[0-9]{3}\2)", text
+        rf"(?<![A-Za-z0-9])(?:GS({SEPARATOR})[A-Z]{{2}}\1|ST({SEPARATOR})[0-9]{{3}}\2)", text
     )
     if match is None:
         return None
@@ -98,6 +109,8 @@ def _complete(separator: str, pieces: list[str], following: re.Match[str] | None
     if separator_at != _FIXED_WIDTH or any("\n" in value or "\r" in value for value in values):
         oddities.append("isa_not_fixed_width")
     between = _clean(following[0] if following else rest[:40])
+    if following and len(between) > 2:
+        between = between[0] + between[-1]
     component, terminator, odd = _tail(between, separator, rest)
     return _header(
         values,
@@ -150,7 +163,7 @@ def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str,
 
     One mark is the terminator when it also stands right before ST, else the component separator.
     """
-    if len(between) > 1 and not between[1].isalnum():
+    if len(between) > 1 and not between[1].isalnum() and between[1] != between[0]:
         return between[0], between[1], ()
     newline = "\r" if "\r" in rest and "\n" not in rest else "\n"
     if not between:

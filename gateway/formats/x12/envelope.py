@@ -83,6 +83,7 @@ class _Pass:
         self.group_open = False
         self.group_control = ""
         self.sets = 0
+        self.set_open = False
         self.noted: set[str] = set()
 
     def see(self, piece: Piece) -> None:
@@ -94,6 +95,9 @@ class _Pass:
         elements, rest = first_segment(piece.text, piece.delimiters)
         elements += [""] * 17
         self.segment += 1
+        if piece.kind == "SE" and not self.set_open:
+            self._fault("se_unexpected", piece, self.group)
+        self.set_open = piece.kind == "ST"
         match piece.kind:
             case "ISA":
                 self._isa(piece)
@@ -116,8 +120,8 @@ class _Pass:
 
     def _rest(self, piece: Piece, delimiters: Delimiters, rest: str) -> None:
         """Judge what follows a control segment inside its piece."""
-        if piece.kind != "ST" and rest.strip(BLANKS):
-            body = rest.strip(BLANKS)
+        body = "" if piece.kind == "ST" else rest.strip(BLANKS + delimiters.segment)
+        if body:
             looks = (
                 body[:3].rstrip(delimiters.element).isalnum() and delimiters.element in body[:4]
             )
@@ -170,8 +174,7 @@ class _Pass:
             return
         if not _same_number(elements[1], str(self.sets)):
             self._fault("ge_count_mismatch", piece, self.group)
-        if not _same_number(elements[2], self.group_control):
-            self._fault("ge_control_mismatch", piece, self.group)
+        self._compare("ge_control_mismatch", piece, elements[2], self.group_control)
         self.group_open = False
 
     def _iea(self, piece: Piece, elements: list[str]) -> None:
@@ -181,9 +184,15 @@ class _Pass:
             return
         if not _same_number(elements[1], str(self.groups)):
             self._fault("iea_count_mismatch", piece, 0)
-        if not _same_number(elements[2], self.control):
-            self._fault("iea_control_mismatch", piece, 0)
+        self._compare("iea_control_mismatch", piece, elements[2], self.control)
         self.open = False
+
+    def _compare(self, code: str, piece: Piece, number: str, control: str) -> None:
+        """Compare control numbers; where only the zeros in front differ, that is no fault."""
+        if not _same_number(number, control):
+            self._fault(code, piece, self.group if piece.kind == "GE" else 0)
+        elif number.strip() != control:
+            self._note(code, piece)
 
     def _close_group(self) -> None:
         if self.group_open:

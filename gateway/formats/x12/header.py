@@ -12,6 +12,13 @@ from gateway.formats.x12.state import State
 __all__ = ["bpr", "cur", "n1", "n3", "n4", "plb", "trn"]
 
 _PADDING = [""] * 25
+_PAYMENT_CODES = (
+    (3, "credit_debit", 3),
+    (4, "method", 10),
+    (5, "format", 20),
+    (11, "supplemental_code", 40),
+)
+"""Position, field, and how long the contract lets it be: some payers put a check number there."""
 
 
 def bpr(state: State, e: list[str]) -> None:
@@ -26,9 +33,11 @@ def bpr(state: State, e: list[str]) -> None:
     payment = state.payment
     payment["handling_code"] = e[1]
     payment["amount"] = text
-    for at, name in ((3, "credit_debit"), (4, "method"), (5, "format"), (11, "supplemental_code")):
-        if e[at]:
+    for at, name, limit in _PAYMENT_CODES:
+        if e[at] and len(e[at]) <= limit:
             payment[name] = e[at]
+        elif e[at] and name != "method":
+            state.warn("element_too_long", "BPR", at)
     if e[16]:
         value = state.dates[e[16]]
         if value:
@@ -81,6 +90,8 @@ def cur(state: State, e: list[str]) -> None:
     """CUR: a currency other than US dollars."""
     if len(e) > 2 and e[2]:
         state.currency = e[2]
+        if e[2] != "USD":
+            state.suspect("currency_not_supported", "CUR", 2)
 
 
 def n1(state: State, e: list[str]) -> None:

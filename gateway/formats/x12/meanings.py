@@ -23,6 +23,7 @@ MEANINGS: dict[str, str] = {
     "segment_outside_transaction_set": "Segments stand between transaction sets.",
     "gs_missing": "The transaction set is in no functional group.",
     "ge_missing": "The functional group has no GE.",
+    "se_unexpected": "An SE closes no transaction set.",
     "ge_unexpected": "A GE closes no group.",
     "ge_count_mismatch": "GE01 is not the number of transaction sets in the group.",
     "ge_control_mismatch": "GE02 is not GS06.",
@@ -33,6 +34,7 @@ MEANINGS: dict[str, str] = {
     "test_interchange": "ISA15 says test data, and this is a production feed.",
     # The transaction set
     "transaction_set_not_supported": "This kind of transaction set is not read here.",
+    "transaction_set_unread": "An 835 stands outside any interchange; its ISA is damaged or missing.",
     "transaction_set_too_large": "The transaction set is larger than is read as one.",
     "data_truncated": "The data end in the middle of a segment.",
     "se_missing": "The transaction set has no SE.",
@@ -43,6 +45,7 @@ MEANINGS: dict[str, str] = {
     "segment_id_lowercase": "A segment id is in lower case and was not read.",
     "segment_misplaced": "A segment stands where it belongs to nothing.",
     "segment_repeated": "A segment that occurs once in a transaction set occurs again.",
+    "element_too_long": "An element is too long for its field; it was left out.",
     "element_missing": "A required element is empty.",
     "amount_missing": "An amount is empty; it counts as zero.",
     "amount_unreadable": "An amount is not a number with at most two decimal places.",
@@ -62,6 +65,7 @@ MEANINGS: dict[str, str] = {
     "payment_key_repeated": "The same payment occurs a second time in this file.",
     "payment_method_unknown": "BPR04 is not a known payment method.",
     "payment_out_of_balance": "BPR02 is not the claims paid less the provider adjustments.",
+    "currency_not_supported": "CUR02 is a currency other than US dollars.",
     "handling_code_unknown": "BPR01 is not a known handling code.",
     "provider_adjustment_reason_unknown": "A reason code of a PLB is not known.",
     # Claims and lines

@@ -4,6 +4,7 @@ Sources of the rules: X12.5 and X12.6 (envelopes, data types), 005010X221A1 and 
 835). What cannot be read becomes findings; no bytes make it raise.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,8 @@ __all__ = ["RemittanceFormat"]
 _MAX_SEGMENTS = 1_500_000
 """How many segments one transaction set may have."""
 _MOST_SPARE = 4
+_LOST_SET = re.compile(r"(?<![A-Za-z0-9])S\0?T\0?([^0-9A-Za-z_ ])\0?8\0?3\0?5\0?\1")
+"""The beginning of an 835 in text outside all interchanges, one or two bytes a character."""
 _MAX_KEYS = 250_000
 """How many payment keys of one artifact are remembered to find repetitions within it."""
 
@@ -98,6 +101,8 @@ class _Reading:
         self.end_offset = piece.offset + piece.length
         if piece.delimiters is not None and piece.kind:
             self._enter(piece, piece.delimiters)
+        if piece.kind in ("", "IEA"):
+            yield from self._lost(piece)
 
     def _enter(self, piece: Piece, delimiters: Delimiters) -> None:
         """Keep track of envelopes and of the segment number."""
@@ -141,6 +146,30 @@ class _Reading:
                 interchange=self.interchange,
             )
 
+    def _lost(self, piece: Piece) -> Iterator[Part]:
+        """Yield an unreadable part where text outside all interchanges holds an 835.
+
+        Its own ISA is damaged or missing: money would be lost without a word.
+        """
+        known = self.survey.interchanges or self.survey.bare
+        found = _LOST_SET.search(piece.text) if known else None
+        if found:
+            self.ordinal += 1
+            lost = Finding(
+                code="transaction_set_unread",
+                severity=Severity.SUSPECT,
+                offset=piece.offset + found.start(),
+                segment_id="ST",
+            )
+            yield Part(
+                ordinal=self.ordinal,
+                offset=piece.offset + found.start(),
+                length=piece.length - found.start(),
+                document=None,
+                findings=(*self._envelope_findings(), lost),
+                error=lost.code,
+            )
+
     def _isa(self, piece: Piece) -> None:
         self.interchange_number += 1
         self.group_number = 0
@@ -170,10 +199,11 @@ class _Reading:
         self.ordinal += 1
         delimiters = piece.delimiters or Delimiters()
         head, _ = first_segment(piece.text, delimiters)
+        number = head[2].rstrip(BLANKS) if len(head) > 2 else ""
         head = [element.strip() for element in head] + [""] * 4
         facts: dict[str, Any] = {
             "type": head[1],
-            "control": head[2],
+            "control": number,
             "version": self.group[8] or head[3],
             "functional_id": self.group[1],
             "group_control": self.group[6],
@@ -278,7 +308,7 @@ class _Reading:
         number = elements[1].strip()
         if not (number.isascii() and number.isdecimal()) or int(number[:18]) != count:
             state.suspect("se_count_mismatch", "SE", 1, index=count - 1)
-        if elements[2].strip() != control:
+        if elements[2].strip() != control.strip():
             state.suspect("se_control_mismatch", "SE", 2, index=count - 1)
 
     def _check_envelope(self, state: State, version: str) -> None:

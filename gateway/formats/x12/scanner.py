@@ -11,7 +11,14 @@ from functools import lru_cache
 import msgspec
 
 from gateway.formats.format import Blocks
-from gateway.formats.x12.delimiters import BLANKS, HEADER_BYTES, Delimiters, Header, read_header
+from gateway.formats.x12.delimiters import (
+    BLANKS,
+    HEADER_BYTES,
+    SEPARATOR,
+    Delimiters,
+    Header,
+    read_header,
+)
 
 __all__ = ["MAX_PIECE_BYTES", "MAX_SEGMENT_BYTES", "Piece", "scan"]
 
@@ -31,7 +38,7 @@ _STRICT_ISA = re.compile(
     re.DOTALL,
 )
 _ISA_ANYWHERE = (
-    r"(?:(?<![A-Za-z0-9])(?=ISA[^\w \t\r\n\0])"
+    rf"(?:(?<![A-Za-z0-9])(?=ISA{SEPARATOR})"
     r"|(?=ISA[^\w ][0-9]{2}[^\w ].{10}[^\w ][0-9]{2}[^\w ].{10}[^\w ]))(ISA)"
 )
 """An ISA that begins a word, or wherever it has the standard's widths."""
@@ -77,7 +84,7 @@ def _patterns(element: str, segment: str) -> tuple[re.Pattern[str], re.Pattern[s
     mark, end = re.escape(element), re.escape(segment)
     gap = r"[\r\n]*"
     names = "|".join(gap.join(name) for name in ("ST", "SE", "GS", "GE", "IEA", "TA1"))
-    ids = rf"(?:{names})(?={gap}(?:{mark}|{end}))|I{gap}S{gap}A(?={gap}[^\w \t\r\n\0])"
+    ids = rf"(?:{names})(?={gap}(?:{mark}|{end}))|I{gap}S{gap}A(?={gap}{SEPARATOR})"
     inside = rf"{end}[{BLANKS}]*({ids})"
     return re.compile(inside), re.compile(rf"{inside}|{_ISA_ANYWHERE}")
 

@@ -12,6 +12,8 @@ __all__ = [
 ]
 
 _BREAKS = str.maketrans("", "", "\r\n")
+_INSIDE_NOTHING = BLANKS.replace(" ", "")
+"""Blanks that belong into no element: where there is one, every segment is cleaned."""
 
 
 def split_segments(text: str, delimiters: Delimiters) -> tuple[list[str], bool]:
@@ -50,7 +52,10 @@ def raw_segments(text: str, delimiters: Delimiters) -> list[tuple[int, str]]:
 def first_segment(text: str, delimiters: Delimiters) -> tuple[list[str], str]:
     """Return the elements of the first segment and the text behind its terminator."""
     head, _, rest = text.partition(delimiters.segment)
-    return head.strip(BLANKS).translate(_BREAKS).split(delimiters.element), rest
+    head = head.strip(BLANKS)
+    if "\n" in head or "\r" in head:
+        head = head.translate(_BREAKS)
+    return head.split(delimiters.element), rest
 
 
 def behind_header(text: str, delimiters: Delimiters) -> str:
@@ -72,5 +77,5 @@ def count_segments(text: str, delimiters: Delimiters) -> int:
 def _is_tidy(text: str, end: str) -> bool:
     """Tell whether nothing but segments and terminators is there: the fast way is enough."""
     return not (
-        "\n" in text or "\r" in text or "\0" in text or f"{end} " in text or f" {end}" in text
+        any(blank in text for blank in _INSIDE_NOTHING) or f"{end} " in text or f" {end}" in text
     )

@@ -103,7 +103,7 @@ def test_an_amount_that_is_none_leaves_nothing_balanced(read, remit, head, claim
 def test_an_adjustment_that_is_no_number_is_not_taken_for_zero(read, remit, head, codes):
     body = ("CLP*A1*1*80*80**12*I*11*1", "SVC*HC:1*80*80**1", "CAS*CO*45*x")
     (part,) = read(remit(head + body))
-    assert amounts(part.document) == (True, False, False)
+    assert amounts(part.document) == (False, False, False)
     assert "amount_unreadable" in codes(part, SUSPECT)
 
 
