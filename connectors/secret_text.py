@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 __all__ = ["SECRET_PATTERN", "with_secrets"]
 
-SECRET_PATTERN = r"^$|\$\{secret:[A-Za-z_]"
+SECRET_PATTERN = r"^$|\$\{secret:[A-Za-z_]"  # noqa: S105 - a pattern
 """What a setting that holds a credential must look like: files of settings are kept, by the hub
 too, and shown; a literal credential in one is refused."""
 
