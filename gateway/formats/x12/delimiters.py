@@ -29,6 +29,7 @@ _LEAST_SEPARATORS = 11
 _BREAKS = str.maketrans("", "", "\r\n")
 SEPARATOR = r"[^0-9A-Za-z_ \r\n\0\x0b\x0c]"
 """Pattern of what may separate elements: a tab and letters beyond ASCII, too."""
+_MARKS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 _NO_SEPARATOR = re.compile(rf"(?!{SEPARATOR})")
 
 
@@ -145,6 +146,13 @@ def _header(values: list[str], marks: Delimiters, oddities: tuple[str, ...]) -> 
     return Header(delimiters=delimiters, elements=tuple(cleaned), oddities=oddities)
 
 
+def _newline(rest: str) -> str:
+    """Return the kind of line break that ends an ISA: the next interchange may have another."""
+    blanks = rest[: len(rest) - len(rest.lstrip(BLANKS + _MARKS))]
+    sample = blanks if "\r" in blanks or "\n" in blanks else rest
+    return "\r" if "\r" in sample and "\n" not in sample else "\n"
+
+
 def _clean(between: str) -> str:
     return "".join(char for char in between if char not in BLANKS)
 
@@ -165,7 +173,7 @@ def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str,
     """
     if len(between) > 1 and not between[1].isalnum() and between[1] != between[0]:
         return between[0], between[1], ()
-    newline = "\r" if "\r" in rest and "\n" not in rest else "\n"
+    newline = _newline(rest)
     if not between:
         return "", newline, ("terminator_is_newline", "component_separator_missing")
     before_set = re.search(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}", rest)

@@ -39,6 +39,11 @@ def test_the_last_mark_behind_the_isa_is_the_terminator(read, remit, head, claim
     assert len(part.document["claims"]) == 1
 
 
+def test_a_carriage_return_ends_segments_whatever_the_next_interchange_has(read, remit, head):
+    first, second = read(remit(head, end="\r") + remit(head, end="~\r\n"))
+    assert first.document["payee"]["npi"] == second.document["payee"]["npi"] == "1990000017"
+
+
 @pytest.mark.parametrize("before", [b"GS*", b"ST*", b"SE*", b"GE*", b"IEA*"])
 def test_blank_segments_between_envelopes_are_nothing(read, remit, head, claim, before):
     (part,) = read(remit(head + claim).replace(before, b"~ ~\r\n" + before))
