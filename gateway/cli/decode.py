@@ -1,6 +1,7 @@
 """`remithub decode`: show what is in X12 835 files, as JSON lines or as a table for people."""
 
 import gc
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -49,19 +50,33 @@ def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production:
     """Show one file's parts; returns the exit code it alone would have."""
     try:
         if str(file) == "-":
-            with tempfile.TemporaryFile() as kept:
-                while block := sys.stdin.buffer.read(_BLOCK_BYTES):
-                    kept.write(block)
-                return _decode_stream("-", kept, show, production=production)
+            return _decode_once("-", sys.stdin.buffer, show, production=production)
         with file.open("rb") as stream:
-            return _decode_stream(str(file), stream, show, production=production)
+            once = _decode_stream if stream.seekable() else _decode_once
+            return once(_shown(file), stream, show, production=production)
     except BrokenPipeError:
         raise  # the reader of our output went away: the command line ends quietly
     except OSError as error:
         print(
-            f"{file}: {error.strerror or 'cannot be read'}. Next: check the path.", file=sys.stderr
+            f"{_shown(file)}: {error.strerror or 'cannot be read'}. Next: check the path.",
+            file=sys.stderr,
         )
         return Exit.NOT_FOUND
+
+
+def _shown(file: Path) -> str:
+    """Return a file's name as text that can be written, whatever its bytes."""
+    return os.fsencode(file).decode("utf-8", "replace")
+
+
+def _decode_once(
+    name: str, stream: BinaryIO, show: "Callable[[str, Part], None]", *, production: bool
+) -> int:
+    """Decode what can be read only once, a pipe: it is kept for the while."""
+    with tempfile.TemporaryFile() as kept:
+        while block := stream.read(_BLOCK_BYTES):
+            kept.write(block)
+        return _decode_stream(name, kept, show, production=production)
 
 
 def _decode_stream(

@@ -13,8 +13,13 @@ from gateway.model.money import decimal_text
 
 __all__ = ["Table"]
 
+_NOT_SUPPORTED = "transaction_set_not_supported"
+"""The error of a transaction set of another kind."""
+
 _COLUMNS = ("file", "payer", "trace", "amount", "claims", "verdict", "findings")
 _LISTED = 4
+_ROWS = 1_000
+"""So many transaction sets are listed; the rest is only counted."""
 _EXPLAINED = 12
 
 
@@ -42,14 +47,19 @@ class Table:
             payer = part.document["payer"]["name"]
             trace = part.document["payment"]["trace_number"]
             claims = len(part.document["claims"])
-        amount = "" if part.amount_cents is None else decimal_text(part.amount_cents)
         self._cents += part.amount_cents or 0
         self._claims += claims
+        if self._verdicts.total() > _ROWS:
+            return
+        amount = "" if part.amount_cents is None else decimal_text(part.amount_cents)
         cells = (name.rpartition("/")[2], payer, trace, amount, str(claims), verdict, _codes(part))
         self._table.add_row(*(Text(_printable(cell)) for cell in cells))
 
     def show(self) -> None:
         """Print the table with its totals row."""
+        more = self._verdicts.total() - _ROWS
+        if more > 0:
+            self._table.add_row(f"and {more:,} more")
         self._table.add_section()
         verdicts = ", ".join(f"{count} {verdict}" for verdict, count in self._verdicts.items())
         sets = sum(self._verdicts.values())
@@ -65,6 +75,8 @@ class Table:
 
 
 def _verdict(part: Part) -> str:
+    if part.error == _NOT_SUPPORTED:
+        return "not an 835"
     if part.document is None:
         return "unreadable"
     if any(finding.severity is Severity.SUSPECT for finding in part.findings):

@@ -1,8 +1,10 @@
 """`remithub decode` and `remithub generate`: output, exit codes, and no traceback for any bytes."""
 
 import io
+import os
 import random
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -109,6 +111,31 @@ def test_the_summary_is_a_table_with_totals(make, capfd):
     assert "3 in all" in out
     assert "1 suspect" in out
     assert "2 clean" in out
+
+
+def test_the_summary_of_very_many_sets_lists_some_and_counts_all(make, capfd):
+    assert decode([make(payments=1_003, claims_per_payment=1)], summary=True) == 0
+    out = capfd.readouterr().out
+    assert "and 3 more" in out
+    assert "1003 in all" in out
+
+
+def test_a_pipe_with_a_name_is_read(make, tmp_path, capfdbinary):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    content = make().read_bytes()
+    writer = threading.Thread(target=pipe.write_bytes, args=(content,))
+    writer.start()
+    assert decode([pipe]) == 0
+    writer.join()
+    assert len(lines(capfdbinary)) == 3
+
+
+def test_a_file_name_that_is_no_text_is_shown_all_the_same(make, tmp_path, capfdbinary):
+    path = tmp_path / os.fsdecode(b"odd-\xff.835")
+    make().rename(path)
+    assert decode([path]) == 0
+    assert lines(capfdbinary)[0]["file"].endswith("odd-\ufffd.835")
 
 
 def test_no_bytes_give_a_traceback(tmp_path, capfdbinary):
