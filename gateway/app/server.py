@@ -212,6 +212,7 @@ def _host(host: str) -> str:
 
 
 def _write(file: Path, address: Address) -> None:
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_suffix(".part")
     part.write_bytes(msgspec.json.encode(address) + b"\n")
     part.replace(file)

@@ -7,24 +7,30 @@ from pathlib import Path
 __all__ = ["run"]
 
 
-def run(*, root: Path = Path()) -> int:
+def run(*, root: Path = Path(), json: bool = False) -> int:
     """Run the hub on a folder of configuration until Ctrl-C or SIGTERM.
 
     Parameters
     ----------
     root
         The folder with config/, contracts/ and mappings/ in it; data goes to var/ below it.
+    json
+        Once it listens, print where as one JSON object.
     """
     import asyncio
+    import sys
 
     from gateway.app.server import Listening, serve, set_up_logging
     from gateway.cli.output import Output
     from gateway.store import BACKUP_NOTICE
 
     set_up_logging()
-    output = Output()
+    output = Output(json=json)
 
     def announce(listening: Listening) -> None:
+        if json:
+            output.data(listening.address)
+            sys.stdout.flush()
         settings = listening.hub.bundles.current.config.hub
         output.say(
             f"RemitHub listens on {listening.address.url} (process {listening.address.pid})."

@@ -20,7 +20,9 @@ def hub(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     make_root(tmp_path)
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-c", START, "run", "--root", str(tmp_path)], stdout=log, stderr=log
+        [sys.executable, "-c", START, "run", "--json", "--root", str(tmp_path)],
+        stdout=log,
+        stderr=log,
     )
     yield process
     if process.poll() is None:
@@ -48,6 +50,8 @@ def test_a_hub_runs_until_sigterm_and_ends_with_nothing_open(
     hub.send_signal(signal.SIGTERM)
     assert hub.wait(30) == 0
     text = (tmp_path / "log").read_text()
+    (line,) = [one for one in text.splitlines() if one.startswith("{")]
+    assert json.loads(line)["pid"] == hub.pid
     assert "RemitHub listens on http://127.0.0.1:" in text
     assert "Without a backup of the key file" in text
     assert "Traceback" not in text
