@@ -27,8 +27,8 @@ _FIXED_WIDTH = 103
 """Position of the 16th separator in an ISA of the standard's fixed widths (X12.5)."""
 _LEAST_SEPARATORS = 11
 _BREAKS = str.maketrans("", "", "\r\n")
-SEPARATOR = r"[^0-9A-Za-z_ \r\n\0\x0b\x0c]"
-"""Pattern of what may separate elements: a tab and letters beyond ASCII, too."""
+SEPARATOR = r"[^0-9A-Za-z \r\n\0\x0b\x0c]"
+"""Pattern of what may separate elements: a tab, an underscore, letters beyond ASCII, too."""
 _MARKS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
 _NO_SEPARATOR = re.compile(rf"(?!{SEPARATOR})")
 
@@ -84,7 +84,7 @@ def bare_delimiters(text: str) -> tuple[int, Delimiters] | None:
     separator = match[1] or match[2]
     mark = re.escape(separator)
     ending = re.search(
-        rf"ST{mark}[0-9]{{3}}(?:{mark}[A-Za-z0-9 ]*)*([^\w \t\r\n\0])?[ \t\r\n\0]*(?:BPR|BHT|TRN|N1){mark}",
+        rf"ST{mark}[0-9]{{3}}(?:{mark}[A-Za-z0-9 ]*)*([^\w \t\r\n\0])?[ \t\r\n\0]*[A-Z][A-Z0-9]{{1,2}}{mark}",
         text[match.start() : match.start() + HEADER_BYTES],
     )
     terminator = (ending[1] if ending else None) or ("\n" if "\n" in text else "~")

@@ -28,7 +28,7 @@ __all__ = ["RemittanceFormat"]
 _MAX_SEGMENTS = 1_500_000
 """How many segments one transaction set may have."""
 _MOST_SPARE = 4
-_LOST_SET = re.compile(r"(?<![A-Za-z0-9])S\0?T\0?([^0-9A-Za-z_ ])\0?8\0?3\0?5\0?\1")
+_LOST_SET = re.compile(r"(?<![A-Za-z0-9])S\0?T\0?([^0-9A-Za-z ])\0?8\0?3\0?5\0?\1")
 """The beginning of an 835 in text outside all interchanges, one or two bytes a character."""
 _MAX_KEYS = 250_000
 """How many payment keys of one artifact are remembered to find repetitions within it."""

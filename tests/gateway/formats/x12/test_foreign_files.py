@@ -14,7 +14,7 @@ def test_blanks_of_every_kind_around_segments_are_dropped(read, remit, head, cla
     assert part.document["payment"]["amount"] == "80.00"
 
 
-@pytest.mark.parametrize("element", ["\t", "\xe0", "|", "\x1d"])
+@pytest.mark.parametrize("element", ["\t", "_", "\xe0", "|", "\x1d"])
 def test_any_byte_but_a_blank_may_separate_elements(read, remit, head, claim, codes, element):
     (part,) = read(remit(head + claim, marks=f"{element}:^"))
     assert part.document["payment"]["trace_number"] == "T100"
@@ -64,6 +64,15 @@ def test_an_835_whose_isa_is_gone_is_an_unreadable_part(
     assert bad.document is None
     assert any(finding.severity is SUSPECT for finding in bad.findings)
     assert (bad.offset > len(good)) is not lost_first
+
+
+@pytest.mark.parametrize("second", ["LX*1", "CLP*A1*1*100*80*5*12*ICN1*11*1", "BPR*I*80*C*CHK"])
+@pytest.mark.parametrize("end", ["~", "~\r\n", "\n", "|\n"])
+def test_without_envelopes_the_terminator_is_told_from_the_second_segment(read, end, second):
+    body = f"ST*835*0001{end}{second}{end}TRN*1*T100*19{end}SE*4*0001{end}"
+    (part,) = read(body.encode())
+    assert part.document["payment"]["trace_number"] == "T100"
+    assert part.transaction_set["control"] == "0001"
 
 
 def test_a_second_se_is_suspect(read, remit, head, claim, codes):
