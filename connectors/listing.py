@@ -3,14 +3,18 @@
 import fnmatch
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from connectors.base import Offer
 
-__all__ = ["Entry", "ListingRules", "Ref", "Settling", "name_fault", "offer_of", "ref_of"]
+__all__ = ["Entry", "FilePolling", "Ref", "Settling", "name_fault", "offer_of", "ref_of"]
 
 MAX_NAME_BYTES = 255
+
+Pattern = Annotated[str, Meta(min_length=1)]
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
@@ -26,16 +30,36 @@ Ref = Entry
 """What an offer's `ref` holds, as JSON."""
 
 
-class ListingRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a poll may take."""
+class FilePolling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Options of every source of files in a folder: what a poll takes, and what becomes of it."""
 
-    endpoint: str
-    """Server and folder: a part of the fingerprint."""
-    match: Sequence[str]
-    ignore: Sequence[str]
-    settle_seconds: float
-    max_files: int
-    max_bytes: int
+    path: Annotated[str, Meta(min_length=1, description="Folder to take from or put into.")]
+    match: Annotated[tuple[Pattern, ...], Meta(description="Names to take (`*` and `?`).")] = (
+        "*",
+    )
+    ignore: Annotated[tuple[Pattern, ...], Meta(description="Names never to take.")] = (
+        "*.part",
+        "*.tmp",
+        "*.filepart",
+        ".*",
+    )
+    settle_seconds: Annotated[
+        float, Meta(ge=0, le=3600, description="Unchanged for this long before it is taken.")
+    ] = 10.0
+    after: Annotated[
+        Literal["archive", "delete", "leave"],
+        Meta(description="What becomes of a file that the hub has accepted."),
+    ] = "archive"
+    archive_folder: Annotated[
+        str,
+        Meta(min_length=1, description="Folder for `archive`; below `path`, or from `/`."),
+    ] = "done"
+    max_files_per_poll: Annotated[
+        int, Meta(ge=1, le=100_000, description="Files taken at one poll, oldest first.")
+    ] = 500
+    max_bytes_per_poll: Annotated[
+        int, Meta(ge=1, description="Bytes taken at one poll; one file always fits.")
+    ] = 1_073_741_824
 
 
 def name_fault(name: str) -> str:
@@ -81,7 +105,7 @@ class Settling:
     that old files cannot use up the caps of newer ones.
     """
 
-    def __init__(self, rules: ListingRules) -> None:
+    def __init__(self, rules: FilePolling) -> None:
         self._rules = rules
         self._seen: dict[str, tuple[Entry, float]] = {}
         self._settled: set[Entry] = set()
@@ -126,9 +150,9 @@ class Settling:
     def _capped(self, entries: list[Entry]) -> list[Entry]:
         taken: list[Entry] = []
         total = 0
-        for entry in entries[: self._rules.max_files]:
+        for entry in entries[: self._rules.max_files_per_poll]:
             total += entry.size
-            if taken and total > self._rules.max_bytes:
+            if taken and total > self._rules.max_bytes_per_poll:
                 break
             taken.append(entry)
         return taken

@@ -19,7 +19,7 @@ from connectors.base import (
 from connectors.folder.faults import source_fault
 from connectors.folder.files import list_files, open_file, retire, unchanged
 from connectors.folder.settings import Settings
-from connectors.listing import Entry, ListingRules, Settling, offer_of, ref_of
+from connectors.listing import Entry, Settling, offer_of, ref_of
 
 __all__ = ["FolderSource"]
 
@@ -36,16 +36,7 @@ class FolderSource:
         self._clock = context.clock
         self._pool = context.executor(THREADS)
         self._endpoint = f"folder:{settings.path}"
-        self._settling = Settling(
-            ListingRules(
-                endpoint=self._endpoint,
-                match=settings.match,
-                ignore=settings.ignore,
-                settle_seconds=settings.settle_seconds,
-                max_files=settings.max_files_per_poll,
-                max_bytes=settings.max_bytes_per_poll,
-            )
-        )
+        self._settling = Settling(settings)
 
     async def discover(self) -> AsyncIterator[Offer]:
         """Yield the ready files, oldest first. Raises SourceFault."""

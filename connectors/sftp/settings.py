@@ -2,17 +2,15 @@
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
+from connectors.listing import FilePolling
 from connectors.secret_text import SECRET_PATTERN
 
 __all__ = ["Settings"]
 
-Pattern = Annotated[str, Meta(min_length=1)]
 
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Settings(FilePolling, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Takes files from a folder on an SFTP server once they have stopped changing, or puts
     files there."""
 
@@ -27,7 +25,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             "the host; two for a change of keys. No other is ever trusted.",
         ),
     ]
-    path: Annotated[str, Meta(min_length=1, description="Folder to take from or put into.")]
     port: Annotated[int, Meta(ge=1, le=65535, description="Port.")] = 22
     password: Annotated[
         str, Meta(pattern=SECRET_PATTERN, description="Password, as `${secret:NAME}`.")
@@ -50,32 +47,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Literal["modern", "compatible"],
         Meta(description="`compatible` also allows CBC, SHA-1 and MD5, for old servers."),
     ] = "modern"
-    match: Annotated[tuple[Pattern, ...], Meta(description="Names to take (`*` and `?`).")] = (
-        "*",
-    )
-    ignore: Annotated[tuple[Pattern, ...], Meta(description="Names never to take.")] = (
-        "*.part",
-        "*.tmp",
-        "*.filepart",
-        ".*",
-    )
-    settle_seconds: Annotated[
-        float, Meta(ge=0, le=3600, description="Unchanged for this long before it is taken.")
-    ] = 10.0
-    after: Annotated[
-        Literal["archive", "delete", "leave"],
-        Meta(description="What becomes of a file that the hub has accepted."),
-    ] = "archive"
-    archive_folder: Annotated[
-        str,
-        Meta(min_length=1, description="Folder for `archive`; below `path`, or from `/`."),
-    ] = "done"
-    max_files_per_poll: Annotated[
-        int, Meta(ge=1, le=100_000, description="Files taken at one poll, oldest first.")
-    ] = 500
-    max_bytes_per_poll: Annotated[
-        int, Meta(ge=1, description="Bytes taken at one poll; one file always fits.")
-    ] = 1_073_741_824
     connections: Annotated[int, Meta(ge=1, le=8, description="Connections kept at most.")] = 2
     channels: Annotated[
         int, Meta(ge=1, le=10, description="SFTP sessions per connection at most.")

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from connectors.base import CheckReport, Context, Failure, Offer, SourceFault, Verdict
-from connectors.listing import Entry, ListingRules, Settling, offer_of, ref_of
+from connectors.listing import Entry, Settling, offer_of, ref_of
 from connectors.sftp.client import REQUEST_BYTES, Client, RemoteFile
 from connectors.sftp.faults import SftpFault
 from connectors.sftp.pool import Endpoint
@@ -29,16 +29,7 @@ class SftpSource:
         self._endpoint = Endpoint(settings, context)
         self._pipelining = True
         self._identity = f"sftp:{settings.user}@{settings.host}:{settings.port}:{settings.path}"
-        self._settling = Settling(
-            ListingRules(
-                endpoint=self._identity,
-                match=settings.match,
-                ignore=settings.ignore,
-                settle_seconds=settings.settle_seconds,
-                max_files=settings.max_files_per_poll,
-                max_bytes=settings.max_bytes_per_poll,
-            )
-        )
+        self._settling = Settling(settings)
 
     async def discover(self) -> AsyncIterator[Offer]:
         """Yield the ready files, oldest first. Raises SourceFault."""

@@ -7,19 +7,11 @@ from hypothesis import strategies as st
 
 from connectors.base import Call, Document
 from connectors.file_document import file_name_of, mark_of
-from connectors.listing import Entry, ListingRules, Settling, name_fault, offer_of, ref_of
+from connectors.listing import Entry, FilePolling, Settling, name_fault, offer_of, ref_of
 
 
-def rules(**more) -> ListingRules:
-    given = {
-        "endpoint": "e",
-        "match": ["*"],
-        "ignore": [".*"],
-        "settle_seconds": 10,
-        "max_files": 100,
-        "max_bytes": 10**9,
-    }
-    return ListingRules(**{**given, **more})
+def settling_by(**rules) -> Settling:
+    return Settling(FilePolling(path="p", **rules))
 
 
 HOSTILE = st.one_of(
@@ -63,7 +55,7 @@ def test_no_document_name_and_no_key_leads_out_of_the_folder(name, key):
 @given(st.lists(st.tuples(HOSTILE, st.integers(0, 2**63 - 1), st.integers(0, 2**32)), max_size=20))
 def test_no_listing_breaks_a_poll_and_every_offer_finds_its_file_again(listing):
     entries = [Entry(*facts) for facts in listing]
-    settling = Settling(rules(settle_seconds=0))
+    settling = settling_by(settle_seconds=0)
     for entry in settling.ready(entries, 0.0):
         offer = offer_of(entry, "e")
         assert ref_of(offer) == entry
@@ -71,7 +63,7 @@ def test_no_listing_breaks_a_poll_and_every_offer_finds_its_file_again(listing):
 
 
 def test_a_file_settles_between_two_listings_and_starts_again_when_it_changes():
-    settling = Settling(rules())
+    settling = settling_by()
     first, grown = Entry("a", 1, 1), Entry("a", 2, 1)
     assert settling.ready([first], 0) == []
     assert settling.ready([first], 9.9) == []
@@ -81,7 +73,7 @@ def test_a_file_settles_between_two_listings_and_starts_again_when_it_changes():
 
 
 def test_a_file_that_was_away_settles_anew():
-    settling = Settling(rules())
+    settling = settling_by()
     entry = Entry("a", 1, 1)
     settling.ready([entry], 0)
     settling.ready([], 5)
@@ -89,7 +81,7 @@ def test_a_file_that_was_away_settles_anew():
 
 
 def test_what_is_settled_and_stays_does_not_use_up_the_cap():
-    settling = Settling(rules(settle_seconds=0, max_files=1))
+    settling = settling_by(settle_seconds=0, max_files_per_poll=1)
     old, new = Entry("old", 1, 1), Entry("new", 1, 2)
     assert settling.ready([old, new], 0) == [old]
     settling.settled(old)
@@ -99,7 +91,7 @@ def test_what_is_settled_and_stays_does_not_use_up_the_cap():
 
 
 def test_one_file_larger_than_the_cap_is_still_taken_alone():
-    settling = Settling(rules(settle_seconds=0, max_bytes=10))
+    settling = settling_by(settle_seconds=0, max_bytes_per_poll=10)
     big, small = Entry("big", 99, 1), Entry("small", 1, 2)
     assert settling.ready([small, big], 0) == [big]
 
