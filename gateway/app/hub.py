@@ -130,10 +130,12 @@ class Hub:
         )
 
     async def start(self) -> None:
-        """Take the lanes and start to work. Raises ConfigError where a secret is missing."""
+        """Take the lanes and start to work. Raises ConfigError where a secret is missing, or an
+        interface or a route that still owes something."""
         left = await forget_unfinished(self.store)
         if left:
             log.warning("%d uploads had not been finished; their senders still have them.", left)
+        await self.workers.may_leave(self.bundles.current)
         await self._follow(self.bundles.current)
         self.ready = True
 

@@ -38,7 +38,7 @@ ALLOWED = {
     Action.REPLAY: {RetryState.DEAD, RetryState.PARKED, RetryState.WAITING},
     Action.RELEASE: {RetryState.HELD},
     Action.PARK: {RetryState.DEAD, RetryState.WAITING, RetryState.HELD},
-    Action.DISCARD: {RetryState.DEAD, RetryState.PARKED, RetryState.WAITING, RetryState.HELD},
+    Action.DISCARD: set(RetryState),
 }
 
 
@@ -166,20 +166,22 @@ class Operator:
         ids: list[str] = []
         amount = count = 0
         touched: set[str] = set()
-        async for aside in self._select(selection):
-            if aside.state not in ALLOWED[action]:
-                if selection.ids:
-                    raise Conflict(f"{aside.id} is {aside.state}: it cannot be {action}ed.")
-                continue
-            if not dry_run and not await self._apply(action, aside, actor, reason):
-                continue
-            count += 1
-            amount += aside.amount_cents or 0
-            touched.add(aside.lane)
-            if len(ids) < 100:
-                ids.append(aside.id)
-        if not dry_run:
-            self._changed(touched)
+        try:
+            async for aside in self._select(selection):
+                if aside.state not in ALLOWED[action]:
+                    if selection.ids:
+                        raise Conflict(f"{aside.id} is {aside.state}: it cannot be {action}ed.")
+                    continue
+                if not dry_run and not await self._apply(action, aside, actor, reason):
+                    continue
+                count += 1
+                amount += aside.amount_cents or 0
+                touched.add(aside.lane)
+                if len(ids) < 100:
+                    ids.append(aside.id)
+        finally:  # what was done before something went wrong is done
+            if not dry_run:
+                self._changed(touched)
         return Report(
             action=action, dry_run=dry_run, count=count, amount_cents=amount, ids=tuple(ids)
         )

@@ -13,7 +13,7 @@ from gateway.model.states import LaneKind
 from gateway.pipeline import Bundle, Flow, Lane, Lanes
 from gateway.ports import Ports
 from gateway.settings import RetrySettings
-from gateway.store import Store
+from gateway.store import Row, Store
 
 __all__ = ["Workers"]
 
@@ -78,19 +78,22 @@ class Workers:
     async def may_leave(self, bundle: Bundle) -> None:
         """Refuse a bundle that drops a lane which still owes something. Raises ConfigError."""
         wanted = {name for name, *_ in bundle.lanes()}
-        for lane in self._lanes.all():
-            if lane.name not in wanted and await self._owes(lane):
-                where = lane.route or lane.interface
+        for lane in await self._store.fetch("lanes"):
+            if lane["name"] not in wanted and await self._owes(lane):
+                where = lane["route"] or lane["interface"]
                 raise ConfigError(
-                    f"'{where}' still owes something to '{lane.destination or 'process'}'",
-                    next_step="let it drain, or discard what is set aside, then reload.",
+                    f"'{where}' still owes something to '{lane['destination'] or 'process'}'",
+                    next_step="put it back, let it drain or discard what is set aside, then"
+                    " remove it.",
                 )
 
-    async def _owes(self, lane: Lane) -> bool:
-        runner = self.runners[lane.name]
-        aside = await self._store.fetch("retries", lane=lane.name, limit=1)
-        (row,) = await self._store.fetch("lane_by_id", lane_id=lane.lane_id)
-        return bool(aside) or not runner.idle or row["head"] > runner.read_to
+    async def _owes(self, lane: Row) -> bool:
+        """Whether anything of a stored lane is not settled; its cursor follows lazily."""
+        if await self._store.fetch("retries", lane=lane["name"], limit=1):
+            return True
+        place = {"lane_id": lane["lane_id"], "after_seq": lane["cursor"]}
+        settled = await self._store.fetch("settled_above", **place)
+        return bool(lane["head"] - lane["cursor"] > len(settled))
 
     def look_again(self, lanes: Iterable[str]) -> None:
         """A person changed what those lanes had set aside: their owners read it anew."""

@@ -18,6 +18,8 @@ def confirm(
 ) -> tuple[NewMessage, ...]:
     """Return the reply and the messages its routes make. Raises Reject where the answer is not
     what the contract says; that never causes a resend."""
+    if answer is None:
+        raise Reject("The destination gave no answer where one is due.", code="reply_missing")
     if reply.mapping is None and not isinstance(answer, dict):
         raise Reject("The answer is not a JSON object.", code="reply_unreadable")
     data = reply.mapping.run(answer, context) if reply.mapping else answer

@@ -55,17 +55,31 @@ async def deliver(
         if item.unsure or item.confirming:  # nothing is refused that may be there already
             return Unknown(code=refusal.code, detail=refusal.message)
         return Failed(failure=Failure.MESSAGE, code=refusal.code, detail=refusal.message)
+    attempt = asyncio.create_task(_attempt(port, item, call, document))
     try:
-        async with asyncio.timeout(sink.settings.deadline_seconds + GRACE_SECONDS):
-            if item.confirming:
-                return await _confirm(port, call, document)
-            if item.unsure and port.idempotency is not Idempotency.KEY:
-                settled = await _ask(port, item, call, document)
-                if settled is not None:
-                    return settled
-            return await port.deliver(call, document)
-    except TimeoutError:
+        await asyncio.wait({attempt}, timeout=sink.settings.deadline_seconds + GRACE_SECONDS)
+        if attempt.done():
+            return attempt.result()
         return Unknown(code="deadline", detail="the attempt outlived its total deadline")
+    finally:
+        # One that does not listen to this either is not waited for.
+        attempt.cancel()
+        attempt.add_done_callback(_let_go)
+
+
+def _let_go(attempt: asyncio.Task[Outcome]) -> None:
+    if not attempt.cancelled():
+        attempt.exception()
+
+
+async def _attempt(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Outcome:
+    if item.confirming:
+        return await _confirm(port, call, document)
+    if item.unsure and port.idempotency is not Idempotency.KEY:
+        settled = await _ask(port, item, call, document)
+        if settled is not None:
+            return settled
+    return await port.deliver(call, document)
 
 
 async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Outcome | None:

@@ -340,7 +340,7 @@ class Flow:
     def _answer(
         self, outcome: Outcome, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
     ) -> tuple[tuple[NewMessage, ...], Kept]:
-        if sink.reply is None or not isinstance(outcome, Delivered) or outcome.reply is None:
+        if sink.reply is None or not isinstance(outcome, Delivered):
             return (), ((), ())
         interface = sink.settings.interface
         try:
