@@ -18,7 +18,8 @@ _PAYMENT_CODES = (
     (5, "format", 20),
     (11, "supplemental_code", 40),
 )
-"""Position, field, and how long the contract lets it be: some payers put a check number there."""
+"""Position, field, and how long the contract lets it be: some payers put a check number there.
+It is kept as it came: the contract refuses it, and a mapping may mend it."""
 
 
 def bpr(state: State, e: list[str]) -> None:
@@ -34,9 +35,10 @@ def bpr(state: State, e: list[str]) -> None:
     payment["handling_code"] = e[1]
     payment["amount"] = text
     for at, name, limit in _PAYMENT_CODES:
-        if e[at] and len(e[at]) <= limit:
-            payment[name] = e[at]
-        elif e[at] and name != "method":
+        if not e[at]:
+            continue
+        payment[name] = e[at]
+        if len(e[at]) > limit:
             state.warn("element_too_long", "BPR", at)
     if e[16]:
         value = state.dates[e[16]]

@@ -45,7 +45,7 @@ MEANINGS: dict[str, str] = {
     "segment_id_lowercase": "A segment id is in lower case and was not read.",
     "segment_misplaced": "A segment stands where it belongs to nothing.",
     "segment_repeated": "A segment that occurs once in a transaction set occurs again.",
-    "element_too_long": "An element is too long for its field; it was left out.",
+    "element_too_long": "An element is longer than the contract allows; it was kept, and a mapping may mend it.",
     "element_missing": "A required element is empty.",
     "amount_missing": "An amount is empty; it counts as zero.",
     "amount_unreadable": "An amount is not a number with at most two decimal places.",

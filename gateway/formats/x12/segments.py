@@ -61,9 +61,7 @@ def first_segment(text: str, delimiters: Delimiters) -> tuple[list[str], str]:
 def behind_header(text: str, delimiters: Delimiters) -> str:
     """Return what follows an ISA segment, inside which a line break is no terminator."""
     behind = text.split(delimiters.element, 16)[-1].lstrip(BLANKS)
-    if delimiters.component and behind.startswith(delimiters.component):
-        behind = behind[len(delimiters.component) :].lstrip(BLANKS)
-    return behind.removeprefix(delimiters.segment)
+    return behind.partition(delimiters.segment)[2]
 
 
 def count_segments(text: str, delimiters: Delimiters) -> int:

@@ -32,11 +32,14 @@ def test_an_interchange_with_tabs_after_another_is_read(read, remit, head, claim
 
 
 @pytest.mark.parametrize("behind_usage", ["::~", ":;~", ":~~", "~"])
-def test_the_last_mark_behind_the_isa_is_the_terminator(read, remit, head, claim, behind_usage):
+def test_the_last_mark_behind_the_isa_is_the_terminator(
+    read, remit, head, claim, codes, behind_usage
+):
     data = remit(head + claim).replace(b"*P*:~", b"*P*" + behind_usage.encode())
     (part,) = read(data)
     assert part.document["payment"]["amount"] == "80.00"
     assert len(part.document["claims"]) == 1
+    assert codes(part, SUSPECT) == set()
 
 
 def test_a_carriage_return_ends_segments_whatever_the_next_interchange_has(read, remit, head):
