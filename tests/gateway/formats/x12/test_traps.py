@@ -34,7 +34,7 @@ def test_a_plb_without_amount_is_suspect(read, remit, head, claim, codes):
 def test_a_check_number_in_place_of_the_method_is_a_warning(read, remit, head, claim, codes):
     body = ("BPR*I*80*C*CHK987654321*20260401", *head[1:], *claim)
     (part,) = read(remit(body))
-    assert codes(part) == {"payment_method_unknown"}
+    assert codes(part) == {"payment_method_unknown", "element_too_long"}
 
 
 def test_the_same_money_at_claim_and_line_level_does_not_balance(read, remit, head, codes):
