@@ -1,5 +1,8 @@
-"""Settle: put on record how an attempt ended. What has happened is offered to the store until it
-is durable; it is never done again for the record's sake."""
+"""Settle: put on record how an attempt ended, however long that takes.
+
+What has happened is offered to the store until it is durable; it is never done again for the
+record's sake.
+"""
 
 import logging
 
