@@ -27,6 +27,9 @@ REPLAYED = "replayed"
 """What stands as the failure of a retry row that waits because a person let it go."""
 
 
+TRACE_FIELDS = 4
+
+
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of `accept`: from now on the sender may forget the item."""
 
@@ -59,6 +62,13 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     body_id: str
     media_type: str = ""
     meta: Mapping[str, Any] = {}
+
+    @property
+    def trace(self) -> str:
+        """Return the trace id (W3C Trace Context, 32 hexadecimal digits): the sender's, or one
+        from the artifact's own name."""
+        given = str(self.meta.get("traceparent", "")).split("-")
+        return given[1] if len(given) == TRACE_FIELDS else self.artifact_id[4:]
 
 
 class LaneItem(msgspec.Struct, frozen=True, kw_only=True):

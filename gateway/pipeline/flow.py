@@ -304,7 +304,7 @@ class Flow:
             key=f"{item.delivery_id}-{item.generation}",
             attempt=number,
             deadline=began + sink.settings.deadline_seconds,
-            traceparent=f"00-{message.message_id[4:36]}-{item.delivery_id[4:20]}-01",
+            traceparent=f"00-{message.trace or message.message_id[4:]}-{item.delivery_id[4:20]}-01",
         )
         self._ports.fail_point("dispatch.before_send")
         outcome = await deliver(message, item, sink, port, call, context)

@@ -95,7 +95,7 @@ class Units:
             first = item.despite not in (PAYMENT_KEY_SEEN, PAYMENT_KEY_REPEATED)
             statements.append(self._records.payment_seen(prepared, artifact, at, must=first))
         made, bodies = self._records.messages(
-            prepared.messages, bundle=bundle, at=at, trace=artifact.artifact_id[4:]
+            prepared.messages, bundle=bundle, at=at, trace=artifact.trace
         )
         return statements + made, bodies
 

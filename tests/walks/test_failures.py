@@ -18,6 +18,17 @@ async def test_a_message_reaches_its_partner_once(world, partner, advice):
     assert await world.states() == []
 
 
+async def test_a_sender_s_trace_reaches_the_partner(world, partner, advice):
+    await world.start()
+    given = f"00-{'ab' * 16}-{'cd' * 8}-01"
+    await world.hand_over(advice(1), meta={"traceparent": given})
+    await world.hand_over(advice(2))
+    await world.settled()
+    traces = {trace.split("-")[1] for trace in partner.traces}
+    assert "ab" * 16 in traces
+    assert len(traces) == 2
+
+
 async def test_the_same_bytes_are_taken_once_unless_a_person_says_again(world, partner, advice):
     await world.start()
     first = await world.hand_over(advice(1))

@@ -52,6 +52,7 @@ class Partner:
     effects: dict[str, int] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     lookups: list[str] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
     later: Callable[["Partner", str], Awaitable[Any]] | None = None
     """Answers instead of the usual 200 once the script is through, and may take its time."""
@@ -61,6 +62,7 @@ class Partner:
         await request.read()
         key = request.headers["X-Reference"]
         self.requests.append(key)
+        self.traces.append(request.headers.get("traceparent", ""))
         if self.script:
             answered = self.script.pop(0)(self, request, key)
             if answered is not None:
