@@ -1,5 +1,4 @@
-"""A hub in a process of its own whose every logger speaks, partners that repeat what they are told,
-and everything that comes out of them, kept to be searched."""
+"""A hub whose every logger speaks and partners that repeat what they are told, all kept to be searched."""
 
 import asyncio
 import contextlib
