@@ -12,7 +12,7 @@ from msgspec import UNSET
 from connectors.base import Failure
 from connectors.http import Answer
 from connectors.http_api.settings import Condition, ErrorClass, ErrorRule, When
-from connectors.http_api.template import MISSING, find, text_of
+from connectors.http_api.template import MISSING, find, number_of, text_of
 
 __all__ = ["Judgement", "Reading", "holds", "judge", "read_answer", "retry_after_seconds"]
 
@@ -184,7 +184,9 @@ def _by_rule(rule: ErrorRule, reading: Reading, step: str, now: datetime) -> Jud
         code=rule.code or f"http_{reading.status}",
         detail=detail,
         retry_after_seconds=rule.retry_after_seconds if wait is None else wait,
-        external_id=_plain(find(reading.body, rule.external_id)) if rule.external_id else "",
+        external_id=number_of(_plain(find(reading.body, rule.external_id)))
+        if rule.external_id
+        else "",
         words=_words(reading, rule.message),
     )
 

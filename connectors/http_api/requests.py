@@ -16,6 +16,7 @@ from connectors.http_api.template import (
     MISSING,
     TemplateFault,
     compile_template,
+    number_of,
     text_of,
 )
 
@@ -84,7 +85,7 @@ class CompiledResult:
     def external_id(self, scope: Mapping[str, Any]) -> str:
         """Return the partner's number, empty where the answers do not hold it."""
         try:
-            return text_of(self._external_id(scope))
+            return number_of(text_of(self._external_id(scope)))
         except TemplateFault:
             return ""
 

@@ -220,7 +220,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What becomes of the answers."""
 
     external_id: Annotated[
-        str, Meta(description="Template of the partner's number for the document.")
+        str,
+        Meta(
+            description="Template of the partner's number for the document. It is kept and shown "
+            "in clear: never a patient's number."
+        ),
     ] = ""
     reply: Annotated[
         Body, Meta(description="Template of the reply message; else the last answer's body.")

@@ -22,6 +22,7 @@ __all__ = [
     "TemplateFault",
     "compile_template",
     "find",
+    "number_of",
     "text_of",
 ]
 
@@ -35,6 +36,7 @@ class _Marker:
 
 MISSING: Final = _Marker()
 OMIT: Final = _Marker()
+_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/|#=+-]{0,99}")
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
@@ -68,6 +70,14 @@ def text_of(value: Any) -> str:
             return str(value)
         case _:
             raise TemplateFault("a text cannot hold null, an object or an array")
+
+
+def number_of(text: str) -> str:
+    """Return a partner's document number, empty where the text is none.
+
+    It is kept and shown in clear, so it must be short, of visible characters, and no sentence.
+    """
+    return text if _NUMBER.fullmatch(text) else ""
 
 
 def compile_template(node: Any, secret: Callable[[str], str]) -> Render:

@@ -164,6 +164,9 @@ def _usage(error: "CycloptsError") -> int:
 
 
 def _say(message: str, next_step: str = "") -> None:
-    print(f"remithub: {message}", file=sys.stderr)
+    from gateway.cli.output import Output
+
+    output = Output()
+    output.say(f"remithub: {message}")
     if next_step:
-        print(f"Next: {next_step}", file=sys.stderr)
+        output.say(f"Next: {next_step}")

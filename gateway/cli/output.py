@@ -40,6 +40,12 @@ def cell(value: object) -> str:
             return str(value)
 
 
+def _harmless(text: str) -> str:
+    """Show what a terminal would obey (escape sequences, bells, marks that turn the reading
+    direction) as "?": names and numbers in a table may come from a partner."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
+
+
 class Output:
     """Where a verb writes. Rich tables and bars on a terminal, plain aligned lines elsewhere;
     NO_COLOR is honoured. With `json` every data method prints exactly one JSON document a line."""
@@ -68,11 +74,11 @@ class Output:
 
     def line(self, text: str) -> None:
         """Print one line of data on stdout."""
-        self._stdout.write(text + "\n")
+        self._stdout.write(_harmless(text) + "\n")
 
     def say(self, text: str) -> None:
         """Tell the person something on stderr; not data."""
-        self._stderr.write(text + "\n")
+        self._stderr.write(_harmless(text) + "\n")
         self._stderr.flush()
 
     def record(self, values: Mapping[str, object], *, title: str = "") -> None:
@@ -120,7 +126,7 @@ class Output:
         for column in columns:
             table.add_column(column.title, justify="right" if column.figures else "left")
         for row in rows:
-            table.add_row(*(Text(cell(row.get(column.key))) for column in columns))
+            table.add_row(*(Text(_harmless(cell(row.get(column.key)))) for column in columns))
         Console(file=self._stdout).print(table)
 
     def _plain_table(self, columns: Sequence[Column], rows: list[Mapping[str, Any]]) -> None:

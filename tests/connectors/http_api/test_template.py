@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.http_api.template import MISSING, TemplateFault, compile_template, find, text_of
+from connectors.http_api.template import (
+    MISSING,
+    TemplateFault,
+    compile_template,
+    find,
+    number_of,
+    text_of,
+)
 
 SCOPE = {
     "in": {
@@ -152,3 +159,16 @@ def test_an_expression_inside_a_secret_is_none_and_not_shown():
     scope = {"in": {"x": "Quillmark"}}
     assert render("Key ${secret:A}", scope, A="p${in.x}q") == "Key p${in.x}q"
     assert render("${secret:A}", scope, A="${in.x|s3cret}") == "${in.x|s3cret}"
+
+
+@pytest.mark.parametrize("number", ["B00000001", "1900/4711-1", "7", "INV #12"])
+def test_a_document_number_is_kept(number):
+    assert number_of(number) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "\x1b[31m1", "1\r\nX-Evil: 1", "<p>no such patient</p>", "x" * 101, "1\n", "no, \u202e1"],
+)
+def test_what_is_no_document_number_is_not_kept_in_clear(text):
+    assert number_of(text) == ""

@@ -127,3 +127,16 @@ def test_progress_says_nothing_to_a_program() -> None:
     with Output(json=True, stderr=talk).progress("Replayed", total=2) as done:
         done.advance(2)
     assert talk.getvalue() == ""
+
+
+def test_what_a_terminal_would_obey_is_shown_as_question_marks() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    output = Output(stdout=out, stderr=err)
+    hostile = "\x1b]0;owned\x07 \x9b31m a\r\x08b \u202egnp.exe \u2066"
+    output.line(hostile)
+    output.say(hostile)
+    output.table([Column(key="a", title="A")], [{"a": hostile}])
+    output.record({"a": hostile})
+    for text in (out.getvalue(), err.getvalue()):
+        assert "owned" in text
+        assert all(char.isprintable() or char == "\n" for char in text)
