@@ -1,5 +1,7 @@
-"""Hand-overs, partner faults, a person's hand, reloads, restarts and a full disk, in an order that
-a seed decides: at the end every payment is somewhere, and nowhere twice."""
+"""Everything at once, in an order that a seed decides: every payment ends somewhere, nowhere twice.
+
+Hand-overs, partner faults, a person's hand, reloads, restarts and a full disk.
+"""
 
 import asyncio
 import random

@@ -1,5 +1,7 @@
-"""Kill -9 at every named point of the flow, one after another on one database: after the last
-restart every effect is there once, whatever the destination can do about repetition."""
+"""Kill -9 at every named point of the flow: after the last restart every effect is there once.
+
+One point after another on one database, whatever the destination can do about repetition.
+"""
 
 import asyncio
 import contextlib
