@@ -31,6 +31,11 @@ BUILT_IN = 2026
 """No clock of a machine that runs this can show an earlier year."""
 
 
+_NOT_YET_PROTECTED = (
+    "no users and no roles yet: loopback only, and whoever reads the token file may see and do all"
+)
+
+
 class Mark(StrEnum):
     """How good a sight is."""
 
@@ -103,6 +108,17 @@ def _files(root: Path, settings: HubSettings) -> Iterator[Sight]:
     key = root / settings.store.key_file
     yield _private(key, "key file", f"keep a copy apart: {BACKUP_NOTICE}")
     yield _private(root / settings.api.token_file, "token file", "")
+    yield from _secrets(root / settings.secrets_folder)
+    yield _sight(Mark.OK, "access", _NOT_YET_PROTECTED, "let nobody else on this machine.")
+
+
+def _secrets(folder: Path) -> Iterator[Sight]:
+    """Name every secret that others may read; a folder without one says nothing."""
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        mode = file.stat().st_mode & 0o777 if file.is_file() else 0
+        if mode & 0o077:
+            found = f"{file} has mode {mode:04o}"
+            yield _sight(Mark.ODD, f"secret {file.name}", found, f"chmod 600 {file}")
 
 
 def _private(file: Path, about: str, advice: str) -> Sight:

@@ -59,3 +59,23 @@ def test_what_is_broken_is_named_with_what_to_do(
     assert set(broken) == {"configuration", "key file", "database"}
     assert all(broken.values())
     assert "hub.yaml:1" in seen["configuration"]["found"]
+
+
+def test_what_is_not_protected_yet_is_said(live: Live, typed: Typed) -> None:
+    seen = looked(typed, Exit.PARTIAL if OLD_SQLITE else Exit.OK)
+    assert "no users and no roles yet" in seen["access"]["found"]
+    assert "loopback only" in seen["access"]["found"]
+
+
+def test_a_secret_others_may_read_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_root(tmp_path) / "var/secrets"
+    folder.mkdir(parents=True)
+    for name, mode in (("open-one", 0o644), ("own-one", 0o600)):
+        (folder / name).write_text("Quillmark")
+        (folder / name).chmod(mode)
+    seen = looked(Typed(tmp_path, capsys), Exit.PARTIAL)
+    assert "chmod 600" in seen["secret open-one"]["next"]
+    assert "secret own-one" not in seen
+    assert "Quillmark" not in f"{seen}"
