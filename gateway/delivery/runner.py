@@ -13,7 +13,7 @@ from typing import Any
 from gateway.delivery.destination import Destination
 from gateway.delivery.order import KeyOrder
 from gateway.errors import HubError, TryAgain
-from gateway.model.states import RetryState
+from gateway.model.states import AttemptOutcome, RetryState
 from gateway.pipeline import (
     RELEASED,
     REPLAYED,
@@ -237,6 +237,8 @@ class LaneRunner:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""
         while True:
             try:
+                if item.retrying and not await self._stands(item):
+                    return Settled(outcome=AttemptOutcome.DISCARDED)
                 return await self._work.perform(item)
             except TryAgain as trouble:
                 log.warning("%s waits: %s", item.delivery_id, trouble.code)
@@ -250,6 +252,11 @@ class LaneRunner:
                 # The text of an unknown exception may hold payload: its kind and place only.
                 log.error("%s is set aside: %s", item.delivery_id, _place(bug))  # noqa: TRY400 - see above
                 return await self._set_aside(item, "internal_error", _place(bug))
+
+    async def _stands(self, item: LaneItem) -> bool:
+        """Return whether nobody has discarded the item since it was taken up."""
+        place = {"seq": item.seq, "part_offset": item.part_offset}
+        return bool(await self._store.fetch("retry_one", lane_id=self.lane.lane_id, **place))
 
     async def _set_aside(self, item: LaneItem, code: str, detail: str) -> Settled | None:
         """Where even that fails it is tried until it works: it is not performed again, since it

@@ -20,7 +20,7 @@ import msgspec
 from connectors.base import Call, Delivered, Idempotency, Outcome
 from gateway.errors import NotFound, Reject
 from gateway.model.ids import artifact_id, text_id
-from gateway.model.states import AttemptOutcome, PartState, RetryState
+from gateway.model.states import AttemptOutcome, PartState
 from gateway.pipeline.bundle import Bundle, Sink, process_lane
 from gateway.pipeline.confirm import confirm
 from gateway.pipeline.deliver import deliver
@@ -34,7 +34,7 @@ from gateway.pipeline.facts import (
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Decide, Plan, Settled
+from gateway.pipeline.plan import Decide, Plan, Settled, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
@@ -191,7 +191,7 @@ class Flow:
             return await self._process_reply(artifact, bundle, item, number)
         source = bundle.sources.get(artifact.interface)
         if source is None:
-            return await self._settling.settle(item, number, _given_up(item, "interface_removed"))
+            return await self._settling.settle(item, number, given_up(item, "interface_removed"))
         parts = judge(
             artifact,
             source,
@@ -210,7 +210,7 @@ class Flow:
                 batch, final = await loop.run_in_executor(self._executor, next_batch, parts)
             found = found or bool(batch)
             if item.part_offset >= 0 and final and not found:
-                return await self._settling.settle(item, number, _given_up(item, "part_missing"))
+                return await self._settling.settle(item, number, given_up(item, "part_missing"))
             await self._save(batch, artifact, item, bundle, number if final else 0)
         return Settled(outcome=AttemptOutcome.DONE)
 
@@ -234,7 +234,7 @@ class Flow:
                 judged = await self._unless_seen(batch, artifact)
                 if conflict.statement == "payment_seen_insert" and judged != batch:
                     batch = judged
-                elif await self._settling.given_up(item):
+                elif await self._settling.discarded(item):
                     return
                 else:
                     raise
@@ -271,9 +271,9 @@ class Flow:
             answer = EXACT.decode(await self._store.body(artifact.body_id))
             messages = confirm(answer, reply, artifact.interface, bundle, context)
         except msgspec.DecodeError:
-            return await self._settling.settle(item, number, _given_up(item, "reply_unreadable"))
+            return await self._settling.settle(item, number, given_up(item, "reply_unreadable"))
         except Reject as refusal:
-            plan = _given_up(item, refusal.code, refusal.message)
+            plan = given_up(item, refusal.code, refusal.message)
             return await self._settling.settle(item, number, plan)
         plan = Plan(outcome=AttemptOutcome.DONE)
         result = Result(replies=messages, bundle=bundle.hash)
@@ -374,7 +374,7 @@ class Flow:
         """Make a dead letter of what could not be tried, or tried to its end: a damaged body, a
         bug of ours. A delivery may have had its effect: its replay keeps the key and asks first."""
         number = await self.reading.attempt_number(item)
-        plan = _given_up(item, code, detail)
+        plan = given_up(item, code, detail)
         if self._lanes[item.lane].destination:
             plan = msgspec.structs.replace(
                 plan, outcome=AttemptOutcome.UNKNOWN, failure="internal"
@@ -385,14 +385,3 @@ class Flow:
 
     def _now(self) -> int:
         return milliseconds(self._ports.clock.now())
-
-
-def _given_up(item: LaneItem, code: str, detail: str = "") -> Plan:
-    return Plan(
-        outcome=AttemptOutcome.FAILED,
-        state=RetryState.DEAD,
-        tries=item.tries + 1,
-        failure="message",
-        code=code,
-        detail=detail,
-    )

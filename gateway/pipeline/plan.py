@@ -9,7 +9,7 @@ from gateway.model.states import AttemptOutcome, RetryState
 from gateway.pipeline.facts import LaneItem
 from gateway.settings import RetrySettings
 
-__all__ = ["Decide", "Plan", "Settled"]
+__all__ = ["Decide", "Plan", "Settled", "given_up"]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,3 +40,15 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
     pause: bool = False
     retry_after_seconds: float | None = None
+
+
+def given_up(item: LaneItem, code: str, detail: str = "") -> Plan:
+    """Return the plan for what no retry can help: a dead letter."""
+    return Plan(
+        outcome=AttemptOutcome.FAILED,
+        state=RetryState.DEAD,
+        tries=item.tries + 1,
+        failure="message",
+        code=code,
+        detail=detail,
+    )

@@ -49,7 +49,7 @@ class Settling:
         try:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
         except UnitConflict:
-            if not await self.given_up(item):
+            if not await self.discarded(item):
                 raise
             plan = await self._on_record(item, plan, result, at)
         self._ports.fail_point("settle.after_commit")
@@ -76,7 +76,7 @@ class Settling:
             else:
                 return
 
-    async def given_up(self, item: LaneItem) -> bool:
+    async def discarded(self, item: LaneItem) -> bool:
         """Return whether a person has discarded the item while it was under way."""
         place = {
             "lane_id": self._lanes[item.lane].lane_id,

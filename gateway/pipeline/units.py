@@ -166,10 +166,10 @@ class Units:
         """Return the unit that settles one attempt: done with its replies, or set aside by plan."""
         outcome, message = result.outcome, result.message
         statements = [self.attempt(item, number, plan, result, at=at)]
+        if item.retrying:  # where a person took it away meanwhile, this unit fails
+            statements.append(self.retry_delete(item))
         if plan.state is not None:
             statements.append(self._retry_put(item, plan, message, at))
-        elif item.retrying:
-            statements.append(self.retry_delete(item))
         trace = message.trace if message else ""
         made, bodies = self._records.messages(
             result.replies, bundle=result.bundle, at=at, trace=trace

@@ -247,6 +247,33 @@ async def test_what_is_discarded_while_it_fails_stays_discarded(world, partner, 
     assert len(partner.requests) == 2
 
 
+async def test_what_is_discarded_while_it_waits_for_the_disk_is_not_sent(world, partner, advice):
+    full = False
+
+    def fail(name: str) -> None:
+        if full and name == "store.before_commit":
+            raise StoreUnavailable("No room.", code="disk_full")
+
+    world.partner_is("lookup")
+    partner.script = [status(503)] * 2
+    await world.start(Ports(fail_point=fail))
+    await world.hand_over(advice(1))
+
+    async def waits() -> bool:
+        return len(partner.requests) == 2 and await world.states() == ["waiting"]
+
+    await until(waits)
+    full = True
+    await asyncio.sleep(0.3)  # the next try cannot even be put on record
+    full = False
+    await world.hub.operator.act(
+        Action.DISCARD, Selection(state=RetryState.WAITING), actor="t", reason="by hand"
+    )
+    await world.settled()
+    assert len(partner.requests) == 2
+    assert await world.states() == []
+
+
 @pytest.fixture
 def remits(world):
     """A world whose feed reads 835s."""
