@@ -186,16 +186,15 @@ class Hub:
             Unit(statements=(Statement("bundle_insert", row),), audit=(audit,))
         )
         self.bundles.put(bundle)
+        known = await self.store.fetch("destinations")
         await self.workers.follow(bundle)
         self.pollers.follow(bundle, self.connections.source)
-        await self._stay_paused()
-        return opened
-
-    async def _stay_paused(self) -> None:
-        """What was paused stays so over a restart, until a person resumes it."""
-        for row in await self.store.fetch("destinations"):
+        # What was paused stays so over a restart, until a person resumes it. Nothing may be
+        # awaited between: what has just been started would knock at a paused destination.
+        for row in known:
             if row["state"] == DestinationState.PAUSED:
                 self._pause(row["name"], row["reason"])
+        return opened
 
     async def _resume(self, actor: str) -> None:
         stopped = [n for n, d in self.workers.destinations.items() if d.paused]

@@ -18,6 +18,7 @@ from gateway.pipeline.facts import LaneItem, StoredMessage
 from gateway.ports import Ports, SystemClock
 from gateway.simulators.remittances import generate_835
 from gateway.store import Statement, StoreUnavailable, Unit
+from gateway.store.sqlite import SqliteStore
 from tests.walks.world import ROUTES, status
 
 PENDING = """\
@@ -229,6 +230,31 @@ async def test_a_hub_does_not_start_without_a_lane_that_still_owes_something(
     await world.stop()
     world.write("config/routes.yaml", ROUTES.replace("name: all", "name: renamed"))
     await world.start()
+
+
+async def test_a_paused_destination_is_not_even_tried_after_a_restart(
+    world, partner, advice, monkeypatch
+):
+    partner.script = [status(401)]
+    await world.start()
+    await world.hand_over(advice(1))
+
+    async def paused() -> bool:
+        return bool(world.hub.workers.destinations["partner"].paused)
+
+    await until(paused)
+    await world.stop()
+    fetch = SqliteStore.fetch
+
+    async def slowly(store, query, **params):
+        rows = await fetch(store, query, **params)
+        await asyncio.sleep(0.2 if query == "destinations" else 0)
+        return rows
+
+    monkeypatch.setattr(SqliteStore, "fetch", slowly)
+    await world.start()
+    await asyncio.sleep(0.3)
+    assert len(partner.requests) == 1
 
 
 async def test_an_answer_that_is_due_and_does_not_come_is_a_dead_letter(world, partner, advice):
