@@ -109,9 +109,7 @@ def _complete(separator: str, pieces: list[str], following: re.Match[str] | None
     oddities = []
     if separator_at != _FIXED_WIDTH or any("\n" in value or "\r" in value for value in values):
         oddities.append("isa_not_fixed_width")
-    between = _clean(following[0] if following else rest[:40])
-    if following and len(between) > 2:
-        between = between[0] + between[-1]
+    between = _clean(following[0]) if following else _clean(rest[:40])[:2]
     component, terminator, odd = _tail(between, separator, rest)
     return _header(
         values,
@@ -169,14 +167,22 @@ def _ending(text: str) -> str:
 def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str, ...]]:
     """Tell component separator and terminator from what stands behind ISA15.
 
-    One mark is the terminator when it also stands right before ST, else the component separator.
+    Of several marks the terminator is the one that also stands right before ST, else the second
+    or the last. A single mark is the terminator when it stands there, else the component separator.
     """
-    if len(between) > 1 and not between[1].isalnum() and between[1] != between[0]:
-        return between[0], between[1], ()
+    found = re.search(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}", rest)
+    before_set = found[1] if found else ""
+    for mark in (before_set, between[1:2], between[-1:]):
+        if mark and mark in between[1:] and mark != between[0] and not _is_data(mark):
+            return between[0], mark, ()
     newline = _newline(rest)
     if not between:
         return "", newline, ("terminator_is_newline", "component_separator_missing")
-    before_set = re.search(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}", rest)
-    if before_set and before_set[1] == between[0]:
+    if before_set == between[0]:
         return "", between[0], ("component_separator_missing",)
     return between[0], newline, ("terminator_is_newline",)
+
+
+def _is_data(mark: str) -> bool:
+    """Tell whether a character is a letter or digit of ASCII, which never ends a segment."""
+    return mark.isascii() and mark.isalnum()

@@ -34,7 +34,7 @@ MEANINGS: dict[str, str] = {
     "test_interchange": "ISA15 says test data, and this is a production feed.",
     # The transaction set
     "transaction_set_not_supported": "This kind of transaction set is not read here.",
-    "transaction_set_unread": "An 835 stands outside any interchange; its ISA is damaged or missing.",
+    "transaction_set_unread": "An 835 could not be read: its ISA is damaged or missing.",
     "transaction_set_too_large": "The transaction set is larger than is read as one.",
     "data_truncated": "The data end in the middle of a segment.",
     "se_missing": "The transaction set has no SE.",

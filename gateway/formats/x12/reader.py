@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from gateway.formats.format import Blocks, Origin, Part, VerdictScope
 from gateway.formats.x12.build import Remittance, build
 from gateway.formats.x12.codes import VERSIONS
@@ -18,6 +20,7 @@ from gateway.formats.x12.segments import (
     count_segments,
     first_segment,
     raw_segments,
+    readable,
     split_segments,
 )
 from gateway.formats.x12.state import Memory, State
@@ -29,7 +32,7 @@ _MAX_SEGMENTS = 1_500_000
 """How many segments one transaction set may have."""
 _MOST_SPARE = 4
 _LOST_SET = re.compile(r"(?<![A-Za-z0-9])S\0?T\0?([^0-9A-Za-z ])\0?8\0?3\0?5\0?\1")
-"""The beginning of an 835 in text outside all interchanges, one or two bytes a character."""
+"""The beginning of an 835 in text outside all sets, one or two bytes a character."""
 _MAX_KEYS = 250_000
 """How many payment keys of one artifact are remembered to find repetitions within it."""
 
@@ -95,14 +98,14 @@ class _Reading:
 
     def take(self, piece: Piece) -> Iterator[Part]:
         """Take the next piece; yields the set that waited, now that its end is known."""
-        if self.waiting is not None:
-            yield self._part(self.waiting, piece if piece.kind == "SE" else None)
-            self.waiting = None
+        ends = self.waiting is not None and piece.kind == "SE"
+        yield from self._waited(piece if ends else None)
         self.end_offset = piece.offset + piece.length
         if piece.delimiters is not None and piece.kind:
             self._enter(piece, piece.delimiters)
-        if piece.kind in ("", "IEA"):
-            yield from self._lost(piece)
+        lost = self._lost(piece) if piece.kind != "ST" and not ends else None
+        if lost is not None:
+            yield lost
 
     def _enter(self, piece: Piece, delimiters: Delimiters) -> None:
         """Keep track of envelopes and of the segment number."""
@@ -128,9 +131,7 @@ class _Reading:
 
     def finish(self) -> Iterator[Part]:
         """Yield what still waits; an artifact without any transaction set is one unreadable part."""
-        if self.waiting is not None:
-            yield self._part(self.waiting, None)
-            self.waiting = None
+        yield from self._waited(None)
         if self.ordinal == 0:
             known = self.survey.interchanges or self.survey.bare
             code = "no_transaction_set" if known else "no_interchange"
@@ -146,29 +147,41 @@ class _Reading:
                 interchange=self.interchange,
             )
 
-    def _lost(self, piece: Piece) -> Iterator[Part]:
-        """Yield an unreadable part where text outside all interchanges holds an 835.
+    def _waited(self, end: Piece | None) -> Iterator[Part]:
+        """Yield the set that waited; where its end is damaged it may have swallowed another."""
+        piece, self.waiting = self.waiting, None
+        if piece is None:
+            return
+        part = self._part(piece, end)
+        lost = self._lost(end or piece)
+        if lost is None:
+            yield part
+        else:
+            length = min(part.length, lost.offset - part.offset)
+            yield msgspec.structs.replace(part, length=length)
+            yield lost
+
+    def _lost(self, piece: Piece) -> Part | None:
+        """Make an unreadable part where text outside all sets holds an 835.
 
         Its own ISA is damaged or missing: money would be lost without a word.
         """
-        known = self.survey.interchanges or self.survey.bare
-        found = _LOST_SET.search(piece.text) if known else None
-        if found:
-            self.ordinal += 1
-            lost = Finding(
-                code="transaction_set_unread",
-                severity=Severity.SUSPECT,
-                offset=piece.offset + found.start(),
-                segment_id="ST",
-            )
-            yield Part(
-                ordinal=self.ordinal,
-                offset=piece.offset + found.start(),
-                length=piece.length - found.start(),
-                document=None,
-                findings=(*self._envelope_findings(), lost),
-                error=lost.code,
-            )
+        begin = 2 if piece.kind == "ST" else 0
+        found = _LOST_SET.search(piece.text, begin)
+        if found is None or not (self.survey.interchanges or self.survey.bare):
+            return None
+        self.ordinal += 1
+        offset = piece.offset + found.start()
+        code = "transaction_set_unread"
+        lost = Finding(code=code, severity=Severity.SUSPECT, offset=offset, segment_id="ST")
+        return Part(
+            ordinal=self.ordinal,
+            offset=offset,
+            length=piece.length - found.start(),
+            document=None,
+            findings=(*self._envelope_findings(), lost),
+            error=code,
+        )
 
     def _isa(self, piece: Piece) -> None:
         self.interchange_number += 1
@@ -267,7 +280,7 @@ class _Reading:
         if not piece.text.isascii():
             self._once(state, "non_ascii_bytes", Severity.INFO)
             if delimiters.element.isascii():
-                segments = [_readable(segment) for segment in segments]
+                segments = [readable(segment) for segment in segments]
         if end is None:
             state.suspect("se_missing", "SE", index=len(segments) - 1)
             if not _is_ended(piece.text, delimiters.segment):
@@ -379,13 +392,3 @@ class _Reading:
 def _is_ended(text: str, end: str) -> bool:
     """Tell whether the last segment of a text has its terminator."""
     return text.rstrip(BLANKS.replace(end, "")).endswith(end)
-
-
-def _readable(segment: str) -> str:
-    """Show text as UTF-8 where its bytes are that, else as latin-1."""
-    if segment.isascii():
-        return segment
-    try:
-        return segment.encode("latin-1").decode("utf-8")
-    except UnicodeDecodeError:
-        return segment

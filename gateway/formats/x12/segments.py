@@ -8,6 +8,7 @@ __all__ = [
     "count_segments",
     "first_segment",
     "raw_segments",
+    "readable",
     "split_segments",
 ]
 
@@ -70,6 +71,16 @@ def count_segments(text: str, delimiters: Delimiters) -> int:
     if end in BLANKS or end + end in text:
         return sum(1 for segment in text.split(end) if segment.strip(BLANKS))
     return text.count(end) + bool(text[text.rfind(end) + 1 :].strip(BLANKS))
+
+
+def readable(segment: str) -> str:
+    """Show text as UTF-8 where its bytes are that, else as latin-1."""
+    if segment.isascii():
+        return segment
+    try:
+        return segment.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        return segment
 
 
 def _is_tidy(text: str, end: str) -> bool:

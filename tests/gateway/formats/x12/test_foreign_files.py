@@ -78,6 +78,28 @@ def test_without_envelopes_the_terminator_is_told_from_the_second_segment(read, 
     assert part.transaction_set["control"] == "0001"
 
 
+@pytest.mark.parametrize("spoilt", [b"*P*:\xe9c", b"*P*::c", b"*P*c"])
+def test_an_interchange_whose_terminator_is_spoilt_is_not_lost_silently(
+    read, remit, head, claim, spoilt
+):
+    good, bad = remit(head + claim), remit(head[:1] + claim, marks="*:^")
+    parts = read(good + bad.replace(b"*P*:~", spoilt))
+    assert parts[0].document["balance"]["balanced"]
+    assert len(parts) == 2
+    assert parts[1].error == "transaction_set_unread"
+
+
+def test_a_set_cut_short_with_another_sender_behind_it_does_not_hide_that(
+    read, remit, head, claim
+):
+    cut = remit(head + claim)[:400]
+    other = remit(head + claim, marks="|:^", end="!")[60:]
+    first, second = read(cut + other)
+    assert any(finding.code == "se_missing" for finding in first.findings)
+    assert second.error == "transaction_set_unread"
+    assert second.offset == 400 + other.index(b"ST|")
+
+
 def test_a_second_se_is_suspect(read, remit, head, claim, codes):
     (part,) = read(remit(head + claim).replace(b"GE*1", b"SE*21*0001~GE*1"))
     assert "se_unexpected" in codes(part, SUSPECT)
