@@ -191,9 +191,9 @@ class Hub:
         self.pollers.follow(bundle, self.connections.source)
         # What was paused stays so over a restart, until a person resumes it. Nothing may be
         # awaited between: what has just been started would knock at a paused destination.
-        for row in known:
-            if row["state"] == DestinationState.PAUSED:
-                self._pause(row["name"], row["reason"])
+        for stored in known:
+            if stored["state"] == DestinationState.PAUSED:
+                self._pause(stored["name"], stored["reason"])
         return opened
 
     async def _resume(self, actor: str) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Failure, Offer, Source, SourceFault, Verdict
-from gateway.errors import Reject, TryAgain
+from gateway.errors import HubError, Reject
 from gateway.pipeline import Bundle, Flow, milliseconds
 from gateway.ports import Ports
 from gateway.store import Store
@@ -76,7 +76,7 @@ class Poller:
             self.state.fault = fault.code
             self.state.paused = fault.failure is Failure.CREDENTIAL
             log.warning("%s cannot be polled: %s", self.interface, fault.code)
-        except TryAgain as trouble:
+        except HubError as trouble:
             self.state.fault = trouble.code
             log.warning("%s waits: %s", self.interface, trouble.code)
         return taken

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from connectors.base import Call, Delivered, Document, Idempotency, Unknown
+from gateway.app import server
 from gateway.delivery import Action, Selection, runner
 from gateway.errors import ConfigError, Conflict
 from gateway.model.states import RetryState
@@ -298,6 +299,32 @@ async def test_a_writer_that_is_killed_costs_nothing_but_a_moment(world, partner
     await world.settled(seconds=10)
     assert await world.states() == []
     assert len(partner.effects) == len(partner.requests) == 30
+
+
+async def test_a_hub_that_is_told_to_stop_stops_though_the_disk_is_full(
+    world, partner, advice, monkeypatch
+):
+    monkeypatch.setattr(server, "STOP_SECONDS", 1.0)
+    world.write("config/hub.yaml", "api: {port: 0}\n")
+    disk = Disk()
+    disk.full_at = "dispatch.after_reply"
+    clock = SystemClock()
+    async with server.serving(world.root, environment={}, ports=disk.ports) as listening:
+        world.hub = listening.hub
+        await world.hand_over(advice(1))
+
+        async def full() -> bool:
+            return disk.full
+
+        await until(full)
+        began = clock.monotonic()
+    assert clock.monotonic() - began < 3
+    disk.full_at, disk.full = "", False
+    await world.stop()
+    await world.start()
+    await world.settled()
+    assert partner.requests == [partner.requests[0]] * 2
+    assert len(partner.effects) == 1
 
 
 class Deaf:
