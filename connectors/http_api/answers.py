@@ -1,7 +1,7 @@
 """Reads an answer and judges it: success, or which class of failure (pure functions)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
@@ -16,6 +16,9 @@ from connectors.http_api.template import MISSING, find, number_of, text_of
 
 __all__ = ["Judgement", "Reading", "holds", "judge", "read_answer", "retry_after_seconds"]
 
+MAX_DEPTH = 100
+"""Arrays and objects within each other in an answer; validators and encoders behind us have
+limits of their own, and must not meet them once the effect is there."""
 MIN_RETRY_AFTER_SECONDS = 1.0
 MAX_RETRY_AFTER_SECONDS = 86400.0
 _DECODER = msgspec.json.Decoder(float_hook=str)
@@ -70,11 +73,8 @@ def read_answer(answer: Answer) -> Reading:
     body: Any = None
     readable = True
     if answer.body.strip():
-        try:
-            body = _DECODER.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            body = MISSING
-            readable = not says_json
+        body = _decoded(answer.body)
+        readable = body is not MISSING or not says_json
     return Reading(
         status=answer.status,
         headers=answer.headers,
@@ -82,6 +82,35 @@ def read_answer(answer: Answer) -> Reading:
         body=body,
         readable=readable,
     )
+
+
+def _decoded(raw: bytes) -> Any:
+    """Return the JSON, or MISSING where it is none or nests deeper than anybody could mean."""
+    try:
+        body = _DECODER.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return MISSING
+    openings = raw.count(b"[") + raw.count(b"{")
+    return MISSING if openings > MAX_DEPTH and _too_deep(body) else body
+
+
+def _too_deep(body: Any) -> bool:
+    level = [body]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Any) -> Iterable[Any]:
+    match value:
+        case dict():
+            return value.values()
+        case list():
+            return value
+        case _:
+            return ()
 
 
 def judge(

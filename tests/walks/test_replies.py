@@ -1,6 +1,7 @@
 """Whatever a destination answers is a message, or is kept raw; it never causes a resend."""
 
 import pytest
+from aiohttp import web
 
 from gateway.delivery import Action, Selection
 from gateway.model.states import RetryState
@@ -91,3 +92,25 @@ fields:
         "messages_of_contract", contract="acknowledgement", limit=10
     )
     assert len(rows) == 1
+
+
+@pytest.mark.parametrize("depth", [90, 300, 950, 20_000])
+async def test_an_answer_that_nests_without_end_makes_no_second_effect(
+    asking, partner, advice, depth
+):
+    """Once a validator gave up on it, and what the partner had done was taken for refused."""
+    raw = b'{"a":' * depth + b"1" + b"}" * depth
+
+    def act(partner, _request, key):
+        partner.effects[key] = partner.effects.get(key, 0) + 1
+        return web.Response(body=raw, content_type="application/json")
+
+    partner.script = [act] * 10
+    await asking.start()
+    await asking.hand_over(advice(1))
+    await asking.settled()
+    (aside,) = await asking.hub.operator.find(Selection())
+    assert aside.code in ("contract_invalid", "reply_unreadable")
+    await asking.hub.operator.act(Action.REPLAY, Selection(everything=True), actor="ann")
+    await asking.settled()
+    assert len(partner.effects) == 1
