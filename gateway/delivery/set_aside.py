@@ -278,9 +278,9 @@ class Operator:
     async def _unsure(self, aside: Aside) -> bool:
         """Return whether some try of this generation may have had its effect, whatever the
         last one said."""
-        rows = await self._store.fetch("attempts_of", lane_id=aside.lane_id, seq=aside.seq)
-        tries = [row for row in rows if row["generation"] == aside.generation]
-        return any(row["outcome"] == AttemptOutcome.UNKNOWN for row in tries)
+        place = {"lane_id": aside.lane_id, "seq": aside.seq, "part_offset": aside.part_offset}
+        generation = aside.generation
+        return bool(await self._store.fetch("attempt_unknown", **place, generation=generation))
 
     async def _discard(
         self, aside: Aside, place: dict[str, int], now: int

@@ -333,9 +333,10 @@ class Flow:
             "epoch": lane.epoch,
         }
         done = await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
-        if done.affected[0]:
-            return item
-        return msgspec.structs.replace(item, unsure=True, again=False)
+        if not done.affected[0]:
+            return msgspec.structs.replace(item, unsure=True, again=False)
+        asked = item.unsure or not item.retrying or not await self.reading.unknown_before(item)
+        return item if asked else msgspec.structs.replace(item, unsure=True, again=True)
 
     def _answer(
         self, outcome: Outcome, sink: Sink, bundle: Bundle, context: Mapping[str, Any]

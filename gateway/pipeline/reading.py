@@ -89,13 +89,20 @@ class Reading:
         """Return the number (from 1) of the attempt that is about to be made."""
         if not item.retrying:
             return 1
-        place = {
+        last = await self._store.fetch("attempt_last", **self._place(item))
+        return last[0]["number"] + 1 if last else 1
+
+    async def unknown_before(self, item: LaneItem) -> bool:
+        """Return whether an earlier try under the same key may have had its effect."""
+        key = {**self._place(item), "generation": item.generation}
+        return bool(await self._store.fetch("attempt_unknown", **key))
+
+    def _place(self, item: LaneItem) -> dict[str, int]:
+        return {
             "lane_id": self._lanes[item.lane].lane_id,
             "seq": item.seq,
             "part_offset": item.part_offset,
         }
-        last = await self._store.fetch("attempt_last", **place)
-        return last[0]["number"] + 1 if last else 1
 
 
 def context_of(

@@ -247,6 +247,22 @@ async def test_what_is_discarded_while_it_fails_stays_discarded(world, partner, 
     assert len(partner.requests) == 2
 
 
+async def test_who_was_unsure_once_asks_before_every_later_try(world, partner, advice):
+    """The first try's effect comes late: after the second has asked and was told to come again."""
+
+    def late(partner, _request, key):
+        partner.effects[key] = 1
+        return web.Response(status=503)
+
+    world.partner_is("lookup")
+    partner.script = [silence, late]
+    await world.start()
+    await world.hand_over(advice(1))
+    await world.settled()
+    assert len(partner.requests) == 2
+    assert len(partner.lookups) == 2
+
+
 async def test_what_is_discarded_while_it_waits_for_the_disk_is_not_sent(world, partner, advice):
     full = False
 

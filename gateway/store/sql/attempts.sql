@@ -52,6 +52,13 @@ SELECT number FROM attempt
 WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset
 ORDER BY number DESC LIMIT 1;
 
+-- Whether some try under this key may have had its effect, whatever later ones said.
+-- name: attempt_unknown
+-- read: point
+SELECT number FROM attempt
+WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset
+  AND generation = :generation AND outcome = 'unknown' LIMIT 1;
+
 -- The done set above the cursor.
 -- name: settled_above
 -- read: scan
