@@ -26,7 +26,7 @@ class Bundle:
     """Collects the types of other files under their own names."""
 
     def __init__(self, library: Library, schema: Mapping[str, Any], file: Path) -> None:
-        self.library = library
+        self.shelf = library
         self.schema = schema
         self.file = file.resolve()
         self.types: dict[str, Any] = {}
@@ -52,7 +52,7 @@ class Bundle:
         if not found:
             raise ConfigError("a $ref must end in #/$defs/NAME.", file=str(file))
         name = found.group(1)
-        target = self.library.locate(place, file) if place else file.resolve()
+        target = self.shelf.locate(place, file) if place else file.resolve()
         if self.origin.setdefault(name, target) != target:
             raise ConfigError(f"'{name}' names two types.", file=str(file))
         if name not in self.types:
@@ -60,7 +60,7 @@ class Bundle:
         return f"#/$defs/{name}"
 
     def _fetch(self, name: str, target: Path, file: Path) -> None:
-        source = self.schema if target == self.file else self.library.shared(target)
+        source = self.schema if target == self.file else self.shelf.shared(target)
         body = source.get("$defs", {}).get(name)
         if body is None:
             raise ConfigError(f"there is no '{name}' in {target.name}.", file=str(file))
