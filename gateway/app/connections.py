@@ -1,6 +1,7 @@
 """Live connectors: opened from a bundle, replaced where a reload changed them."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
@@ -25,6 +26,12 @@ class _Open(msgspec.Struct, frozen=True):
     port: Any
     call_seconds: float
     """No call lasts longer; a source's is taken up again by its successor."""
+    secrets: dict[str, str]
+    """Digests of what it was opened with: a secret that has changed since opens another."""
+
+
+Prepared = dict[str, _Open]
+"""By interface: what `switch` takes."""
 
 
 class LiveConnections:
@@ -52,36 +59,52 @@ class LiveConnections:
             raise NotFound(f"Interface '{interface}' has no live connector.")
         return self._open[interface].port
 
-    def _context(self, interface: str) -> Context:
+    def _context(self, interface: str, secrets: dict[str, str]) -> Context:
         def executor(size: int) -> Executor:
             return ThreadPoolExecutor(size, thread_name_prefix=interface)
+
+        def secret(name: str) -> str:
+            value = self._secret(name)
+            secrets[name] = _digest(value)
+            return value
 
         return Context(
             interface=interface,
             clock=self._ports.clock,
-            secret=self._secret,
+            secret=secret,
             transport=self._transport,
             executor=executor,
             fail_point=self._ports.fail_point,
         )
 
-    async def follow(self, bundle: Bundle) -> set[str]:
-        """Open what the bundle needs and this has not, close what it does not need any more once
-        no call can be under way on it.
+    def prepare(self, bundle: Bundle) -> Prepared:
+        """Open what the bundle needs and this has not, or has with other options or secrets.
 
-        Returns the names of what was opened. Raises ConfigError where a secret is missing;
-        then nothing has changed.
+        Raises ConfigError where a secret is missing. Nothing has changed before `switch`.
         """
-        wanted: dict[str, _Open] = {}
+        wanted: Prepared = {}
         for name, interface in _interfaces(bundle).items():
             if not interface.settings.connector:
                 continue
             have = self._open.get(name)
-            same = have and (have.options, have.connector) == (
-                interface.options,
-                interface.settings.connector,
+            same = (
+                have
+                and (have.options, have.connector)
+                == (interface.options, interface.settings.connector)
+                and self._same_secrets(have)
             )
             wanted[name] = have if have and same else self._make(name, bundle, interface.options)
+        return wanted
+
+    def _same_secrets(self, have: _Open) -> bool:
+        try:
+            return all(_digest(self._secret(name)) == was for name, was in have.secrets.items())
+        except KeyError:
+            return False
+
+    def switch(self, wanted: Prepared) -> set[str]:
+        """Take what `prepare` gave; return the names of what was opened. What is not needed any
+        more is closed once no call can be under way on it."""
         opened = {name for name, made in wanted.items() if made is not self._open.get(name)}
         gone = [made for name, made in self._open.items() if wanted.get(name) is not made]
         self._open = wanted
@@ -90,6 +113,11 @@ class LiveConnections:
             self._retiring[task] = made
             task.add_done_callback(self._retiring.pop)
         return opened
+
+    async def drop(self, wanted: Prepared) -> None:
+        """Close what `prepare` opened and nobody will use."""
+        unused = [made for name, made in wanted.items() if made is not self._open.get(name)]
+        await asyncio.gather(*(made.port.close() for made in unused))
 
     async def _retire(self, made: _Open) -> None:
         await self._ports.clock.sleep(made.call_seconds)
@@ -102,9 +130,10 @@ class LiveConnections:
         assert make is not None  # noqa: S101 - the bundle's compiler looked
         settings = interface.settings
         longest = settings.deadline_seconds + 1 if isinstance(settings, SinkSettings) else 0.0
+        secrets: dict[str, str] = {}
         try:
-            port = make(options, self._context(name))
-            return _Open(options, settings.connector, port, longest)
+            port = make(options, self._context(name, secrets))
+            return _Open(options, settings.connector, port, longest, secrets)
         except KeyError as missing:
             file = f"interfaces/{name}.yaml"
             reason = f"secret {missing.args[0]!r} is not set"
@@ -120,6 +149,10 @@ class LiveConnections:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*(made.port.close() for made in opened))
+
+
+def _digest(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
 
 
 def _interfaces(bundle: Bundle) -> dict[str, PipelineSource | PipelineSink]:

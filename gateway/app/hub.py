@@ -175,16 +175,21 @@ class Hub:
     # -- following a bundle --------------------------------------------------------------------
 
     async def _follow(self, bundle: Bundle) -> set[str]:
-        opened = await self.connections.follow(bundle)
+        ready = self.connections.prepare(bundle)
         row = {
             "hash": bundle.hash,
             "at": milliseconds(self.ports.clock.now()),
             "body": BundleShelf.text(bundle),
         }
         audit = AuditEntry("hub", "bundle.apply", bundle.hash)
-        await self.store.commit(
-            Unit(statements=(Statement("bundle_insert", row),), audit=(audit,))
-        )
+        try:
+            await self.store.commit(
+                Unit(statements=(Statement("bundle_insert", row),), audit=(audit,))
+            )
+        except BaseException:
+            await self.connections.drop(ready)
+            raise
+        opened = self.connections.switch(ready)
         self.bundles.put(bundle)
         known = await self.store.fetch("destinations")
         await self.workers.follow(bundle)

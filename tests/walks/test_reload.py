@@ -3,6 +3,8 @@
 import pytest
 
 from gateway.errors import ConfigError
+from gateway.ports import Ports
+from gateway.store import StoreUnavailable
 from tests.walks.world import FEED, ROUTES, status
 
 
@@ -92,3 +94,45 @@ async def test_traffic_goes_on_through_many_reloads(world, partner, advice):
     assert len(partner.effects) == 40
     assert set(partner.effects.values()) == {1}
     assert len(partner.requests) == 40
+
+
+async def test_a_reload_that_cannot_be_put_on_record_changes_nothing(world, partner, advice):
+    full = False
+
+    def fail(name: str) -> None:
+        if full and name == "store.before_commit":
+            raise StoreUnavailable("No room.", code="disk_full")
+
+    await world.start(Ports(fail_point=fail))
+    world.write("config/routes.yaml", ROUTES.replace("to: partner", "to: none"))
+    (world.root / "config/interfaces/partner.yaml").unlink()
+    full = True
+    with pytest.raises(StoreUnavailable):
+        await world.hub.reload()
+    full = False
+    await world.hand_over(advice(1))
+    await world.settled()
+    assert await world.states() == []
+    assert len(partner.effects) == 1
+
+
+async def test_a_secret_that_was_renewed_is_taken_up_by_a_reload(world, partner, advice):
+    text = (world.root / "config/interfaces/partner.yaml").read_text()
+    auth = "settings:\n  auth: {type: bearer, token: '${secret:token}'}\n"
+    world.write("config/interfaces/partner.yaml", text.replace("settings:\n", auth))
+    world.write("var/secrets/token", "old")
+    seen = []
+
+    def look(_partner, request, _key):
+        seen.append(request.headers["Authorization"])
+
+    partner.script = [look, look]
+    await world.start()
+    await world.hand_over(advice(1))
+    await world.settled()
+    world.write("var/secrets/token", "new")
+    assert (await world.hub.reload()).opened == ("partner",)
+    await world.hand_over(advice(2))
+    await world.settled()
+    assert seen == ["Bearer old", "Bearer new"]
+    assert (await world.hub.reload()).opened == ()
