@@ -14,7 +14,15 @@ from typing import Any
 from gateway.errors import ConfigError
 from gateway.governance.subschemas import Place, Schema, children, walk
 
-__all__ = ["MASKED", "PHI_CLASSES", "Mask", "MaskPlan", "compile_mask", "phi_classes"]
+__all__ = [
+    "MASKED",
+    "PHI_CLASSES",
+    "Mask",
+    "MaskPlan",
+    "compile_mask",
+    "phi_classes",
+    "shown_in_full",
+]
 
 MASKED = "[masked]"
 PHI_CLASSES = frozenset({
@@ -25,6 +33,7 @@ PHI_CLASSES = frozenset({
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.Z+-]*)?")
 _KEY_BYTES = 16
+_PROBE = "probe"
 _SHORTEST_WITH_LAST4 = 8
 
 
@@ -114,6 +123,15 @@ def compile_mask(schema: Schema, key: bytes) -> MaskPlan:
     if len(key) < _KEY_BYTES:
         raise ConfigError(f"a mask key needs at least {_KEY_BYTES} bytes.")
     return MaskPlan(_Compiler(schema).node([schema]), key)
+
+
+def shown_in_full(schema: Schema, path: str) -> bool:
+    """Tell whether a masked document still shows the value at a dotted path: it is no PHI, so it
+    may stand in a column in clear. Raises ConfigError as `compile_mask` does."""
+    probe: Any = _PROBE
+    for name in reversed(path.split(".")):
+        probe = {name: probe}
+    return bool(compile_mask(schema, bytes(_KEY_BYTES)).mask(probe) == probe)
 
 
 def phi_classes(schema: Schema) -> frozenset[str]:

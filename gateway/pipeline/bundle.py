@@ -13,7 +13,7 @@ import msgspec
 import connectors
 from gateway.errors import ConfigError, NotFound
 from gateway.formats import READERS, Format
-from gateway.governance import Profile, Validator, compile_validator
+from gateway.governance import Profile, Validator, compile_validator, shown_in_full
 from gateway.registry import ContractVersion, Registry
 from gateway.settings import Config, Route, SinkSettings, SourceSettings
 from gateway.settings import decode as decode_settings
@@ -165,6 +165,13 @@ class _Compiler:
         self.files[f"contracts/{found.name}/{found.version}"] = msgspec.json.encode(
             schema
         ).decode()
+        for path in (index.correlation, index.identity):
+            # What messages are found by stands in a column in clear.
+            if path and not shown_in_full(schema, path):
+                raise ConfigError(
+                    f"the index '{path}' is PHI or is not there: name a key, a hash or an amount",
+                    file=f"contracts/{found.name}/contract.yaml",
+                )
         return Contract(
             name=found.name,
             version=found.version,

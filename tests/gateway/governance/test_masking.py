@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.governance import MaskPlan, compile_mask, phi_classes
+from gateway.governance import MaskPlan, compile_mask, phi_classes, shown_in_full
 from gateway.governance.docs import contract_fields
 from gateway.registry import Registry
 
@@ -148,3 +148,14 @@ def test_a_short_key_and_an_unknown_mask_are_refused() -> None:
 def test_the_classes_of_a_contract_are_listed_without_none(registry: Registry) -> None:
     assert phi_classes(registry.bundled_schema("journal-entry")) == frozenset()
     assert "name" in phi_classes(registry.bundled_schema("remittance-advice"))
+
+
+def test_only_what_a_masked_document_shows_may_stand_in_clear() -> None:
+    inner = {"type": "object", "properties": {"key": leaf("none"), "name": leaf("name", "full")}}
+    schema = {
+        "type": "object",
+        "properties": {"a": inner, "ends": leaf("member-id", "last4"), "odd": {"type": "string"}},
+    }
+    assert shown_in_full(schema, "a.key")
+    for path in ("a.name", "a", "a.missing", "ends", "odd", "key"):
+        assert not shown_in_full(schema, path), path

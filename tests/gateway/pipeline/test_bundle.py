@@ -1,11 +1,13 @@
 """A configuration is compiled whole or refused with file, line and reason."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from gateway.app import read_bundle
 from gateway.errors import ConfigError
+from gateway.registry import starter_root
 
 FEED = """\
 interface: feed
@@ -123,3 +125,17 @@ def test_yaml_traps_stay_text(root):
 def test_a_folder_without_configuration_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="--root"):
         read_bundle(tmp_path, {})
+
+
+@pytest.mark.parametrize("key", ["correlation", "identity"])
+def test_nothing_that_is_phi_is_found_by_a_column_in_clear(root, key):
+    place = root()
+    theirs = starter_root() / "contracts"
+    shutil.copytree(theirs / "acknowledgement", place / "contracts/note")
+    shutil.copytree(theirs / "common", place / "contracts/common")
+    header = place / "contracts/note/contract.yaml"
+    text = header.read_text().replace("name: acknowledgement", "name: note")
+    header.write_text(text.partition("index:")[0] + f"index: {{{key}: errors.0.detail}}\n")
+    root(interfaces__feed=FEED.replace("remittance-advice", "note"))
+    file, _, reason = refused(place)
+    assert (file, "PHI" in reason) == ("contracts/note/contract.yaml", True)
