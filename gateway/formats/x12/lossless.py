@@ -46,7 +46,7 @@ def read_segments(blocks: Blocks) -> Iterator[RawSegment]:
     bare = survey(blocks).bare
     lead = ""
     end = 0
-    for piece in scan(blocks, bare=bare):
+    for piece in scan(blocks, bare=bare, whole=True):
         if piece.cut:
             raise Reject(
                 f"The transaction set at byte {piece.offset} is larger than can be kept whole.",

@@ -63,13 +63,18 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def scan(
-    blocks: Blocks, *, limit: int = MAX_PIECE_BYTES, bare: tuple[int, Delimiters] | None = None
+    blocks: Blocks,
+    *,
+    limit: int = MAX_PIECE_BYTES,
+    bare: tuple[int, Delimiters] | None = None,
+    whole: bool = False,
 ) -> Iterator[Piece]:
     """Yield the pieces of an artifact in order; none for an empty one.
 
-    `bare` is where X12 without an ISA begins and its guessed delimiters.
+    `bare` is where X12 without an ISA begins and its guessed delimiters. With `whole`, text that
+    is no transaction set is kept up to `limit`, too; otherwise less of it is enough.
     """
-    scanner = _Scanner(blocks(), limit)
+    scanner = _Scanner(blocks(), limit, limit if whole else min(limit, _OTHER_BYTES))
     if bare is not None:
         yield from scanner.begin_at(*bare)
     yield from scanner.pieces()
@@ -92,9 +97,10 @@ def _patterns(element: str, segment: str) -> tuple[re.Pattern[str], re.Pattern[s
 class _Scanner:
     """The buffer, the open piece and the delimiters in force."""
 
-    def __init__(self, source: Iterator[bytes], limit: int) -> None:
+    def __init__(self, source: Iterator[bytes], limit: int, other_limit: int) -> None:
         self.source = source
         self.limit = limit
+        self.other_limit = other_limit
         self.ended = False
         self.buffer = ""
         self.base = 0
@@ -205,7 +211,7 @@ class _Scanner:
             self.held = ["".join(self.held)[:_HEAD_BYTES]]
 
     def _limit(self) -> int:
-        return self.limit if self.kind == "ST" else min(self.limit, _OTHER_BYTES)
+        return self.limit if self.kind == "ST" else self.other_limit
 
     def _close(self, index: int) -> tuple[Piece, Header | None]:
         """End the open piece before `index`, or before an ISA hidden in it (a file cut short)."""

@@ -63,3 +63,8 @@ def test_every_sample_comes_back():
     for path in files:
         data = path.read_bytes()
         assert back(data) == data, path.name
+
+
+def test_much_padding_behind_an_interchange_is_kept(remit, head):
+    data = remit(head) + b" " * 3_000_000 + b"\0" * 3_000_000
+    assert render(read_segments(lambda: iter([data]))) == data
