@@ -22,8 +22,9 @@ class KeyOrder:
     def __init__(self, on_dead: OnDead = OnDead.SKIP) -> None:
         self._on_dead = on_dead
         self._busy: dict[str, deque[LaneItem]] = {}
-        self._fresh: set[str] = set()
-        """Keys whose first try is under way: no retry row speaks for them yet."""
+        self._under_way: dict[str, set[int]] = {}
+        """Keys of which a try is under way, first or later, with the items' numbers: whatever
+        becomes of their retry rows meanwhile, the try's end decides."""
 
     def _blocks(self, state: RetryState | None) -> bool:
         if state is None:
@@ -38,7 +39,7 @@ class KeyOrder:
 
     def blocked(self) -> set[str]:
         """Return the keys that wait for a retry row."""
-        return self._busy.keys() - self._fresh
+        return self._busy.keys() - self._under_way.keys()
 
     def reblock(self, rows: Iterable[dict[str, Any]], *, among: set[str]) -> list[LaneItem]:
         """Forget the keys, blocked before `rows` were read, that no retry row holds any more;
@@ -48,7 +49,7 @@ class KeyOrder:
             for row in rows
             if row["order_key"] and self._blocks(RetryState(row["state"]))
         }
-        free = [key for key in self._busy if key in among - held - self._fresh]
+        free = [key for key in self._busy if key in among & self.blocked() - held]
         return [item for key in free for item in self._next(key)]
 
     def may_start(self, item: LaneItem) -> bool:
@@ -58,15 +59,22 @@ class KeyOrder:
         waiting = self._busy.get(item.order_key)
         if waiting is None:
             self._busy[item.order_key] = deque()
-            self._fresh.add(item.order_key)
+            self.started(item)
             return True
         waiting.append(item)
         return False
 
+    def started(self, item: LaneItem) -> None:
+        """Take note that a try of the item begins."""
+        if item.order_key:
+            self._under_way.setdefault(item.order_key, set()).add(item.seq)
+
     def settled(self, item: LaneItem, state: RetryState | None) -> list[LaneItem]:
         """Take note that an item was settled or set aside; return who may go now."""
-        self._fresh.discard(item.order_key)
-        if not item.order_key or self._blocks(state):
+        others = self._under_way.pop(item.order_key, set()) - {item.seq}
+        if others:
+            self._under_way[item.order_key] = others
+        if not item.order_key or others or self._blocks(state):
             return []
         return self._next(item.order_key)
 

@@ -220,6 +220,7 @@ class LaneRunner:
 
     def _launch(self, item: LaneItem) -> None:
         self._destination.busy += 1
+        self._order.started(item)
         place = (item.seq, item.part_offset)
         self._flying[place] = asyncio.create_task(self._perform(item), name=item.delivery_id)
 

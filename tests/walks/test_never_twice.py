@@ -263,6 +263,39 @@ async def test_who_was_unsure_once_asks_before_every_later_try(world, partner, a
     assert len(partner.lookups) == 2
 
 
+async def test_what_is_discarded_while_it_is_sent_still_goes_before_its_successors(
+    world, partner, advice
+):
+    at_once = most = 0
+
+    async def slowly(partner, key):
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0.2)
+        at_once -= 1
+        partner.effects[key] = 1
+        return web.json_response({"id": "late"})
+
+    world.partner_is("key", "order_by: payment.method\n")
+    partner.script = [status(503)]
+    await world.start()
+    partner.later = slowly
+    for number in range(4):
+        await world.hand_over(advice(number))
+
+    async def second() -> bool:
+        return len(partner.requests) == 2
+
+    await until(second)
+    await world.hub.operator.act(
+        Action.DISCARD, Selection(state=RetryState.WAITING), actor="t", reason="by hand"
+    )
+    await world.settled()
+    assert len(partner.effects) == 4
+    assert most == 1
+
+
 async def test_what_is_discarded_while_it_waits_for_the_disk_is_not_sent(world, partner, advice):
     full = False
 

@@ -73,3 +73,13 @@ def test_a_discard_frees_its_key_but_not_one_under_way():
     order.may_start(item(7, "b"))
     assert seqs(order.reblock([], among=order.blocked())) == [5]
     assert not order.may_start(item(8, "b"))
+
+
+def test_what_loses_its_retry_row_while_it_is_tried_still_holds_its_key():
+    order = KeyOrder(OnDead.HOLD)
+    order.block([row("a", RetryState.WAITING)])
+    order.started(item(1, "a"))
+    assert not order.may_start(item(2, "a"))
+    assert not order.may_start(item(3, "a"))
+    assert order.reblock([], among={"a"}) == []
+    assert seqs(order.settled(item(1, "a"), None)) == [3, 2]
