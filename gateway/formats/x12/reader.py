@@ -338,7 +338,7 @@ class _Reading:
     def _check_repeated(self, state: State, key: str) -> None:
         number = int(key[:16], 16)
         if number in self.keys:
-            state.suspect("payment_key_repeated", "TRN", index=0)
+            state.suspect("payment_key_repeated", "ST", index=0)
         elif len(self.keys) < _MAX_KEYS:
             self.keys.add(number)
 

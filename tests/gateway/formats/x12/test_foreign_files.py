@@ -161,3 +161,16 @@ def test_only_what_looks_like_a_segment_id_is_shown(read, remit, head, claim, na
     (part,) = read(remit((*head, *claim, f"{name}*1")))
     (finding,) = (finding for finding in part.findings if finding.code == "segment_unknown")
     assert finding.segment_id == shown
+
+
+def test_a_finding_stands_where_its_segment_id_stands(read, remit, head, claim):
+    data = remit(head + claim, head + claim, end="~\r\n")
+    data = data.replace(b"SVC*HC:99213:25*100*80", b"SVC*HC:99213:25*100*81").replace(
+        b"*20260331", b"*x"
+    )
+    for part in read(data):
+        assert part.findings
+        for finding in part.findings:
+            name = finding.segment_id.encode()
+            assert data[finding.offset :].startswith(name + b"*")
+            assert data[: finding.offset].count(b"~") + 1 == finding.segment
