@@ -20,7 +20,7 @@ from gateway.ports import Ports, SystemClock
 from gateway.simulators.remittances import generate_835
 from gateway.store import Statement, StoreUnavailable, Unit
 from gateway.store.sqlite import SqliteStore
-from tests.walks.world import ROUTES, status
+from tests.walks.world import ROUTES, status, until
 
 PENDING = """\
     result: {pending: "steps.send.body.pending"}
@@ -29,12 +29,6 @@ PENDING = """\
     found: steps.find.body.id
     absent_status: [404]
 """
-
-
-async def until(condition, seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
 
 
 class Disk:

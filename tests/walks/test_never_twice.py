@@ -10,7 +10,7 @@ from gateway.model.states import RetryState
 from gateway.ports import Ports
 from gateway.simulators.remittances import generate_835
 from gateway.store import StoreUnavailable
-from tests.walks.world import effect_then_silence, silence, status
+from tests.walks.world import effect_then_silence, silence, status, until
 
 FEED_835 = """\
 interface: feed
@@ -62,12 +62,6 @@ def full_after(name: str, seconds_of_commits: int = 1):
     return Ports(fail_point=fail)
 
 
-async def until(condition, seconds: float = 5) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("mode", ["key", "lookup", "none"])
 async def test_a_disk_that_is_full_when_an_answer_comes_sends_nothing_again(
     world, partner, advice, mode
@@ -117,20 +111,6 @@ async def test_a_bug_after_the_effect_is_replayed_under_the_same_key(world, part
     assert len(partner.requests) == (2 if mode == "key" else 1)
 
 
-async def test_a_person_may_send_again_where_nobody_can_be_asked(world, partner, advice):
-    world.partner_is("none")
-    partner.script = [silence]
-    await world.start()
-    await world.hand_over(advice(1))
-    await world.settled()
-    assert await world.states() == ["parked"]
-    parked = Selection(state=RetryState.PARKED)
-    await world.hub.operator.act(Action.REPLAY, parked, actor="t", reason="it is not there")
-    await world.settled()
-    assert await world.states() == []
-    assert len(partner.requests) == 2
-
-
 async def test_a_crash_while_a_person_sends_again_waits_for_a_person_again(world, partner, advice):
     world.partner_is("none")
     partner.script = [silence]
@@ -148,20 +128,6 @@ async def test_a_crash_while_a_person_sends_again_waits_for_a_person_again(world
     await world.settled()
     assert len(partner.requests) == 2
     assert await world.states() == ["parked"]
-
-
-async def test_replaying_a_refused_delivery_twice_makes_one_new_key(world, partner, advice):
-    partner.script = [status(422)]
-    await world.start()
-    await world.hand_over(advice(1))
-    await world.settled()
-    (aside,) = await world.hub.operator.find(Selection())
-    await world.hub.pause("partner", actor="t", reason="so that nothing goes in between")
-    for _ in range(2):
-        await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
-    await world.hub.resume("partner", actor="t")
-    await world.settled()
-    assert [key[-2:] for key in partner.requests] == ["-0", "-1"]
 
 
 async def test_a_mapping_that_breaks_after_a_lost_reply_refuses_nothing(world, partner, advice):
@@ -190,63 +156,6 @@ async def test_a_mapping_that_breaks_after_a_lost_reply_refuses_nothing(world, p
     assert len(set(partner.requests)) == 1
 
 
-async def test_what_is_discarded_while_it_is_sent_is_on_record_as_sent(world, partner, advice):
-    answering = asyncio.Event()
-
-    async def slowly(partner, key):
-        await answering.wait()
-        partner.effects[key] = 1
-        return web.json_response({"id": "late"})
-
-    partner.script = [status(503)]
-    await world.start()
-    partner.later = slowly
-    await world.hand_over(advice(1))
-
-    async def second() -> bool:
-        return len(partner.requests) == 2
-
-    await until(second)
-    waiting = Selection(state=RetryState.WAITING)
-    report = await world.hub.operator.act(Action.DISCARD, waiting, actor="t", reason="by hand")
-    assert report.count == 1
-    answering.set()
-    await world.settled()
-    assert await world.states() == []
-    assert len(partner.effects) == 1
-    assert await world.counter("partner", "deliveries_done") == 1
-    await world.stop()
-    await world.start()
-    await world.settled()
-    assert len(partner.requests) == 2
-
-
-async def test_what_is_discarded_while_it_fails_stays_discarded(world, partner, advice):
-    answering = asyncio.Event()
-
-    async def slowly(_partner, _key):
-        await answering.wait()
-        return web.Response(status=503)
-
-    partner.script = [status(503)]
-    await world.start()
-    partner.later = slowly
-    await world.hand_over(advice(1))
-
-    async def second() -> bool:
-        return len(partner.requests) == 2
-
-    await until(second)
-    await world.hub.operator.act(
-        Action.DISCARD, Selection(state=RetryState.WAITING), actor="t", reason="by hand"
-    )
-    answering.set()
-    await world.settled()
-    await asyncio.sleep(0.2)
-    assert await world.states() == []
-    assert len(partner.requests) == 2
-
-
 async def test_who_was_unsure_once_asks_before_every_later_try(world, partner, advice):
     """The first try's effect comes late: after the second has asked and was told to come again."""
 
@@ -261,66 +170,6 @@ async def test_who_was_unsure_once_asks_before_every_later_try(world, partner, a
     await world.settled()
     assert len(partner.requests) == 2
     assert len(partner.lookups) == 2
-
-
-async def test_what_is_discarded_while_it_is_sent_still_goes_before_its_successors(
-    world, partner, advice
-):
-    at_once = most = 0
-
-    async def slowly(partner, key):
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        await asyncio.sleep(0.2)
-        at_once -= 1
-        partner.effects[key] = 1
-        return web.json_response({"id": "late"})
-
-    world.partner_is("key", "order_by: payment.method\n")
-    partner.script = [status(503)]
-    await world.start()
-    partner.later = slowly
-    for number in range(4):
-        await world.hand_over(advice(number))
-
-    async def second() -> bool:
-        return len(partner.requests) == 2
-
-    await until(second)
-    await world.hub.operator.act(
-        Action.DISCARD, Selection(state=RetryState.WAITING), actor="t", reason="by hand"
-    )
-    await world.settled()
-    assert len(partner.effects) == 4
-    assert most == 1
-
-
-async def test_what_is_discarded_while_it_waits_for_the_disk_is_not_sent(world, partner, advice):
-    full = False
-
-    def fail(name: str) -> None:
-        if full and name == "store.before_commit":
-            raise StoreUnavailable("No room.", code="disk_full")
-
-    world.partner_is("lookup")
-    partner.script = [status(503)] * 2
-    await world.start(Ports(fail_point=fail))
-    await world.hand_over(advice(1))
-
-    async def waits() -> bool:
-        return len(partner.requests) == 2 and await world.states() == ["waiting"]
-
-    await until(waits)
-    full = True
-    await asyncio.sleep(0.3)  # the next try cannot even be put on record
-    full = False
-    await world.hub.operator.act(
-        Action.DISCARD, Selection(state=RetryState.WAITING), actor="t", reason="by hand"
-    )
-    await world.settled()
-    assert len(partner.requests) == 2
-    assert await world.states() == []
 
 
 @pytest.fixture

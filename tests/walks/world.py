@@ -102,6 +102,13 @@ def silence(_partner: Partner, request: web.Request, _key: str) -> web.Response:
     return web.Response()
 
 
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+    """Wait until that is so."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
 @contextlib.asynccontextmanager
 async def listening(partner: Partner) -> AsyncIterator[Partner]:
     app = web.Application()
