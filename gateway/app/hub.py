@@ -151,7 +151,7 @@ class Hub:
     async def reload(self, *, actor: str = "command line") -> Reloaded:
         """Read the root folder again and follow it, or raise ConfigError and change nothing.
 
-        What began under the old configuration ends under it. Paused destinations run again.
+        What began under the old configuration ends under it. What a fault had paused runs again.
         """
         async with self._reloading:
             bundle = await self._read()
@@ -202,10 +202,13 @@ class Hub:
         return opened
 
     async def _resume(self, actor: str) -> None:
-        stopped = [n for n, d in self.workers.destinations.items() if d.paused]
-        stopped += [n for n, p in self.pollers.by_name.items() if p.state.paused]
-        for name in stopped:
-            await self.resume(name, actor=actor)
+        """Run again what a fault has paused: a reload says that it is mended. What a person has
+        paused stays so."""
+        why = {name: there.paused for name, there in self.workers.destinations.items()}
+        why |= {n: p.state.fault for n, p in self.pollers.by_name.items() if p.state.paused}
+        for name, reason in why.items():
+            if reason not in ("", PAUSED_BY_A_PERSON):
+                await self.resume(name, actor=actor)
 
     # -- what people ask of it -----------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class LaneRunner:
     ) -> None:
         self.lane = lane
         self._work = work
-        self._destination = destination
+        self.destination = destination
         self._store = store
         self._bell = lanes.bell(lane.name)
         destination.bells.append(self._bell)
@@ -146,8 +146,8 @@ class LaneRunner:
 
     async def _start_new(self) -> None:
         # Looked at twice: another lane of the destination may take the place during the read.
-        while self._destination.free() > 0 and await self._fill():
-            if self._destination.free() <= 0:
+        while self.destination.free() > 0 and await self._fill():
+            if self.destination.free() <= 0:
                 return
             item = self._window.popleft()
             if self._order.may_start(item):
@@ -170,7 +170,7 @@ class LaneRunner:
         return bool(self._window)
 
     async def _start_due(self) -> None:
-        if self._next_due is None or self._destination.free() <= 0:
+        if self._next_due is None or self.destination.free() <= 0:
             return
         now = milliseconds(self._ports.clock.now())
         if self._next_due > now:
@@ -179,14 +179,14 @@ class LaneRunner:
             "retry_due",
             lane_id=self.lane.lane_id,
             now=FAR_FUTURE,
-            limit=len(self._flying) + self._destination.free() + 1,
+            limit=len(self._flying) + self.destination.free() + 1,
         )
         self._next_due = None
         for row in rows:
             if (row["seq"], row["part_offset"]) in self._flying:
                 continue
             item = await self._retry_item(row)
-            if row["due_at"] > now or self._destination.free() <= 0:
+            if row["due_at"] > now or self.destination.free() <= 0:
                 self._next_due = row["due_at"]
                 break
             self._launch(item)
@@ -219,7 +219,7 @@ class LaneRunner:
     # -- doing it ------------------------------------------------------------------------------
 
     def _launch(self, item: LaneItem) -> None:
-        self._destination.busy += 1
+        self.destination.busy += 1
         self._order.started(item)
         place = (item.seq, item.part_offset)
         self._flying[place] = asyncio.create_task(self._perform(item), name=item.delivery_id)
@@ -232,7 +232,7 @@ class LaneRunner:
             del self._flying[item.seq, item.part_offset]
             if settled is not None:
                 self._learn(item, settled)
-            self._destination.leave()
+            self.destination.leave()
 
     async def _settle(self, item: LaneItem) -> Settled | None:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""
@@ -271,7 +271,7 @@ class LaneRunner:
         return None
 
     def _learn(self, item: LaneItem, settled: Settled) -> None:
-        self._destination.learn(settled)
+        self.destination.learn(settled)
         if item.part_offset < 0:  # a part may be settled while its artifact is still under way
             self._pending.discard(item.seq)
         if settled.due_at is not None:
@@ -310,10 +310,10 @@ class LaneRunner:
 
     async def _wait(self) -> None:
         waits = [IDLE_SECONDS]
-        opens = self._destination.opens_in()
+        opens = self.destination.opens_in()
         if opens is not None:
             waits.append(opens)
-        elif self._next_due is not None and self._destination.free() > 0:
+        elif self._next_due is not None and self.destination.free() > 0:
             waits.append((self._next_due - milliseconds(self._ports.clock.now())) / 1000)
         try:
             async with asyncio.timeout(max(min(waits), 0.001)):

@@ -10,7 +10,7 @@ from gateway.delivery.order import KeyOrder
 from gateway.delivery.runner import LaneRunner, Work
 from gateway.errors import ConfigError
 from gateway.model.states import LaneKind
-from gateway.pipeline import Bundle, Flow, Lane, Lanes
+from gateway.pipeline import Bundle, Flow, Lane, Lanes, process_lane
 from gateway.ports import Ports
 from gateway.settings import RetrySettings
 from gateway.store import Row, Store
@@ -44,6 +44,10 @@ class Workers:
                 )
             self.destinations[name].concurrency = sink.settings.concurrency
             self.destinations[name].retry = sink.settings.retry
+        for name, source in bundle.sources.items():
+            runner = self.runners.get(process_lane(name))
+            if runner is not None:
+                runner.destination.concurrency = source.settings.concurrency
         for lane in await self._lanes.take(bundle.lanes()):
             self._run(lane, bundle)
 

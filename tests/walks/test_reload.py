@@ -83,6 +83,26 @@ async def test_a_reload_lets_a_paused_destination_run_again(world, partner, advi
     assert len(partner.effects) == 1
 
 
+async def test_a_reload_leaves_alone_what_a_person_has_paused(world, partner, advice):
+    await world.start()
+    await world.hub.pause("partner", actor="ann", reason="their upgrade")
+    await world.hand_over(advice(1))
+    await world.hub.reload()
+    await world.hub.ports.clock.sleep(0.2)
+    assert world.hub.workers.destinations["partner"].paused
+    assert partner.requests == []
+    await world.hub.resume("partner", actor="ann")
+    await world.settled()
+    assert len(partner.effects) == 1
+
+
+async def test_a_reload_changes_how_much_is_processed_at_once(world):
+    await world.start()
+    world.write("config/interfaces/feed.yaml", FEED + "concurrency: 2\n")
+    await world.hub.reload()
+    assert world.hub.workers.runners["process:feed"].destination.concurrency == 2
+
+
 async def test_traffic_goes_on_through_many_reloads(world, partner, advice):
     await world.start()
     for number in range(40):
