@@ -1,11 +1,10 @@
 """The table that `remithub decode --summary` prints: one row per transaction set, and totals."""
 
 from collections import Counter
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
-
+from gateway.cli.output import Output
+from gateway.cli.wording import columns, dollars
 from gateway.formats import Part
 from gateway.formats.x12.meanings import MEANINGS
 from gateway.model.finding import Severity
@@ -16,7 +15,15 @@ __all__ = ["Table"]
 _NOT_SUPPORTED = "transaction_set_not_supported"
 """The error of a transaction set of another kind."""
 
-_COLUMNS = ("file", "payer", "trace", "amount", "claims", "verdict", "findings")
+_COLUMNS = {
+    "file": "File",
+    "payer": "Payer",
+    "trace": "Trace",
+    "amount": "Amount",
+    "claims": "Claims",
+    "verdict": "Verdict",
+    "findings": "Findings",
+}
 _LISTED = 4
 _ROWS = 1_000
 """So many transaction sets are listed; the rest is only counted."""
@@ -27,10 +34,7 @@ class Table:
     """Collects parts and shows them as one table on standard output."""
 
     def __init__(self) -> None:
-        self._table = RichTable(*_COLUMNS)
-        for column in self._table.columns:
-            column.overflow = "fold"
-        self._table.columns[3].justify = self._table.columns[4].justify = "right"
+        self._rows: list[dict[str, Any]] = []
         self._cents = 0
         self._claims = 0
         self._verdicts: Counter[str] = Counter()
@@ -41,37 +45,43 @@ class Table:
         verdict = _verdict(part)
         self._verdicts[verdict] += 1
         self._codes.update({finding.code for finding in part.findings})
-        payer = trace = ""
-        claims = 0
-        if part.document is not None:
-            payer = part.document["payer"]["name"]
-            trace = part.document["payment"]["trace_number"]
-            claims = len(part.document["claims"])
+        document = part.document or {"payer": {}, "payment": {}, "claims": ()}
+        claims = len(document["claims"])
         self._cents += part.amount_cents or 0
         self._claims += claims
         if self._verdicts.total() > _ROWS:
             return
-        amount = "" if part.amount_cents is None else decimal_text(part.amount_cents)
-        cells = (name.rpartition("/")[2], payer, trace, amount, str(claims), verdict, _codes(part))
-        self._table.add_row(*(Text(_printable(cell)) for cell in cells))
+        amount = None if part.amount_cents is None else decimal_text(part.amount_cents)
+        self._rows.append(
+            {
+                "file": name.rpartition("/")[2],
+                "payer": document["payer"].get("name", ""),
+                "trace": document["payment"].get("trace_number", ""),
+                "amount": dollars(amount),
+                "claims": claims,
+                "verdict": verdict,
+                "findings": _codes(part),
+            }
+        )
 
     def show(self) -> None:
         """Print the table with its totals row."""
-        more = self._verdicts.total() - _ROWS
-        if more > 0:
-            self._table.add_row(f"and {more:,} more")
-        self._table.add_section()
-        verdicts = ", ".join(f"{count} {verdict}" for verdict, count in self._verdicts.items())
-        sets = sum(self._verdicts.values())
-        self._table.add_row(
-            f"{sets} in all", "", "", decimal_text(self._cents), str(self._claims), verdicts, ""
+        total = self._verdicts.total()
+        rows = list(self._rows)
+        if total > _ROWS:
+            rows.append({"file": f"and {total - _ROWS:,} more"})
+        rows.append(
+            {
+                "file": f"{total:,} in all",
+                "amount": dollars(decimal_text(self._cents)),
+                "claims": self._claims,
+                "verdict": ", ".join(f"{n:,} {word}" for word, n in self._verdicts.items()),
+            }
         )
-        console = Console()
-        if not console.is_terminal:
-            console = Console(width=160)
-        console.print(self._table)
+        output = Output()
+        output.table(columns(_COLUMNS, {"amount", "claims"}), rows)
         for code, _ in self._codes.most_common(_EXPLAINED):
-            console.print(Text(f"{code}: {MEANINGS.get(code, '')}"))
+            output.line(f"{code}: {MEANINGS.get(code, '')}")
 
 
 def _verdict(part: Part) -> str:
@@ -92,7 +102,3 @@ def _codes(part: Part) -> str:
     shown = [f"{code} x{n}" if n > 1 else code for code, n in list(counts.items())[:_LISTED]]
     rest = len(counts) - len(shown)
     return ", ".join(shown) + (f" and {rest} more" if rest else "")
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -117,7 +117,7 @@ def test_the_summary_of_very_many_sets_lists_some_and_counts_all(make, capfd):
     assert decode([make(payments=1_003, claims_per_payment=1)], summary=True) == 0
     out = capfd.readouterr().out
     assert "and 3 more" in out
-    assert "1003 in all" in out
+    assert "1,003 in all" in out
 
 
 def test_a_pipe_with_a_name_is_read(make, tmp_path, capfdbinary):
