@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 
+import msgspec
 from litestar import Response, post
 from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_202_ACCEPTED
@@ -12,7 +13,7 @@ from gateway.api.problems import NotReady, Unsupported
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.trace import trace_of
 from gateway.errors import NotFound, Reject
-from gateway.pipeline import Accepted
+from gateway.pipeline import Accepted, Arrival
 from gateway.store import UnitConflict
 
 __all__ = ["ROUTES", "accepted", "hand_over", "take"]
@@ -58,9 +59,9 @@ async def take(
     media_type = _media_type(request)
     trace = trace_of(request.scope).traceparent
     meta = {"traceparent": trace} if trace else {}
+    arrival = Arrival(interface=name, media_type=media_type, meta=meta, again=again)
     if not key:
-        taken = await hub.flow.accept(name, blocks, media_type=media_type, meta=meta, again=again)
-        return accepted(taken)
+        return accepted(await hub.flow.accept(arrival, blocks))
     use = KeyUse(scope=f"{request.method} {request.url.path}", key=key)
     keys = keys_of(request)
     with keys.under_way(use):
@@ -68,9 +69,8 @@ async def take(
         if known is not None:
             return accepted(await keys.replayed(known, blocks), replayed=True)
         try:
-            taken = await hub.flow.accept(
-                name, blocks, media_type=media_type, meta=meta, again=again, also=use.record
-            )
+            keyed = msgspec.structs.replace(arrival, also=use.record)
+            taken = await hub.flow.accept(keyed, blocks)
         except UnitConflict:
             # Another process was first with this key; the body is read already.
             raise NotReady(

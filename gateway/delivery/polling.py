@@ -10,7 +10,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Failure, Offer, Source, SourceFault, Verdict
 from gateway.errors import HubError, Reject
-from gateway.pipeline import Bundle, Flow, milliseconds
+from gateway.pipeline import Arrival, Bundle, Flow, milliseconds
 from gateway.ports import Ports
 from gateway.store import Store
 
@@ -99,12 +99,12 @@ class Poller:
         verdict = Verdict.ACCEPTED
         if not rows:
             try:
-                await self._flow.accept(
-                    self.interface,
-                    self._blocks(offer),
+                arrival = Arrival(
+                    interface=self.interface,
                     meta={"name": offer.name},
                     fingerprint=offer.fingerprint,
                 )
+                await self._flow.accept(arrival, self._blocks(offer))
                 self.state.last_file_at = self._now()
             except Reject as refusal:
                 log.warning("%s: a file is left where it is: %s", self.interface, refusal.code)

@@ -1,6 +1,7 @@
 """The main flow: `flow.py` first, then one module per step."""
 
 from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, process_lane
+from gateway.pipeline.custody import Arrival
 from gateway.pipeline.facts import (
     RELEASED,
     REPLAYED,
@@ -19,6 +20,7 @@ __all__ = [
     "RELEASED",
     "REPLAYED",
     "Accepted",
+    "Arrival",
     "Artifact",
     "Bundle",
     "Flow",

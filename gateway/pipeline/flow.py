@@ -10,7 +10,7 @@ Replay is `process` or `dispatch` again, never another road.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Executor
 from decimal import Decimal
 from typing import Any
@@ -18,11 +18,12 @@ from typing import Any
 import msgspec
 
 from connectors.base import Call, Delivered, Idempotency, Outcome
-from gateway.errors import NotFound, Reject
+from gateway.errors import Reject
 from gateway.model.ids import artifact_id, text_id
 from gateway.model.states import AttemptOutcome, PartState
 from gateway.pipeline.bundle import Bundle, Sink, process_lane
 from gateway.pipeline.confirm import confirm
+from gateway.pipeline.custody import Arrival, Custody
 from gateway.pipeline.deliver import deliver
 from gateway.pipeline.facts import (
     Accepted,
@@ -30,13 +31,11 @@ from gateway.pipeline.facts import (
     LaneItem,
     NewMessage,
     Prepared,
-    Receipt,
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.plan import Decide, Plan, Settled, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
-from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.settle import Settling
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
@@ -47,7 +46,6 @@ from gateway.store import Body, Statement, Store, Unit, UnitConflict
 __all__ = ["Flow"]
 
 EXACT = msgspec.json.Decoder(float_hook=Decimal)
-MAX_REPLY_BYTES = 4 * 1024 * 1024
 
 
 class Flow:
@@ -74,6 +72,7 @@ class Flow:
         self._ports = ports
         self._records = Records(lanes, sealer)
         self._units = Units(self._records, lanes)
+        self._custody = Custody(store=store, records=self._records, ports=ports)
         self.reading = Reading(store, lanes, sealer)
         self._settling = Settling(
             store=store, units=self._units, lanes=lanes, reading=self.reading, ports=ports
@@ -81,99 +80,22 @@ class Flow:
 
     # -- accept -------------------------------------------------------------------------------
 
-    async def accept(
-        self,
-        interface: str,
-        blocks: AsyncIterator[bytes],
-        *,
-        media_type: str = "",
-        meta: Mapping[str, Any] | None = None,
-        fingerprint: str = "",
-        again: bool = False,
-        also: Callable[[Receipt], Statement] | None = None,
-    ) -> Accepted:
-        """Take custody of a stream. Durable when it returns; identical bytes are taken once per
-        interface unless `again`. `fingerprint` is a source's word for "the same offer"; `also`
-        gives what must be durable with the artifact or not at all (a key of the caller's).
+    async def accept(self, arrival: Arrival, blocks: AsyncIterator[bytes]) -> Accepted:
+        """Take custody of a stream. Durable when it returns: the sender may forget the item.
 
-        Raises NotFound (no such interface), Reject (too large), StorageFault, UnitConflict
-        (of `also`).
+        Identical bytes are taken once per interface unless the arrival says `again`. Raises
+        NotFound (no such interface), Reject (too large), StorageFault, UnitConflict (of `also`).
         """
-        bundle = self._bundles.current
-        upload, received = await self._receive(interface, blocks, bundle)
-        artifact = await self._new_artifact(interface, received, bundle, again=again)
-        artifact = msgspec.structs.replace(artifact, media_type=media_type, meta=meta or {})
-        statements = [*self._records.artifact(artifact), *arrived(received, artifact.artifact_id)]
-        statements += self._beside(artifact, fingerprint, also)
-        unit = Unit(
-            statements=tuple(statements),
-            bodies=received.bodies,
-            counts=((interface, "artifacts", 1), (interface, "bytes", received.size)),
-            once=0,
-        )
-        duplicate = await self._take_custody(unit)
+        artifact, duplicate = await self._custody.take(blocks, arrival, self._bundles.current)
         if not duplicate:
             self.reading.remember(artifact)
-        elif received.spilled:
-            await forget(upload, self._store)
-        self._lanes.ring([process_lane(interface)])
-        name = artifact.artifact_id
+        self._lanes.ring([process_lane(arrival.interface)])
         return Accepted(
-            artifact_id=name, sha256=received.sha256, size=received.size, duplicate=duplicate
+            artifact_id=artifact.artifact_id,
+            sha256=artifact.sha256,
+            size=artifact.size,
+            duplicate=duplicate,
         )
-
-    async def _receive(
-        self, interface: str, blocks: AsyncIterator[bytes], bundle: Bundle
-    ) -> tuple[str, Received]:
-        self._known(interface, bundle)
-        source = bundle.sources.get(interface)
-        upload = self._ports.ids.new("bod")
-        limit = source.settings.max_bytes if source else MAX_REPLY_BYTES
-        return upload, await receive(blocks, upload_id=upload, max_bytes=limit, store=self._store)
-
-    def _beside(
-        self, artifact: Artifact, fingerprint: str, also: Callable[[Receipt], Statement] | None
-    ) -> list[Statement]:
-        statements = []
-        if fingerprint:
-            statements.append(self._records.source_seen(artifact, fingerprint))
-        if also is not None:
-            receipt = Receipt(
-                artifact_id=artifact.artifact_id, sha256=artifact.sha256, at=artifact.received_at
-            )
-            statements.append(also(receipt))
-        return statements
-
-    async def _new_artifact(
-        self, interface: str, received: Received, bundle: Bundle, *, again: bool
-    ) -> Artifact:
-        occurrence = await self._occurrence(interface, received.sha256) if again else 0
-        return Artifact(
-            artifact_id=artifact_id(interface, received.sha256, occurrence),
-            interface=interface,
-            sha256=received.sha256,
-            occurrence=occurrence,
-            size=received.size,
-            received_at=self._now(),
-            bundle=bundle.hash,
-            body_id=received.body_id,
-        )
-
-    async def _take_custody(self, unit: Unit) -> bool:
-        """Commit, and return whether the artifact was there before."""
-        self._ports.fail_point("accept.before_commit")
-        done = await self._store.commit(unit)
-        self._ports.fail_point("accept.after_commit")
-        return done.affected[0] == 0
-
-    async def _occurrence(self, interface: str, sha256: str) -> int:
-        rows = await self._store.fetch("artifact_by_hash", interface=interface, sha256=sha256)
-        return rows[0]["occurrence"] + 1 if rows else 0
-
-    def _known(self, interface: str, bundle: Bundle) -> None:
-        if interface not in bundle.sources and interface not in bundle.sinks:
-            known = ", ".join(bundle.sources)
-            raise NotFound(f"There is no such incoming interface (there are: {known}).")
 
     # -- process ------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.errors import ConfigError
+from gateway.pipeline import Arrival
 from gateway.ports import Ports
 from gateway.store import StoreUnavailable
 from tests.walks.world import FEED, ROUTES, status
@@ -22,7 +23,7 @@ async def test_a_new_interface_is_added_by_dropping_its_file(world, partner, adv
 
         yield json.dumps(advice(5)).encode()
 
-    await world.hub.flow.accept("second", blocks())
+    await world.hub.flow.accept(Arrival(interface="second"), blocks())
     await world.settled()
     assert len(partner.effects) == 1
 

@@ -5,9 +5,11 @@ import os
 import pytest
 
 from gateway.errors import Reject
+from gateway.pipeline import Arrival
 from tests.walks.world import FEED, World
 
 MEBIBYTE = 1 << 20
+FROM_FEED = Arrival(interface="feed")
 
 
 async def chunks(world: World) -> int:
@@ -32,8 +34,8 @@ async def test_a_large_file_is_taken_once_and_its_twin_leaves_no_chunks(world):
         for _ in range(5):
             yield block
 
-    first = await accept("feed", twin())
-    second = await accept("feed", twin())
+    first = await accept(FROM_FEED, twin())
+    second = await accept(FROM_FEED, twin())
     assert (first.size, second.duplicate) == (5 * MEBIBYTE, True)
     stats = await world.hub.store.stats()
     assert await chunks(world) == 0
@@ -45,7 +47,7 @@ async def test_a_large_file_is_taken_once_and_its_twin_leaves_no_chunks(world):
 async def test_a_broken_upload_leaves_nothing(world):
     await world.start()
     with pytest.raises(ConnectionError):
-        await world.hub.flow.accept("feed", stream(3, broken=True))
+        await world.hub.flow.accept(FROM_FEED, stream(3, broken=True))
     assert await chunks(world) == 0
     assert await world.counter("feed", "artifacts") == 0
 
@@ -61,7 +63,7 @@ async def test_what_a_crash_left_of_an_upload_is_removed_at_the_next_start(world
         yield b"never stored" * MEBIBYTE
 
     with pytest.raises(Exception):  # noqa: B017, PT011 - whatever a closed store says
-        await world.hub.flow.accept("feed", dies())
+        await world.hub.flow.accept(FROM_FEED, dies())
     for runner in world.hub.workers.runners.values():
         runner.stop()
     world.hub = None
@@ -73,5 +75,5 @@ async def test_a_file_above_the_interface_s_limit_is_refused_and_forgotten(world
     world.write("config/interfaces/feed.yaml", FEED + f"max_bytes: {2 * MEBIBYTE}\n")
     await world.start()
     with pytest.raises(Reject, match="larger"):
-        await world.hub.flow.accept("feed", stream(4))
+        await world.hub.flow.accept(FROM_FEED, stream(4))
     assert await chunks(world) == 0

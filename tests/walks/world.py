@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from gateway.app import Hub
+from gateway.pipeline import Arrival
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts/remittance-advice/1.0.0/examples/valid"
 
@@ -158,7 +159,7 @@ class World:
         async def blocks() -> AsyncIterator[bytes]:
             yield raw
 
-        return await self.hub.flow.accept("feed", blocks(), **options)
+        return await self.hub.flow.accept(Arrival(interface="feed", **options), blocks())
 
     async def settled(self, seconds: float = 5) -> None:
         """Wait until nothing is under way and nothing waits for its time."""
