@@ -156,21 +156,29 @@ class Chaos:
         self.disk_full = False
 
     async def heal(self) -> None:
-        """The partner is well, and a person works off what was set aside there."""
+        """The partner is well, and a person works off what was set aside there.
+
+        What waited behind a discarded one is only then on its way: it counts as pending.
+        """
         self.partner.mood = 0.0
-        operator = self.world.hub.operator
         await self.world.hub.resume("partner", actor="t")
-        while True:
-            await self.world.settled(seconds=30)
-            left = await operator.find(Selection(interface="partner"), limit=1000)
-            if not left:
-                return
-            for aside in left:
-                there = f"{aside.id}-{aside.generation}" in self.partner.effects
-                blind = self.partner.mode == "none" and there
-                action = Action.DISCARD if blind else Action.REPLAY
-                chosen = Selection(ids=(aside.id,))
-                await operator.act(action, chosen, actor="t", reason="worked off")
+        async with asyncio.timeout(90):
+            while not await self._worked_off():
+                pass
+
+    async def _worked_off(self) -> bool:
+        await asyncio.sleep(0.01)
+        await self.world.settled(seconds=30)
+        operator = self.world.hub.operator
+        left = await operator.find(Selection(interface="partner"), limit=1000)
+        for aside in left:
+            there = f"{aside.id}-{aside.generation}" in self.partner.effects
+            blind = self.partner.mode == "none" and there
+            action = Action.DISCARD if blind else Action.REPLAY
+            chosen = Selection(ids=(aside.id,))
+            await operator.act(action, chosen, actor="t", reason="worked off")
+        runners = self.world.hub.workers.runners.values()
+        return not left and not any(runner.pending for runner in runners)
 
     # -- what must be true ---------------------------------------------------------------------
 
