@@ -5,11 +5,14 @@ SFTP, the partners keep their effects in files that no kill of the hub can touch
 """
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
+import signal
 import sys
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,8 +75,8 @@ def write_root(tmp_path: Path) -> Path:
     return root
 
 
-def put_files(outbound: Path) -> int:
-    """Put the files as a clearinghouse does, whole at once; return the cents of all payments."""
+def put_files(outbound: Path) -> None:
+    """Put the files as a clearinghouse does, whole at once."""
     outbound.mkdir(parents=True, exist_ok=True)
     for number in range(FILES):
         raw = b"".join(
@@ -82,19 +85,26 @@ def put_files(outbound: Path) -> int:
         part = outbound / f"remit_{number:04d}.835.part"
         part.write_bytes(raw)
         part.rename(part.with_suffix(""))
-    return FILES
 
 
-async def run_hub(root: Path, env: dict[str, str]) -> asyncio.subprocess.Process:
+@contextlib.asynccontextmanager
+async def running(root: Path, env: dict[str, str]) -> AsyncIterator[None]:
+    """Run a hub from the moment it listens; it ends with the block by kill -9, its store's
+    process too: nothing of the hub may say goodbye."""
     address = root / "var/hub.address"
     address.unlink(missing_ok=True)
     with (root / "hub.log").open("ab") as log:
         hub = await _spawn(root, env, log)
-    async with asyncio.timeout(30):
-        while not address.exists():
-            assert hub.returncode is None, (root / "hub.log").read_text()[-2000:]
-            await asyncio.sleep(0.01)
-    return hub
+    try:
+        async with asyncio.timeout(30):
+            while not address.exists():
+                assert hub.returncode is None, (root / "hub.log").read_text()[-2000:]
+                await asyncio.sleep(0.01)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(hub.pid, signal.SIGKILL)
+        await hub.wait()
 
 
 async def _spawn(root: Path, env: dict[str, str], log: BinaryIO) -> asyncio.subprocess.Process:
@@ -106,12 +116,6 @@ async def _spawn(root: Path, env: dict[str, str], log: BinaryIO) -> asyncio.subp
         stderr=log,
         start_new_session=True,
     )
-
-
-async def kill(hub: asyncio.subprocess.Process) -> None:
-    """Kill -9, the writer's process too: nothing of the hub may say goodbye."""
-    os.killpg(hub.pid, 9)
-    await hub.wait()
 
 
 def effects(path: Path) -> dict[str, int]:
@@ -136,19 +140,14 @@ async def killed_at_random(kills: int, tmp_path: Path) -> None:
         env = environment(spawned.ready)
         put_files(tmp_path / "house" / "outbound")
         for number in range(kills):
-            hub = await run_hub(root, env)
-            await flown(tmp_path, 2 * FILES * number // (kills + 1))
-            await asyncio.sleep(randomness.uniform(0, 0.15))
-            await kill(hub)
+            async with running(root, env):
+                await flown(tmp_path, 2 * FILES * number // (kills + 1))
+                await asyncio.sleep(randomness.uniform(0, 0.15))
         assert len(effects(tmp_path / "erp.jsonl")) < FILES, "every kill must hit flowing money"
-        hub = await run_hub(root, env)
-        try:
-            async with asyncio.timeout(90):
-                while len(effects(tmp_path / "erp.jsonl")) < FILES:
-                    await asyncio.sleep(0.2)
+        async with running(root, env), asyncio.timeout(90):
+            while len(effects(tmp_path / "erp.jsonl")) < FILES:
+                await asyncio.sleep(0.2)
             await asyncio.sleep(1)  # what would come twice comes now
-        finally:
-            await kill(hub)
     billing = effects_in(tmp_path / "billing.jsonl")
     erp = effects_in(tmp_path / "erp.jsonl")
     assert Counter(billing.values()).keys() == {1}, "a posting came twice"
