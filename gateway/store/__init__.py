@@ -1,9 +1,9 @@
-"""Durable state: one interface, SQLite behind it; migrations; encryption of bodies."""
+"""Durable state: one interface, SQLite or PostgreSQL behind it; migrations; encryption of bodies."""
 
 from gateway.store.audit import verify_chain
 from gateway.store.interface import CHUNK_BYTES, Store, StoreSettings, StoreStats, WriterShape
 from gateway.store.keys import BACKUP_NOTICE, KeyRing
-from gateway.store.sqlite import open_store
+from gateway.store.opening import open_store
 from gateway.store.units import (
     AuditEntry,
     Body,

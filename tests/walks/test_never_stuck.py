@@ -281,7 +281,7 @@ async def test_a_writer_that_is_killed_costs_nothing_but_a_moment(world, partner
     (writer,) = [
         int(pid)
         for pid in children
-        if b"gateway.store.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"gateway.store.sqlite.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     for number in range(30):
         if number == 15:

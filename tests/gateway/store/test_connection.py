@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import StorageFault, TryAgain, UsageFault
 from gateway.store import UnitConflict
-from gateway.store.connection import (
+from gateway.store.sqlite.connection import (
     batch_fault,
     connect_reader,
     connect_writer,

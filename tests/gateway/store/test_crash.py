@@ -129,7 +129,7 @@ async def test_a_lost_writer_process_fails_its_group_and_is_started_again(open_s
     lane = await rows.make_lane(store)
     tasks = Path("/proc/self/task").iterdir()
     children = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
-    (writer,) = (child for child in children if b"store.process" in _command_line(child))
+    (writer,) = (child for child in children if b"sqlite.process" in _command_line(child))
     os.kill(writer, signal.SIGKILL)
     with pytest.raises(Exception, match="writer process ended"):
         await store.commit(rows.delivery(lane, "msg_1"))

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.store.connection import connect_writer
 from gateway.store.schema import metadata
+from gateway.store.sqlite.connection import connect_writer
 from gateway.store.statements import Pace, all_blocks
 
 _FILL = """

@@ -14,10 +14,10 @@ from gateway.errors import NotFound, StorageFault
 from gateway.ports import Ports
 from gateway.store import KeyRing, StoreSettings, WriterShape, open_store
 from gateway.store import migrations as migrations_package
-from gateway.store.connection import connect_writer
-from gateway.store.migrate import migrate, schema_version
 from gateway.store.migrations import HEAD_REVISION
 from gateway.store.schema import metadata
+from gateway.store.sqlite.connection import connect_writer
+from gateway.store.sqlite.migrate import migrate, schema_version
 
 _OPEN_TWICE = """
 import asyncio, sys

@@ -4,11 +4,12 @@ import sqlite3
 from pathlib import Path
 
 from gateway.errors import StorageFault
+from gateway.store import migrations
 from gateway.store.migrations import HEAD_REVISION
 
 __all__ = ["migrate", "schema_version"]
 
-_SCRIPTS = Path(__file__).with_name("migrations")
+_SCRIPTS = Path(migrations.__file__).parent
 
 
 def schema_version(connection: sqlite3.Connection) -> str:

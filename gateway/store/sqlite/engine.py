@@ -15,16 +15,14 @@ import msgspec
 
 from gateway.errors import HubError
 from gateway.store.audit import AuditChain, reason_place
-from gateway.store.connection import batch_fault, connect_writer, unit_fault
+from gateway.store.group import Outcome
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
+from gateway.store.sqlite.connection import batch_fault, connect_writer, unit_fault
 from gateway.store.statements import Block, read_block, write_block
 from gateway.store.units import Committed, Row, Statement, Unit, UnitConflict
 
-__all__ = ["Engine", "EngineSettings", "Outcome"]
-
-Outcome = Committed | HubError
-"""What became of one unit."""
+__all__ = ["Engine", "EngineSettings"]
 
 _Sealed = tuple[dict[str, Any], ...]
 

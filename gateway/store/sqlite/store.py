@@ -6,7 +6,7 @@ thread takes 95 of them from the hub's own interpreter, the process 14 to 33. Wi
 kept busy at 120 files/s offered, the median of eight runs each was 271 ms for the process and
 935 ms for the thread at the 99th percentile of a commit, at equal throughput (91 and 88 files/s on
 a crowded machine; 1,050 to 1,200 with the loop free): every statement of the thread waits for the
-GIL. The thread stays for tests, for `doctor`, and for a simulation that wants one process.
+GIL. The thread stays for tests and for `doctor`; a simulation hands over a `Committer` of its own.
 """
 
 import asyncio
@@ -14,32 +14,32 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import NotFound, StorageFault
 from gateway.ports import Ports
-from gateway.store.connection import batch_fault, connect_writer
-from gateway.store.engine import Engine, EngineSettings
-from gateway.store.group import GroupCommit, Writer
+from gateway.store.cache import BodyCache
+from gateway.store.group import Committer, ThreadCommit, Writer
 from gateway.store.interface import Store, StoreSettings, StoreStats, WriterShape
 from gateway.store.keys import KeyRing
-from gateway.store.lock import StoreLock
-from gateway.store.migrate import migrate
 from gateway.store.migrations import HEAD_REVISION
-from gateway.store.process import ProcessWriter
-from gateway.store.readers import BodyCache, Readers
+from gateway.store.sqlite.connection import batch_fault, connect_writer
+from gateway.store.sqlite.engine import Engine, EngineSettings
+from gateway.store.sqlite.lock import StoreLock
+from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.process import ProcessWriter
+from gateway.store.sqlite.readers import Readers
 from gateway.store.statements import read_block
 from gateway.store.units import Committed, Row, Unit
 
-__all__ = ["SqliteStore", "open_store"]
+__all__ = ["SqliteStore", "open_sqlite"]
 
 _KEY_CHECK = "key_check"
 _KEY_CHECK_TEXT = b"remithub"
 
 
-async def open_store(settings: StoreSettings, keys: KeyRing, ports: Ports) -> Store:
+async def open_sqlite(settings: StoreSettings, keys: KeyRing, ports: Ports) -> Store:
     """Open the database, making and migrating it where needed, and start its writer.
 
     Raises StorageFault: `store_locked` (another hub), `wrong_key`, `schema_too_new`,
@@ -53,8 +53,7 @@ async def open_store(settings: StoreSettings, keys: KeyRing, ports: Ports) -> St
     lock = await StoreLock.take(path, wait_seconds=settings.lock_wait_seconds, clock=ports.clock)
     try:
         await asyncio.get_running_loop().run_in_executor(None, _prepare, path, keys)
-        writer = GroupCommit(partial(_open_writer, settings, keys, lock), ports)
-        await writer.start()
+        writer = await _start_writer(settings, keys, lock, ports)
     except BaseException:
         lock.release()
         raise
@@ -68,10 +67,10 @@ def _make_private(path: Path) -> None:
 
 
 class SqliteStore:
-    """The `Store` over SQLite; made by `open_store`, used from the loop that opened it."""
+    """The `Store` over SQLite; made by `open_sqlite`, used from the loop that opened it."""
 
     def __init__(
-        self, settings: StoreSettings, keys: KeyRing, writer: GroupCommit, lock: StoreLock
+        self, settings: StoreSettings, keys: KeyRing, writer: Committer, lock: StoreLock
     ) -> None:
         self._path = settings.path
         self._writer = writer
@@ -147,15 +146,21 @@ class SqliteStore:
         lock.release()
 
 
-def _open_writer(settings: StoreSettings, keys: KeyRing, lock: StoreLock) -> Writer:
+async def _start_writer(
+    settings: StoreSettings, keys: KeyRing, lock: StoreLock, ports: Ports
+) -> Committer:
     engine = EngineSettings(
         path=str(settings.path), writer_name=settings.writer_name, max_bytes=settings.max_bytes
     )
-    match settings.writer:
-        case WriterShape.THREAD:
+
+    def open_writer() -> Writer:
+        if settings.writer is WriterShape.THREAD:
             return Engine(engine, keys)
-        case WriterShape.PROCESS:
-            return ProcessWriter(engine, keys, lock_descriptor=lock.descriptor)
+        return ProcessWriter(engine, keys, lock_descriptor=lock.descriptor)
+
+    writer = ThreadCommit(open_writer, ports)
+    await writer.start()
+    return writer
 
 
 def _prepare(path: Path, keys: KeyRing) -> None:

@@ -12,16 +12,17 @@ from multiprocessing.connection import Connection
 import msgspec
 
 from gateway.errors import HubError, StorageFault, UsageFault
-from gateway.store.connection import statement_fault
-from gateway.store.engine import Engine, EngineSettings, Outcome
+from gateway.store.group import Outcome
 from gateway.store.keys import KeyRing
+from gateway.store.sqlite.connection import statement_fault
+from gateway.store.sqlite.engine import Engine, EngineSettings
 from gateway.store.units import Committed, StoreUnavailable, Unit, UnitConflict
 
 __all__ = ["ProcessWriter", "serve"]
 
 _ENCODE_ERRORS = (TypeError, ValueError, OverflowError)
 _PARENT_CHECK_SECONDS = 1.0
-_COMMAND = "from gateway.store.process import serve; serve()"
+_COMMAND = "from gateway.store.sqlite.process import serve; serve()"
 
 
 class _Start(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ GIL behind the event loop; WAL readers never wait for the writer.
 
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -15,13 +14,13 @@ from typing import Any
 
 from gateway.errors import StorageFault
 from gateway.store.audit import reason_place
-from gateway.store.connection import batch_fault, connect_reader, read_fault
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
+from gateway.store.sqlite.connection import batch_fault, connect_reader, read_fault
 from gateway.store.statements import Block, Pace
 from gateway.store.units import Row, StoreUnavailable
 
-__all__ = ["BodyCache", "Readers"]
+__all__ = ["Readers"]
 
 _AUDIT_FOR_PEOPLE = "audit_tail"
 _CHUNK = "SELECT last, sealed FROM body WHERE body_id = ? AND chunk = ?"
@@ -103,44 +102,6 @@ class Readers:
             connection = self._local.connection = connect_reader(self._path)
             self._opened.append(connection)
         return connection
-
-
-class BodyCache:
-    """Recently written or read bodies in plain text, bounded in bytes; one thread uses it."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bodies: OrderedDict[str, bytes] = OrderedDict()
-        self.bytes = 0
-        self.hits = 0
-        self.misses = 0
-
-    def get(self, body_id: str) -> bytes | None:
-        """Return a body and count whether it was there."""
-        data = self._bodies.get(body_id)
-        if data is None:
-            self.misses += 1
-            return None
-        self.hits += 1
-        self._bodies.move_to_end(body_id)
-        return data
-
-    def put(self, body_id: str, data: bytes) -> None:
-        """Keep a body; one that would take more than an eighth of the room is not kept."""
-        if len(data) > self._max_bytes // 8:
-            return
-        self.drop(body_id)
-        self._bodies[body_id] = data
-        self.bytes += len(data)
-        while self.bytes > self._max_bytes:
-            _, old = self._bodies.popitem(last=False)
-            self.bytes -= len(old)
-
-    def drop(self, body_id: str) -> None:
-        """Forget a body."""
-        old = self._bodies.pop(body_id, None)
-        if old is not None:
-            self.bytes -= len(old)
 
 
 def _rows(connection: sqlite3.Connection, block: Block, params: dict[str, Any]) -> list[Row]:

@@ -1,0 +1,43 @@
+"""Recently written or read bodies in plain text, bounded in bytes."""
+
+from collections import OrderedDict
+
+__all__ = ["BodyCache"]
+
+
+class BodyCache:
+    """Recently written or read bodies in plain text, bounded in bytes; one thread uses it."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self.bytes = 0
+        self.hits = 0
+        self.misses = 0
+
+    def get(self, body_id: str) -> bytes | None:
+        """Return a body and count whether it was there."""
+        data = self._bodies.get(body_id)
+        if data is None:
+            self.misses += 1
+            return None
+        self.hits += 1
+        self._bodies.move_to_end(body_id)
+        return data
+
+    def put(self, body_id: str, data: bytes) -> None:
+        """Keep a body; one that would take more than an eighth of the room is not kept."""
+        if len(data) > self._max_bytes // 8:
+            return
+        self.drop(body_id)
+        self._bodies[body_id] = data
+        self.bytes += len(data)
+        while self.bytes > self._max_bytes:
+            _, old = self._bodies.popitem(last=False)
+            self.bytes -= len(old)
+
+    def drop(self, body_id: str) -> None:
+        """Forget a body."""
+        old = self._bodies.pop(body_id, None)
+        if old is not None:
+            self.bytes -= len(old)
