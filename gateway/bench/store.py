@@ -36,8 +36,8 @@ from gateway.store import (
     WriterShape,
     open_store,
 )
-from gateway.store.connection import connect_writer
 from gateway.store.sealing import chunk_place
+from gateway.store.sqlite.connection import connect_writer
 from gateway.store.statements import write_block
 
 __all__ = ["file_units", "run"]
