@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import fcntl
 import hashlib
 import hmac
 import os
@@ -79,12 +80,20 @@ class KeyRing:
             index=secrets.token_bytes(_KEY_BYTES),
         )
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        # Made beside and moved: a power loss leaves no key file, or a whole one.
+        part = path.with_name(path.name + ".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if path.exists():  # another hub was first; what is open here may be its file
+                part.unlink(missing_ok=True)
+                return cls.open(path)
             os.fchmod(file.fileno(), 0o600)
+            file.truncate(0)
             file.write(ring.to_bytes())
             file.flush()
             os.fsync(file.fileno())
+            part.rename(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

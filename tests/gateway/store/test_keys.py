@@ -70,13 +70,20 @@ def test_a_blind_index_is_stable_per_key_file_and_differs_per_field(tmp_path):
     assert len(others | {index}) == 4
 
 
-def test_two_hubs_that_make_the_key_at_once_do_not_overwrite_each_other(tmp_path, monkeypatch):
+def test_two_hubs_that_make_the_key_at_once_end_with_one_and_the_same(tmp_path):
     path = tmp_path / "hub.key"
     KeyRing.open(path)
     whole = path.read_bytes()
-    with pytest.raises(FileExistsError):
-        KeyRing._create(path)
+    assert KeyRing._create(path).to_bytes() == whole
     assert path.read_bytes() == whole
+    assert [file.name for file in tmp_path.iterdir()] == ["hub.key"]
+
+
+def test_a_key_file_that_was_cut_off_while_it_was_made_is_made_anew(tmp_path):
+    (tmp_path / "hub.key.part").write_bytes(b'{"format": "remithub-k' * 100)
+    ring = KeyRing.open(tmp_path / "hub.key")
+    assert KeyRing.open(tmp_path / "hub.key").to_bytes() == ring.to_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["hub.key"]
 
 
 @pytest.mark.parametrize("shape", list(WriterShape))

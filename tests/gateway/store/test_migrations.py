@@ -79,6 +79,22 @@ def test_a_second_migration_does_nothing(tmp_path):
         connection.close()
 
 
+def test_a_migration_that_is_cut_off_leaves_nothing_and_can_begin_again(tmp_path):
+    path = tmp_path / "hub.db"
+    connection = connect_writer(path)
+    try:
+        connection.execute("CREATE TABLE hub (in_the_way)")
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            migrate(path, connection)
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        assert connection.execute(tables).fetchall() == [("hub",)]
+        connection.execute("DROP TABLE hub")
+        assert migrate(path, connection) is True
+        assert schema_version(connection) == HEAD_REVISION
+    finally:
+        connection.close()
+
+
 def test_the_migrations_lead_to_the_schema_as_written(folder):
     engine = sqlalchemy.create_engine(
         f"sqlite:///{folder / 'hub.db'}", poolclass=sqlalchemy.NullPool
