@@ -1,0 +1,211 @@
+"""Network faults (guide: reliability, A6): what each means, and that no effect is lost or doubled."""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from connectors.base import Call, Context, Delivered, Document, Failed, Failure, Outcome, Unknown
+from connectors.http import AiohttpTransport
+from connectors.http_api import CONNECTOR, Settings
+from connectors.http_api.sink import HttpApiSink
+from gateway.ports import SystemClock
+from gateway.simulators.tcp_proxy import EFFECT_POSSIBLE, Fault, TcpProxy
+from tests.proofs.conftest import Report
+from tests.proofs.storm import MODES, Partner, Storm, blowing, listening, storm
+
+SHARE = 0.5
+TWELVE = [f for f in Fault if f not in (Fault.TLS_TO_PLAIN, Fault.RST_MID_REPLY)]
+
+SAFE, UNKNOWN, EITHER = "safe", "unknown", "either"
+TABLE = {
+    Fault.REFUSE: (SAFE, {"refused"}),
+    # Whether our first byte was faster than the partner's goodbye is seen by the transport.
+    Fault.RST_ON_ACCEPT: (EITHER, {"connection_lost", "stale_connection", "refused"}),
+    Fault.FIN_ON_ACCEPT: (EITHER, {"disconnected", "stale_connection", "connection_lost"}),
+    Fault.RST_MID_REQUEST: (UNKNOWN, {"connection_lost", "disconnected"}),
+    Fault.RST_BEFORE_REPLY: (UNKNOWN, {"connection_lost", "disconnected"}),
+    Fault.FIN_BEFORE_REPLY: (UNKNOWN, {"disconnected"}),
+    Fault.TRUNCATED_HEADERS: (UNKNOWN, {"disconnected", "reply_unreadable", "reply_truncated"}),
+    Fault.TRUNCATED_BODY: (UNKNOWN, {"reply_truncated"}),
+    Fault.BLACK_HOLE: (UNKNOWN, {"read_timeout"}),
+    Fault.HANG_BEFORE_REPLY: (UNKNOWN, {"read_timeout"}),
+    Fault.SLOW_DRIP: (UNKNOWN, {"deadline"}),
+    Fault.CORRUPT_BYTE: (UNKNOWN, {"reply_unreadable"}),
+}
+"""What our own transport makes of each fault: the class, and the codes it may give."""
+
+
+def class_of(outcome: Outcome) -> str:
+    match outcome:
+        case Failed(failure=Failure.DESTINATION):
+            return SAFE
+        case Unknown():
+            return UNKNOWN
+        case _:
+            return type(outcome).__name__
+
+
+@contextlib.asynccontextmanager
+async def sink_at(url: str, **settings: Any) -> AsyncIterator[HttpApiSink]:
+    def no_threads(_size: int) -> Any:
+        raise AssertionError("an HTTP sink needs no threads")
+
+    context = Context(
+        interface="under-proof",
+        clock=SystemClock(),
+        secret={}.__getitem__,
+        transport=AiohttpTransport,
+        executor=no_threads,
+        fail_point=lambda _name: None,
+    )
+    raw = {
+        "base_url": url,
+        "timeouts": {"connect_seconds": 2, "read_seconds": 0.5, "pool_seconds": 1},
+        "idempotency": {"mode": "none"},
+        "deliver": {
+            "steps": [{"id": "s", "request": {"path": "/none", "headers": {"X-Reference": "k"}}}]
+        },
+        **settings,
+    }
+    sink = CONNECTOR.sink(msgspec.convert(raw, Settings), context)
+    assert isinstance(sink, HttpApiSink)
+    try:
+        yield sink
+    finally:
+        await sink.close()
+
+
+async def delivered_once(sink: HttpApiSink) -> Outcome:
+    call = Call(key="k", attempt=1, deadline=SystemClock().monotonic() + 1.5)
+    document = Document(contract="c", data={"remittance_id": "rem_1"})
+    return await sink.deliver(call, document)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("fault", TWELVE)
+async def test_our_transport_makes_of_each_fault_what_the_table_says(
+    fault: Fault, kept: bool
+) -> None:
+    partner = Partner()
+    async with (
+        listening(partner) as port,
+        TcpProxy("127.0.0.1", port) as proxy,
+        sink_at(f"http://127.0.0.1:{proxy.port}") as sink,
+    ):
+        if kept:
+            assert isinstance(await delivered_once(sink), Delivered)
+        before = partner.total("none")
+        proxy.fault = fault
+        while fault is Fault.REFUSE and proxy.connections:  # a goodbye may cross with a request
+            await asyncio.sleep(0.01)
+        outcome = await delivered_once(sink)
+        wanted, codes = TABLE[fault]
+        assert class_of(outcome) in ((SAFE, UNKNOWN) if wanted is EITHER else (wanted,)), outcome
+        assert getattr(outcome, "code", "") in codes | ({"stale_connection"} if kept else set())
+        assert partner.total("none") - before == (1 if fault in EFFECT_POSSIBLE else 0)
+        proxy.fault = None
+        assert isinstance(await delivered_once(sink), Delivered)
+
+
+async def test_a_plain_port_where_tls_is_expected_and_a_name_that_is_none_are_safe() -> None:
+    partner = Partner()
+    async with listening(partner) as port, TcpProxy("127.0.0.1", port) as proxy:
+        proxy.fault = Fault.TLS_TO_PLAIN
+        async with sink_at(f"https://127.0.0.1:{proxy.port}") as sink:
+            outcome = await delivered_once(sink)
+            assert (class_of(outcome), getattr(outcome, "code", "")) == (SAFE, "tls")
+        async with sink_at(f"https://127.0.0.1:{port}") as sink:  # one that does not answer so
+            assert class_of(await delivered_once(sink)) == SAFE
+    async with sink_at("http://no-such-host.invalid") as sink:
+        outcome = await delivered_once(sink)
+        assert (class_of(outcome), getattr(outcome, "code", "")) == (SAFE, "dns")
+    assert partner.requests == {}
+
+
+async def weathered(
+    tmp_path: Path, report: Report, *, per_fault: int, concurrency: int, deadline: float
+) -> float:
+    """Send `per_fault` documents to three destinations through each fault, then judge.
+
+    Returns the seconds by which the longest call outlived its total deadline.
+    """
+    clock = SystemClock()
+    began = clock.monotonic()
+    counts: Counter[str] = Counter()
+    async with storm(
+        tmp_path, seed=6, concurrency=concurrency, deadline_seconds=deadline
+    ) as there:
+        for fault in TWELVE:
+            with blowing(there.proxies, fault, SHARE):
+                await there.hand_over(per_fault)
+                await there.settled(seconds=600)
+            parked = await there.parked()
+            assert {aside.interface for aside in parked} <= {"none"}
+            stays, again = await there.decide(parked)
+            counts["unknown_parked"] += len(parked)
+            counts["there"] += stays
+            counts["again"] += again
+            await there.settled(seconds=600)
+            assert await there.parked() == []
+        judge_effects(there)
+        counts["struck"] = sum(sum(p.struck.values()) for p in there.proxies.values())
+        assert all(p.struck[f] for p in there.proxies.values() for f in TWELVE[1:])
+        longest = max(p.longest_seconds for p in there.proxies.values())
+        partner, deliveries = there.partner, there.handed_over * len(MODES)
+    attempts = there.attempts()
+    judge_attempts(attempts, counts)
+    over = max(row["took_ms"] for row in attempts) / 1000 - deadline
+    report(
+        "T-NET",
+        deliveries=deliveries,
+        faults=len(TWELVE),
+        attempts=len(attempts),
+        struck=counts["struck"],
+        doubled={mode: partner.doubled(mode) for mode in MODES},
+        unknown_at_none=counts["unknown_parked"],
+        was_there=counts["there"],
+        sent_again=counts["again"],
+        over_deadline_seconds=over,
+        longest_held_seconds=longest,
+        backlog=0,
+        seconds=clock.monotonic() - began,
+    )
+    return float(over)
+
+
+def judge_effects(there: Storm) -> None:
+    """Every document has exactly one effect at every destination."""
+    for mode in MODES:
+        assert there.partner.doubled(mode) == 0, mode
+        assert there.partner.total(mode) == there.handed_over, mode
+
+
+def judge_attempts(attempts: list[dict[str, Any]], counts: Counter[str]) -> None:
+    """An unknown outcome at `none` was parked each time: nobody tried again by himself."""
+    unknown = [row for row in attempts if row["outcome"] == "unknown"]
+    assert sum(row["destination"] == "none" for row in unknown) == counts["unknown_parked"]
+    assert {row["outcome"] for row in attempts} <= {"done", "failed", "unknown", "discarded"}
+    known = set().union(*(codes for _, codes in TABLE.values())) | {"pool_timeout", ""}
+    extra = {"connect_timeout", "stale_connection", "connection_lost"}
+    assert {row["code"] or "" for row in attempts} <= known | extra
+
+
+@pytest.mark.slow
+async def test_600_deliveries_through_twelve_faults_have_one_effect_each(
+    tmp_path: Path, report: Report
+) -> None:
+    await weathered(tmp_path, report, per_fault=17, concurrency=32, deadline=1)
+
+
+@pytest.mark.soak
+async def test_120_000_deliveries_through_twelve_faults_have_one_effect_each(
+    tmp_path: Path, report: Report
+) -> None:
+    over = await weathered(tmp_path, report, per_fault=3_334, concurrency=64, deadline=2)
+    assert over < 1
