@@ -31,9 +31,12 @@ async def healthz() -> dict[str, str]:
 
 @get("/readyz", summary="The hub takes and delivers", tags=["operations"])
 async def readyz(request: HubRequest) -> dict[str, str]:
-    """Say whether lanes are owned and work goes on; 503 while starting or stopping."""
-    if not services(request).ready:
+    """Say whether lanes are owned and work goes on; 503 while starting or stopping, 507 while
+    the disk has no room to take anything in."""
+    hub = services(request)
+    if not hub.ready:
         raise NotReady("The hub is starting or stopping.")
+    hub.flow.space.must_have_room()
     return {"status": "ready"}
 
 

@@ -65,6 +65,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "try_again": ProblemKind(503, "The surroundings are at fault"),
     "not_ready": ProblemKind(503, "The hub is starting or stopping"),
     "disk_full": ProblemKind(507, "The disk is full"),
+    "disk_low": ProblemKind(507, "The disk is nearly full"),
 }
 """A code that is not here (a finer one of an error of ours) takes the row of its error's class."""
 

@@ -25,6 +25,7 @@ from gateway.store import (
     BACKUP_NOTICE,
     AuditEntry,
     KeyRing,
+    Space,
     Statement,
     Store,
     StoreSettings,
@@ -77,6 +78,8 @@ class Hub:
             secret=secrets, transport=transport_factory, ports=ports
         )
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
+        where = bundle.config.hub.store
+        self.space = Space((root / where.path).parent, where.free_bytes_low, ports.clock)
         self.flow = self._make_flow()
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
         self.pollers = Pollers(flow=self.flow, store=store, ports=ports)
@@ -87,6 +90,7 @@ class Hub:
     def _make_flow(self) -> Flow:
         return Flow(
             store=self.store,
+            space=self.space,
             lanes=self.lanes,
             bundles=self.bundles,
             connections=self.connections,
@@ -183,9 +187,11 @@ class Hub:
         }
         audit = AuditEntry("hub", "bundle.apply", bundle.hash)
         try:
+            self.ports.fail_point("reload.before_commit")
             await self.store.commit(
                 Unit(statements=(Statement("bundle_insert", row),), audit=(audit,))
             )
+            self.ports.fail_point("reload.after_commit")
         except BaseException:
             await self.connections.drop(ready)
             raise

@@ -137,7 +137,11 @@ class HubServices:
     async def metrics(self) -> bytes:
         """Return the figures in the Prometheus text format."""
         taken = await snapshot(
-            await self.interfaces(), self.store, ready=self.ready, now=self._now()
+            await self.interfaces(),
+            self.store,
+            ready=self.ready,
+            room=self.hub.space.room,
+            now=self._now(),
         )
         return render(taken)
 

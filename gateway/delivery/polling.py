@@ -66,9 +66,11 @@ class Poller:
         taken = 0
         self.state.last_poll_at = self._now()
         try:
+            self._flow.space.must_have_room()
             async for offer in self.source.discover():
                 if self._stopping:
                     break
+                self._ports.fail_point("poll.after_list")
                 taken += await self._take_if_readable(offer)
             self.state.fault = ""
             self.state.last_success_at = self._now()
@@ -116,6 +118,7 @@ class Poller:
     async def _blocks(self, offer: Offer) -> AsyncIterator[bytes]:
         async with contextlib.aclosing(self.source.fetch(offer)) as blocks:
             async for block in blocks:
+                self._ports.fail_point("poll.mid_fetch")
                 yield block
 
     def pause(self, reason: str) -> None:

@@ -234,10 +234,12 @@ class Operator:
         taken = Statement("retry_delete_if", {**place, "state": aside.state.value}, expect=1)
         rest = await self._rest(action, aside, place)
         audit = AuditEntry(actor, f"set_aside.{action}", aside.id, reason)
+        self._ports.fail_point("set_aside.before_commit")
         try:
             await self._store.commit(Unit(statements=(taken, *rest), audit=(audit,)))
         except UnitConflict:
             return False
+        self._ports.fail_point("set_aside.after_commit")
         return True
 
     async def _rest(

@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from gateway.health.interfaces import InterfaceHealth, InterfaceState
 from gateway.model.money import cents_of
-from gateway.store import Store, StoreStats
+from gateway.store import Room, Store, StoreStats
 
 __all__ = ["METRICS", "Kind", "Metric", "Snapshot", "render", "snapshot"]
 
@@ -72,6 +72,8 @@ METRICS = (
     _gauge("set_aside", "items", "interface state", "What did not succeed, by state."),
     _gauge("set_aside_cents", "cents", "interface state", "Money in what did not succeed."),
     _gauge("poll_success_timestamp_seconds", "seconds", "interface", "The last good poll."),
+    _gauge("disk_free_bytes", "bytes", "", "Free on the volume of the database."),
+    _gauge("disk_low_bytes", "bytes", "", "With less free nothing is taken in; 0: no mark."),
     _gauge("store_database_bytes", "bytes", "", "Size of the database file."),
     _gauge("store_wal_bytes", "bytes", "", "Size of its write-ahead log."),
     _gauge("store_queue_length", "units", "", "Units that wait for the writer."),
@@ -104,14 +106,21 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     now: int
     interfaces: tuple[InterfaceHealth, ...]
+    room: Room
     store: StoreStats
 
 
 async def snapshot(
-    interfaces: Iterable[InterfaceHealth], store: Store, *, ready: bool, now: int
+    interfaces: Iterable[InterfaceHealth], store: Store, *, ready: bool, room: Room, now: int
 ) -> Snapshot:
     """Take the figures of one scrape."""
-    return Snapshot(ready=ready, now=now, interfaces=tuple(interfaces), store=await store.stats())
+    return Snapshot(
+        ready=ready,
+        now=now,
+        interfaces=tuple(interfaces),
+        room=room,
+        store=await store.stats(),
+    )
 
 
 def render(taken: Snapshot) -> bytes:
@@ -149,7 +158,9 @@ def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 
 def _samples(taken: Snapshot) -> Iterator[tuple[str, tuple[str, ...], float]]:
-    yield "ready", (), float(taken.ready)
+    yield "ready", (), float(taken.ready and taken.room.enough)
+    yield "disk_free_bytes", (), float(taken.room.free_bytes)
+    yield "disk_low_bytes", (), float(taken.room.low_bytes)
     for interface in taken.interfaces:
         yield from _of_interface(interface, taken.now)
     for name, metric in _BY_NAME.items():

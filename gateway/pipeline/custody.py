@@ -1,18 +1,19 @@
 """Persist: bytes received become an artifact, in the transaction that owes it to `process`."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from gateway.errors import NotFound
+from gateway.errors import NotFound, StorageFault
 from gateway.model.ids import artifact_id
 from gateway.pipeline.bundle import Bundle
 from gateway.pipeline.facts import Artifact, Receipt
 from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.ports import Ports
-from gateway.store import Statement, Store, Unit
+from gateway.store import Space, Statement, Store, Unit
 
 __all__ = ["Arrival", "Custody"]
 
@@ -35,8 +36,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 class Custody:
     """Takes custody of items."""
 
-    def __init__(self, *, store: Store, records: Records, ports: Ports) -> None:
+    def __init__(self, *, store: Store, space: Space, records: Records, ports: Ports) -> None:
         self._store = store
+        self._space = space
         self._records = records
         self._ports = ports
 
@@ -47,9 +49,16 @@ class Custody:
 
         Raises NotFound, Reject (too large), StorageFault, UnitConflict (of `also`).
         """
+        self._space.must_have_room()
         limit = _limit(arrival.interface, bundle)
         upload = self._ports.ids.new("bod")
-        received = await receive(blocks, upload_id=upload, max_bytes=limit, store=self._store)
+        received = await receive(
+            blocks,
+            upload_id=upload,
+            max_bytes=limit,
+            store=self._store,
+            fail_point=self._ports.fail_point,
+        )
         artifact = await self._artifact(arrival, received, bundle)
         unit = Unit(
             statements=tuple(self._statements(artifact, received, arrival)),
@@ -65,7 +74,8 @@ class Custody:
         self._ports.fail_point("accept.after_commit")
         duplicate = done.affected[0] == 0
         if duplicate and received.spilled:
-            await forget(upload, self._store)
+            with contextlib.suppress(StorageFault):  # it is ours all the same; a start forgets
+                await forget(upload, self._store)
         return artifact, duplicate
 
     async def _artifact(self, arrival: Arrival, received: Received, bundle: Bundle) -> Artifact:

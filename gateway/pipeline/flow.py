@@ -41,7 +41,7 @@ from gateway.pipeline.settle import Settling
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
 from gateway.pipeline.units import PAYMENT_KEY_SEEN, Kept, Result, Units, lanes_of
 from gateway.ports import Ports
-from gateway.store import Body, Statement, Store, Unit, UnitConflict
+from gateway.store import Body, Space, Statement, Store, Unit, UnitConflict
 
 __all__ = ["Flow"]
 
@@ -55,6 +55,7 @@ class Flow:
         self,
         *,
         store: Store,
+        space: Space,
         lanes: Lanes,
         bundles: Bundles,
         connections: Connections,
@@ -64,6 +65,7 @@ class Flow:
         ports: Ports,
     ) -> None:
         self._store = store
+        self.space = space
         self._lanes = lanes
         self._bundles = bundles
         self._connections = connections
@@ -72,7 +74,7 @@ class Flow:
         self._ports = ports
         self._records = Records(lanes, sealer)
         self._units = Units(self._records, lanes)
-        self._custody = Custody(store=store, records=self._records, ports=ports)
+        self._custody = Custody(store=store, space=space, records=self._records, ports=ports)
         self.reading = Reading(store, lanes, sealer)
         self._settling = Settling(
             store=store, units=self._units, lanes=lanes, reading=self.reading, ports=ports
@@ -134,6 +136,8 @@ class Flow:
             if item.part_offset >= 0 and final and not found:
                 return await self._settling.settle(item, number, given_up(item, "part_missing"))
             await self._save(batch, artifact, item, bundle, number if final else 0)
+            if not final:
+                self._ports.fail_point("process.between_batches")
         return Settled(outcome=AttemptOutcome.DONE)
 
     async def _save(

@@ -1,12 +1,14 @@
 """Receive: take custody of untouched bytes, chunk by chunk, and learn their size and hash."""
 
+import contextlib
 import hashlib
 from collections.abc import AsyncIterator
 
 import msgspec
 
-from gateway.errors import Reject
+from gateway.errors import Reject, StorageFault
 from gateway.model.ids import text_id
+from gateway.ports import FailPoint
 from gateway.store import CHUNK_BYTES, Body, Statement, Store, Unit
 
 __all__ = ["Received", "arrived", "forget", "forget_unfinished", "receive"]
@@ -24,7 +26,12 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def receive(
-    blocks: AsyncIterator[bytes], *, upload_id: str, max_bytes: int, store: Store
+    blocks: AsyncIterator[bytes],
+    *,
+    upload_id: str,
+    max_bytes: int,
+    store: Store,
+    fail_point: FailPoint,
 ) -> Received:
     """Read a stream in bounded memory. Raises Reject `artifact_too_large`; what was stored of a
     stream that ends early is removed again."""
@@ -46,9 +53,11 @@ async def receive(
                 body = Body(body_id=upload_id, data=whole, chunk=chunk, last=False)
                 await store.commit(Unit(bodies=(body,), statements=_begin(upload_id, chunk)))
                 chunk += 1
+                fail_point("accept.mid_body")
     except BaseException:
         if chunk:
-            await forget(upload_id, store)
+            with contextlib.suppress(StorageFault):  # the next start forgets it then
+                await forget(upload_id, store)
         raise
     sha256 = digest.hexdigest()
     body_id = upload_id if chunk else text_id("bod", sha256)

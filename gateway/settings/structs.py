@@ -39,6 +39,10 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     path: Annotated[str, Meta(description="The database file.")] = "var/hub.db"
     key_file: Annotated[str, Meta(description="The key file; made on first run.")] = "var/hub.key"
     reader_threads: Annotated[int, Meta(ge=1, le=16, description="Threads that read.")] = 2
+    free_bytes_low: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="With less free there nothing is taken in; 0: off; none: 1 GiB or 5 %."),
+    ] = None
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from gateway.store.audit import verify_chain
 from gateway.store.interface import CHUNK_BYTES, Store, StoreSettings, StoreStats, WriterShape
 from gateway.store.keys import BACKUP_NOTICE, KeyRing
 from gateway.store.opening import open_store
+from gateway.store.space import Room, Space
 from gateway.store.units import (
     AuditEntry,
     Body,
@@ -22,7 +23,9 @@ __all__ = [
     "Body",
     "Committed",
     "KeyRing",
+    "Room",
     "Row",
+    "Space",
     "Statement",
     "Store",
     "StoreSettings",

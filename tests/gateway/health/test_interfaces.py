@@ -17,9 +17,19 @@ from gateway.health import (
     snapshot,
 )
 from gateway.ports import Ports
-from gateway.store import KeyRing, Statement, Store, StoreSettings, Unit, WriterShape, open_store
+from gateway.store import (
+    KeyRing,
+    Room,
+    Statement,
+    Store,
+    StoreSettings,
+    Unit,
+    WriterShape,
+    open_store,
+)
 
 NOW = 10_000_000_000
+ROOM = Room(free_bytes=7, low_bytes=3)
 MINUTE = 60_000
 
 
@@ -153,9 +163,10 @@ async def test_the_figures_are_those_of_the_interfaces(store: Store) -> None:
     )
     await store.commit(Unit(counts=counts))
     found = await look([erp(breaker="open")], {}, store, now=NOW)
-    text = render(await snapshot(found, store, ready=True, now=NOW)).decode()
+    text = render(await snapshot(found, store, ready=True, room=ROOM, now=NOW)).decode()
     for line in (
         "remithub_ready 1.0",
+        "remithub_disk_free_bytes 7.0",
         'remithub_interface_state{interface="erp",state="degraded"} 1.0',
         'remithub_interface_state{interface="erp",state="up"} 0.0',
         'remithub_backlog{interface="erp"} 2.0',
@@ -167,3 +178,9 @@ async def test_the_figures_are_those_of_the_interfaces(store: Store) -> None:
         'remithub_delivered_cents{interface="erp"} 99.0',
     ):
         assert line in text.splitlines()
+
+
+async def test_a_hub_without_room_is_not_ready(store: Store) -> None:
+    nearly_full = Room(free_bytes=2, low_bytes=3)
+    text = render(await snapshot([], store, ready=True, room=nearly_full, now=NOW)).decode()
+    assert "remithub_ready 0.0" in text.splitlines()
