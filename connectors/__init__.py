@@ -11,10 +11,14 @@ from connectors.base import ConnectorSpec
 
 __all__ = ["find", "names"]
 
+_NO_CONNECTORS = frozenset({"conformance"})
+"""Packages here that test connectors and are none."""
+
 
 def names() -> list[str]:
     """Return the names of all connectors that are here, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
+    packages = {module.name for module in pkgutil.iter_modules(__path__) if module.ispkg}
+    return sorted(packages - _NO_CONNECTORS)
 
 
 def find(name: str) -> ConnectorSpec:
