@@ -10,7 +10,7 @@ import asyncio
 import io
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -289,11 +289,16 @@ async def exchange(transport: Transport, request: Request) -> Answer:
         raise ReadTimedOut("read_timeout") from None
     except httpx.HTTPError as fault:
         raise OutcomeUnknown(type(fault).__name__) from None
-    headers = {
-        name.decode("latin-1").lower(): value.decode("latin-1")
-        for name, value in response.headers.raw
-    }
-    return Answer(status=response.status_code, headers=headers, body=body)
+    return Answer(status=response.status_code, headers=_joined(response.headers.raw), body=body)
+
+
+def _joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name; one that is repeated is joined (RFC 9110, 5.3)."""
+    headers: dict[str, str] = {}
+    for raw_name, raw in pairs:
+        name, value = raw_name.decode("latin-1").lower(), raw.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def may_have_left(request: httpx.Request) -> bool:

@@ -25,8 +25,8 @@ skipped with the reason why it does not apply: the connector's or the partner's 
 `waivers` entry. What a partner does not override counts as not possible, so look at the skips.
 `SinkConformance.findings(partner)` runs the rows without pytest.
 
-Rows 1 to 35 are numbered as in the design guide; F1 and on are for connectors of files, where the
-partner shows its `folder`. `NOT_ROWS` says which rows no connector can be asked, and why.
+Rows 1 to 35 are numbered as in the design guide; F1 and on are for connectors of files
+(`FileSourceConformance`, `FileSinkConformance`). `NOT_ROWS` says which rows no connector can be asked, and why.
 """
 
 from connectors.conformance.partners import (
@@ -40,17 +40,17 @@ from connectors.conformance.partners import (
 from connectors.conformance.rows import Finding, NotApplicable, Row, Verdict, Violation
 from connectors.conformance.suite import (
     NOT_ROWS,
-    SINK_ROWS,
-    SOURCE_ROWS,
+    FileSinkConformance,
+    FileSourceConformance,
     SinkConformance,
     SourceConformance,
 )
 
 __all__ = [
     "NOT_ROWS",
-    "SINK_ROWS",
-    "SOURCE_ROWS",
     "Fault",
+    "FileSinkConformance",
+    "FileSourceConformance",
     "Finding",
     "NotApplicable",
     "Opener",

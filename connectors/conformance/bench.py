@@ -1,5 +1,6 @@
 """One row's bench: the connector, a partner of its own, and the surroundings."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,7 +39,18 @@ class Bench:
         self.clock = around.clock
         self.ears = Ears()
         self.settings = partner.settings
+        self._opened: list[Source | Sink] = []
         self._secrets = partner.secrets
+
+    async def close(self) -> None:
+        """Close what a row that ended early has left open."""
+        for part in self._opened:
+            with contextlib.suppress(Exception):
+                await part.close()
+
+    def _kept(self, part: Any) -> Any:
+        self._opened.append(part)
+        return part
 
     def decoded(self, settings: Mapping[str, Any]) -> Any:
         """Decode settings as the hub does. Raises msgspec.ValidationError."""
@@ -83,7 +95,8 @@ class SourceBench(Bench):
         """Open a source with the partner's settings and these over them."""
         expect(self.spec.source is not None, "the connector has no source")
         assert self.spec.source is not None  # noqa: S101  - for the type checker
-        return self.spec.source(*self._merged(settings, secrets))
+        made: Source = self._kept(self.spec.source(*self._merged(settings, secrets)))
+        return made
 
     async def look(self, source: Source) -> list[Offer]:
         """Poll once."""
@@ -163,7 +176,8 @@ class SinkBench(Bench):
         """Open a sink with the partner's settings and these over them."""
         expect(self.spec.sink is not None, "the connector has no sink")
         assert self.spec.sink is not None  # noqa: S101  - for the type checker
-        return self.spec.sink(*self._merged(settings, secrets))
+        made: Sink = self._kept(self.spec.sink(*self._merged(settings, secrets)))
+        return made
 
     def call(self, *, attempt: int = 1, seconds: float = 30.0) -> Call:
         """Return an attempt with this bench's key."""

@@ -12,12 +12,20 @@ from connectors.conformance.bench import SinkBench, SourceBench
 from connectors.conformance.rows import Finding, Row, Verdict, finding_of
 from connectors.conformance.surroundings import Surroundings
 
-__all__ = ["NOT_ROWS", "SINK_ROWS", "SOURCE_ROWS", "SinkConformance", "SourceConformance", "judge"]
+__all__ = [
+    "NOT_ROWS",
+    "FileSinkConformance",
+    "FileSourceConformance",
+    "SinkConformance",
+    "SourceConformance",
+]
 
 ROW_SECONDS = 120.0
 _ALL = (*static.ROWS, *life.ROWS)
-SOURCE_ROWS: tuple[Row, ...] = (*_ALL, *source.ROWS, *file_source.ROWS)
-SINK_ROWS: tuple[Row, ...] = (*_ALL, *sink.ROWS, *sink_faults.ROWS, *file_sink.ROWS)
+SOURCE_ROWS: tuple[Row, ...] = (*_ALL, *source.ROWS)
+SINK_ROWS: tuple[Row, ...] = (*_ALL, *sink.ROWS, *sink_faults.ROWS)
+FILE_SOURCE_ROWS: tuple[Row, ...] = (*SOURCE_ROWS, *file_source.ROWS)
+FILE_SINK_ROWS: tuple[Row, ...] = (*SINK_ROWS, *file_sink.ROWS)
 NOT_ROWS: Mapping[str, str] = {
     "6": "a connector has no version of its own: it is released with the hub",
     "20": "no connector receives yet: intake over HTTP is the hub's own API",
@@ -29,7 +37,7 @@ NOT_ROWS: Mapping[str, str] = {
 Open = Callable[[], AbstractAsyncContextManager[Any]]
 
 
-async def judge(
+async def _judged(
     one: Row,
     spec: ConnectorSpec,
     partner: Open,
@@ -43,7 +51,11 @@ async def judge(
         around = Surroundings()
         try:
             async with asyncio.timeout(ROW_SECONDS), partner() as other:
-                await one.check(bench(spec, other, around))
+                with_bench = bench(spec, other, around)
+                try:
+                    await one.check(with_bench)
+                finally:
+                    await with_bench.close()
         finally:
             around.close()
 
@@ -64,7 +76,7 @@ class _Suite:
 
         async def every() -> list[Finding]:
             return [
-                await judge(one, cls.connector, partner, waivers=cls.waivers, bench=cls.bench)
+                await _judged(one, cls.connector, partner, waivers=cls.waivers, bench=cls.bench)
                 for one in cls.rows
                 if not numbers or one.number in numbers
             ]
@@ -101,3 +113,15 @@ class SinkConformance(_Suite):
 
     bench = SinkBench
     rows = SINK_ROWS
+
+
+class FileSourceConformance(SourceConformance):
+    """Also what a source of files in a folder must do; the partner shows its `folder`."""
+
+    rows = FILE_SOURCE_ROWS
+
+
+class FileSinkConformance(SinkConformance):
+    """Also what a sink of files into a folder must do; the partner shows its `folder`."""
+
+    rows = FILE_SINK_ROWS

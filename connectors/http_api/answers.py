@@ -172,8 +172,16 @@ def holds(condition: str | Condition, scope: Any) -> bool:
         return False
     if condition.in_ is not UNSET and not any(_same(value, item) for item in condition.in_):
         return False
-    bare = condition.exists is UNSET and condition.equals is UNSET and condition.in_ is UNSET
-    return there if bare else True
+    if condition.differs_from is not UNSET and not _differs(scope, value, condition.differs_from):
+        return False
+    tests = (condition.exists, condition.equals, condition.in_, condition.differs_from)
+    return there if all(test is UNSET for test in tests) else True
+
+
+def _differs(scope: Any, value: Any, path: str) -> bool:
+    other = find(scope, path)
+    there = all(one is not MISSING and one is not None for one in (value, other))
+    return there and not _same(value, other)
 
 
 def _same(value: Any, expected: Any) -> bool:

@@ -158,6 +158,8 @@ class Runner:
             raise _stopped(run, judgement)
         run.ended(effect_possible=True)
         run.learn(step, reading)
+        if step.refuse is not UNSET and holds(step.refuse.when, run.scope):
+            raise run.failed(Failure.MESSAGE, step.refuse.code, f"step {step.id}")
 
     async def _credential(self, step: CompiledStep, run: Run) -> Mapping[str, str]:
         try:

@@ -15,6 +15,7 @@ from connectors.http_api.settings import Request, Result, Step
 from connectors.http_api.template import (
     MISSING,
     TemplateFault,
+    compile_fields,
     compile_template,
     number_of,
     text_of,
@@ -34,6 +35,7 @@ class CompiledStep:
         self.id = step.id
         self.when = step.when
         self.unless = step.unless
+        self.refuse = step.refuse
         self.expects = step.answer
         method = step.request.method
         self.writes = step.effect == "write" or (step.effect == "auto" and method != "GET")
@@ -127,7 +129,7 @@ def _url(
         return lambda _scope: fixed
     encoded = _EXPRESSION.sub(lambda m: "${" + m[1].removesuffix("|url") + "|segment}", path)
     render = compile_template(encoded, secret)
-    query = compile_template(request.query, secret)
+    query = compile_fields(request.query, secret)
 
     def url(scope: Mapping[str, Any]) -> Url:
         made = text_of(render(scope)) if path else ""

@@ -24,6 +24,7 @@ __all__ = [
     "NoAuth",
     "OAuth2Auth",
     "ProbeRequest",
+    "Refusal",
     "Request",
     "Result",
     "Settings",
@@ -134,6 +135,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     exists: Annotated[bool | UnsetType, Meta(description="Whether it is there and not null.")] = (
         UNSET
     )
+    differs_from: Annotated[
+        str | UnsetType,
+        Meta(description="Path of a value it must not have; what is absent does not differ."),
+    ] = UNSET
 
 
 class HeaderTest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -192,6 +197,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     content_type: Annotated[str, Meta(description="Media type of the body.")] = "application/json"
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Ends the delivery after a success, as a refusal of the document."""
+
+    when: Annotated[Condition, Meta(description="What must hold in what is known by then.")]
+    code: Annotated[str, Meta(pattern="^[a-z0-9_]{1,40}$", description="Stable code.")]
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One call of an operation."""
 
@@ -210,6 +222,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             "`none` is for a search by POST, or a draft that may be left behind."
         ),
     ] = "auto"
+    refuse: Annotated[
+        Refusal | UnsetType,
+        Meta(description="Refusal, for example of a key that the partner has with other content."),
+    ] = UNSET
     answer: Annotated[
         Literal["json", "any"],
         Meta(description="`json`: a success must hold JSON or nothing; `any`: anything will do."),
@@ -248,6 +264,13 @@ class Deliver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         msgspec.field(default_factory=_one_post)
     )
     result: Annotated[Result, Meta(description="What is made of the answers.")] = Result()
+    on_refusal: Annotated[
+        list[Step],
+        Meta(
+            description="Calls that tidy up after the partner refused the document, for example "
+            "delete a draft; how they end changes nothing."
+        ),
+    ] = []
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """The declarative HTTP sink: delivers, looks up and probes as its settings declare."""
 
+import contextlib
 import ssl
 
 import msgspec
@@ -12,6 +13,7 @@ from connectors.base import (
     Delivered,
     Document,
     Failed,
+    Failure,
     Found,
     Idempotency,
     LookupAnswer,
@@ -49,6 +51,8 @@ class HttpApiSink:
         self._base_url = base_url
         self._timeouts = timeouts
         self._deliver = [compile_step(step, base_url, secret) for step in settings.deliver.steps]
+        tidying = _without_effect(settings.deliver.on_refusal)
+        self._on_refusal = [compile_step(step, base_url, secret) for step in tidying]
         self._result = compile_result(settings.deliver.result, secret)
         searches = _without_effect(lookup.steps) if lookup else []
         self._lookup = [compile_step(step, base_url, secret) for step in searches]
@@ -72,6 +76,7 @@ class HttpApiSink:
         try:
             await self._runner.run(run, self._deliver, call)
         except Stopped as stopped:
+            await self._tidied(run, call, stopped.outcome)
             return stopped.outcome
         result = self._result
         external_id = result.external_id(run.scope)
@@ -83,6 +88,12 @@ class HttpApiSink:
                 reply=reply,
             )
         return Delivered(external_id=external_id, reply=reply)
+
+    async def _tidied(self, run: Run, call: Call, outcome: Outcome) -> None:
+        """After a refusal, let go of what was begun; how that ends changes nothing."""
+        if isinstance(outcome, Failed) and outcome.failure is Failure.MESSAGE:
+            with contextlib.suppress(Stopped):
+                await self._runner.run(run, self._on_refusal, call)
 
     async def lookup(self, call: Call, document: Document) -> LookupAnswer:
         """Ask whether the effect of `call.key` is there. Anything unclear is Undecidable."""
@@ -152,7 +163,8 @@ def _verify(tls: Tls) -> ssl.SSLContext | bool:
 def _refuse_contradictions(settings: Settings) -> None:
     if settings.idempotency.mode is Idempotency.LOOKUP and settings.lookup is None:
         raise ValueError("idempotency.mode is lookup and there is no lookup")
-    for steps in (settings.deliver.steps, settings.lookup.steps if settings.lookup else []):
+    delivering = [*settings.deliver.steps, *settings.deliver.on_refusal]
+    for steps in (delivering, settings.lookup.steps if settings.lookup else []):
         ids = [step.id for step in steps]
         if len(set(ids)) != len(ids):
             raise ValueError("two steps of one operation have the same id")

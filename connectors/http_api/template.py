@@ -5,9 +5,10 @@ is no evaluation of code: a path, a closed list of filters, and nothing else.
 """
 
 import base64
+import hashlib
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ __all__ = [
     "MISSING",
     "Render",
     "TemplateFault",
+    "compile_fields",
     "compile_template",
     "find",
     "number_of",
@@ -38,6 +40,10 @@ MISSING: Final = _Marker()
 OMIT: Final = _Marker()
 _NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/|#=+-]{0,99}")
 _EXPRESSION = re.compile(r"\$\{([^{}]*)\}")
+_COOKIE = re.compile(r"(?:^|,\s*)([^\s=;,]+)=([^;,]*)")
+_DIGEST_SIZE = 52
+"""Characters of a SHA-256 in base 32 (RFC 4648)."""
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -86,19 +92,31 @@ def compile_template(node: Any, secret: Callable[[str], str]) -> Render:
     match node:
         case str():
             return _compile_text(node, secret)
-        case {"$each": str(path), "do": body, **rest} if not rest:
-            return _each(path, compile_template(body, secret))
-        case {"$apply": str(name), "to": body, **rest} if not rest:
-            return _applied(_filter(name), compile_template(body, secret), name)
         case dict():
-            for key in node:
-                if str(key).startswith("$"):
-                    raise TemplateFault(f"unknown directive {str(key)[:40]}")
-            return _object({str(k): compile_template(v, secret) for k, v in node.items()})
+            return _compile_object(node, secret)
         case list():
             return _array([compile_template(item, secret) for item in node])
         case _:
             return _constant(node)
+
+
+def _compile_object(node: dict[Any, Any], secret: Callable[[str], str]) -> Render:
+    match node:
+        case {"$each": str(path), "do": body, **rest} if not rest:
+            return _each(path, compile_template(body, secret))
+        case {"$minus": [of, by], **rest} if not rest:
+            return _minus(compile_template(of, secret), compile_template(by, secret))
+        case {"$apply": str(name), "to": body, **rest} if not rest:
+            return _applied(_filter(name), compile_template(body, secret), name)
+    for key in node:
+        if str(key).startswith("$"):
+            raise TemplateFault(f"unknown directive {str(key)[:40]}")
+    return compile_fields(node, secret)
+
+
+def compile_fields(node: Mapping[Any, Any], secret: Callable[[str], str]) -> Render:
+    """Compile the values of an object whose names are what they are (OData's `$filter`, say)."""
+    return _object({str(k): compile_template(v, secret) for k, v in node.items()})
 
 
 def _constant(value: Any) -> Render:
@@ -175,6 +193,16 @@ def _applied(apply: Callable[[Any], Any], body: Render, name: str) -> Render:
     return lambda scope: _guarded(apply, body(scope), f"$apply {name}")
 
 
+def _minus(of: Render, by: Render) -> Render:
+    def render(scope: Mapping[str, Any]) -> str:
+        try:
+            return text_of(_EXACT.subtract(_number(of(scope)), _number(by(scope))))
+        except (TypeError, ValueError, InvalidOperation, Inexact):
+            raise TemplateFault("$minus needs two amounts") from None
+
+    return render
+
+
 def _object(parts: dict[str, Render]) -> Render:
     def render(scope: Mapping[str, Any]) -> dict[str, Any]:
         made = {key: part(scope) for key, part in parts.items()}
@@ -209,6 +237,16 @@ def _segment(value: Any) -> str:
     return quote(text, safe="")
 
 
+def _digest(value: Any, size: int) -> str:
+    whole = base64.b32encode(hashlib.sha256(text_of(value).encode()).digest()).decode()
+    return whole[:size]
+
+
+def _cookie(value: Any) -> str:
+    """Return the names and values that a `Set-Cookie` asks to send back (RFC 6265, 5.4)."""
+    return "; ".join(f"{name}={text}" for name, text in _COOKIE.findall(text_of(value)))
+
+
 _FILTERS: dict[str, Callable[[Any], Any]] = {
     "text": text_of,
     "number": _number,
@@ -221,9 +259,10 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "b64": lambda value: base64.b64encode(text_of(value).encode()).decode(),
     "b64url": lambda value: _b64url(text_of(value).encode()),
     "b64url_json": lambda value: _b64url(_ENCODER.encode(value)),
+    "cookie": _cookie,
 }
-"""Filters without an argument; `cut:N`, `default:TEXT` and `optional` stand beside them."""
-FILTER_NAMES = (*_FILTERS, "cut", "default", "optional")
+"""Filters without an argument; those with one, and `optional`, stand beside them."""
+FILTER_NAMES = (*_FILTERS, "cut", "from", "digest", "default", "optional")
 
 
 def _filter(source: str) -> Callable[[Any], Any]:
@@ -236,6 +275,12 @@ def _filter(source: str) -> Callable[[Any], Any]:
         case "cut" if argument.isdecimal():
             size = int(argument)
             return lambda value: value if value is MISSING else text_of(value)[:size]
+        case "from" if argument.isdecimal():
+            start = int(argument)
+            return lambda value: value if value is MISSING else text_of(value)[start:]
+        case "digest" if argument.isdecimal() and 0 < int(argument) <= _DIGEST_SIZE:
+            length = int(argument)
+            return lambda value: value if value is MISSING else _digest(value, length)
     known = _FILTERS.get(source)
     if known is None:
         raise TemplateFault(f"unknown filter {source[:40]}")

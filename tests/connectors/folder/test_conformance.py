@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.conformance import SinkConformance, SourceConformance
+from connectors.conformance import FileSinkConformance, FileSourceConformance
 from connectors.folder import CONNECTOR
 from tests.connectors.file_partners import Drop, Feed, wrong_folder
 
@@ -19,7 +19,7 @@ def opener(kind, tmp_path_factory):
     return open_partner
 
 
-class TestTheFolderSource(SourceConformance):
+class TestTheFolderSource(FileSourceConformance):
     connector = CONNECTOR
 
     @pytest.fixture
@@ -27,7 +27,7 @@ class TestTheFolderSource(SourceConformance):
         return opener(Feed, tmp_path_factory)
 
 
-class TestTheFolderSink(SinkConformance):
+class TestTheFolderSink(FileSinkConformance):
     connector = CONNECTOR
 
     @pytest.fixture

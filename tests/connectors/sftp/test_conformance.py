@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from connectors.conformance import SinkConformance, SourceConformance, Wrong
+from connectors.conformance import FileSinkConformance, FileSourceConformance, Wrong
 from connectors.sftp import CONNECTOR
 from gateway.simulators.tcp_proxy import TcpProxy
 from tests.connectors.file_partners import Drop, Feed, wrong_folder
@@ -39,7 +39,7 @@ def opener(sshd, make_key, tmp_path_factory):
     return opener_of
 
 
-class TestTheSftpSource(SourceConformance):
+class TestTheSftpSource(FileSourceConformance):
     connector = CONNECTOR
 
     @pytest.fixture
@@ -47,7 +47,7 @@ class TestTheSftpSource(SourceConformance):
         return opener(Feed)
 
 
-class TestTheSftpSink(SinkConformance):
+class TestTheSftpSink(FileSinkConformance):
     connector = CONNECTOR
 
     @pytest.fixture
