@@ -54,4 +54,4 @@ def application(services: Services, token: str) -> ASGIApp:
         ),
         state=State({"services": services, "keys": keys}),
     )
-    return Door(inside, token=token, ids=services.ports.ids)
+    return Door(inside, token=token, ids=services.ports.ids, clock=clock)

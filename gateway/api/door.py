@@ -1,4 +1,5 @@
-"""The door in front of the routes: asks for the token, names the request, echoes its trace."""
+"""The door in front of the routes: asks for the token, names the request, echoes its trace, and
+ends a body that does not come."""
 
 import hmac
 from itertools import count
@@ -8,10 +9,11 @@ import msgspec
 from litestar.status_codes import HTTP_400_BAD_REQUEST
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.api.patience import patient
 from gateway.api.problems import MEDIA_TYPE, problem_of
 from gateway.api.trace import KEY, TraceFacts, read_trace
 from gateway.errors import HubError
-from gateway.ports import Ids
+from gateway.ports import Clock, Ids
 
 __all__ = ["OPEN_PATHS", "Door"]
 
@@ -24,8 +26,9 @@ _LAST = ((b"connection", b"close"),)
 class Door:
     """An ASGI application around another. Until access control exists there is one token."""
 
-    def __init__(self, inside: ASGIApp, *, token: str, ids: Ids) -> None:
+    def __init__(self, inside: ASGIApp, *, token: str, ids: Ids, clock: Clock) -> None:
         self._inside = inside
+        self._clock = clock
         self._expected = b"Bearer " + token.encode()
         # One random name per process and a number: a random one per request costs 20 us.
         self._name = ids.new("req")[:20]
@@ -51,7 +54,7 @@ class Door:
             await send(message)
 
         if scope["path"] in OPEN_PATHS or self._knows(headers):
-            await self._inside(scope, receive, marked)
+            await self._inside(scope, patient(receive, self._clock), marked)
         else:
             await _refuse(marked, facts)
 

@@ -49,6 +49,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "unauthorized": ProblemKind(401, "No token, or not the right one"),
     "not_found": ProblemKind(404, "There is nothing of that name"),
     "method_not_allowed": ProblemKind(405, "This resource does not do that"),
+    "body_too_slow": ProblemKind(408, "The body did not come in time"),
     "conflict": ProblemKind(409, "What was asked for does not fit the present state"),
     "idempotency_in_flight": ProblemKind(409, "The first request with this key still runs"),
     "artifact_too_large": ProblemKind(413, "The file is larger than this interface takes"),

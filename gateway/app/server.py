@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from gateway.api import application, open_token
@@ -32,6 +33,9 @@ STOP_SECONDS = 25.0
 
 ANSWER_SECONDS = 5.0
 """How much of that requests have; the rest is for deliveries."""
+
+HEADER_SECONDS = 15.0
+"""How long a client may take for a request's headers, and be silent between two requests."""
 
 _START_SECONDS = 10.0
 _BACKLOG = 1024
@@ -134,6 +138,9 @@ async def _start(
         address=host,
         port=port,
         interface=Interfaces.ASGINL,
+        # With HTTP/2 on offer, a client that says nothing at all is waited for without end.
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=int(HEADER_SECONDS * 1000)),
         backlog=_BACKLOG,
         log_enabled=False,
         log_access=False,

@@ -1,0 +1,59 @@
+"""How long a request's body may take: silence and crawling end it, so that no client holds a place.
+
+The server ends slow headers and idle connections by itself; bodies it leaves to the application.
+"""
+
+import asyncio
+from typing import cast
+
+from litestar.types import Receive
+from litestar.types.asgi_types import HTTPReceiveMessage
+
+from gateway.errors import HubError
+from gateway.ports import Clock
+
+__all__ = ["BodyTooSlow", "patient"]
+
+SILENCE_SECONDS = 30.0
+"""Without a byte for this long, a client is taken for gone."""
+GRACE_SECONDS = 60.0
+LEAST_BYTES_PER_SECOND = 16 * 1024
+"""A body may take the grace and a second more for each so many bytes that came."""
+
+
+class BodyTooSlow(HubError):
+    """The body did not come in time; nothing of it was kept."""
+
+    code = "body_too_slow"
+
+    def __init__(self) -> None:
+        super().__init__("The body did not come in time.", next_step="send it again, faster.")
+
+
+def patient(receive: Receive, clock: Clock) -> Receive:
+    """Return `receive` with bounds on the time until the body is whole. Raises BodyTooSlow.
+
+    After the body, waiting is unbounded: what comes then is only that the client has gone.
+    """
+    began = clock.monotonic()
+    taken = 0
+    whole = False
+
+    async def received() -> HTTPReceiveMessage:
+        nonlocal taken, whole
+        if whole:
+            return cast(HTTPReceiveMessage, await receive())
+        left = began + GRACE_SECONDS + taken / LEAST_BYTES_PER_SECOND - clock.monotonic()
+        try:
+            async with asyncio.timeout(max(min(left, SILENCE_SECONDS), 0)):
+                message = cast(HTTPReceiveMessage, await receive())
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+        else:
+            whole = True
+        return message
+
+    return cast(Receive, received)
