@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -15,9 +16,19 @@ from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
 from gateway.app.bundles import BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
-from gateway.delivery import Operator, Pollers, Workers, decider
+from gateway.delivery import (
+    Node,
+    Operator,
+    Ownership,
+    Pollers,
+    Role,
+    SchedulerTicks,
+    Ticks,
+    Workers,
+    decider,
+)
 from gateway.errors import NotFound
-from gateway.model.states import DestinationState
+from gateway.model.states import DestinationState, LaneKind
 from gateway.pipeline import Bundle, Flow, Lanes, forget_unfinished, milliseconds
 from gateway.ports import Ports
 from gateway.settings import Secrets
@@ -38,9 +49,6 @@ __all__ = ["Hub", "Reloaded"]
 log = logging.getLogger("remithub")
 
 PAUSED_BY_A_PERSON = "paused by a person"
-
-OWNER = "hub"
-"""The one owner of every lane while one process runs on an embedded database."""
 
 
 class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,12 +73,14 @@ class Hub:
         environment: Mapping[str, str],
         ports: Ports,
         transport_factory: TransportFactory,
+        role: Role = Role.ALL,
+        ticks: Ticks | None = None,
     ) -> None:
         self.root = root
         self.store = store
         self.keys = keys
         self.bundles = BundleShelf(bundle)
-        self.lanes = Lanes(store, OWNER)
+        self.lanes = Lanes(store, ports.clock)
         self.ports = ports
         self._environment = environment
         secrets = Secrets(root / bundle.config.hub.secrets_folder, environment)
@@ -81,8 +91,24 @@ class Hub:
         where = bundle.config.hub.store
         self.space = Space((root / where.path).parent, where.free_bytes_low, ports.clock)
         self.flow = self._make_flow()
+        self._paused: dict[str, str] = {}
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
-        self.pollers = Pollers(flow=self.flow, store=store, ports=ports)
+        self.pollers = Pollers(
+            flow=self.flow,
+            store=store,
+            ports=ports,
+            ticks=ticks or SchedulerTicks(),
+            paused=self._paused,
+        )
+        self.node = Node(store, self.lanes, ports, role)
+        self.ownership = Ownership(
+            node=self.node,
+            lanes=self.lanes,
+            store=store,
+            ports=ports,
+            runs=lambda kind: self.pollers if kind is LaneKind.POLL else self.workers,
+            each_turn=self._look_around,
+        )
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
         self._reloading = asyncio.Lock()
         self.ready = False
@@ -107,6 +133,7 @@ class Hub:
         environment: Mapping[str, str] | None = None,
         ports: Ports | None = None,
         transport_factory: TransportFactory = AiohttpTransport,
+        role: Role = Role.ALL,
     ) -> "Hub":
         """Read the configuration and open the store. Raises ConfigError, StorageFault."""
         environment = os.environ if environment is None else environment
@@ -131,6 +158,7 @@ class Hub:
             environment=environment,
             ports=ports,
             transport_factory=transport_factory,
+            role=role,
         )
 
     async def start(self) -> None:
@@ -146,8 +174,8 @@ class Hub:
     async def close(self) -> None:
         """Start nothing more, let what is under way end, close everything."""
         self.ready = False
-        await self.pollers.stop()
-        await self.workers.stop()
+        await self.ownership.stop()
+        self.pollers.stop()
         await self.connections.close()
         self._executor.shutdown(wait=True)
         await self.store.close()
@@ -197,22 +225,35 @@ class Hub:
             raise
         opened = self.connections.switch(ready)
         self.bundles.put(bundle)
-        known = await self.store.fetch("destinations")
-        await self.workers.follow(bundle)
+        self.workers.follow(bundle)
         self.pollers.follow(bundle, self.connections.source)
-        # What was paused stays so over a restart, until a person resumes it. Nothing may be
-        # awaited between: what has just been started would knock at a paused destination.
-        for stored in known:
-            if stored["state"] == DestinationState.PAUSED:
-                self._pause(stored["name"], stored["reason"])
+        await self._look_around()  # before anything starts: it would knock where all is paused
+        await self.ownership.follow(bundle)
         return opened
+
+    async def _look_around(self) -> None:
+        """Do as other nodes, or this one before a restart, have decided: what is paused stays so
+        until a person resumes it."""
+        for row in await self.store.fetch("destinations"):
+            paused = row["state"] == DestinationState.PAUSED
+            self._apply_pause(row["name"], row["reason"] if paused else "")
+
+    def _apply_pause(self, name: str, reason: str) -> None:
+        self._paused[name] = reason
+        poller = self.pollers.by_name.get(name)
+        if poller is not None and poller.state.paused != bool(reason):
+            poller.pause(reason) if reason else poller.resume()
+        destination = self.workers.destinations.get(name)
+        if destination is not None and bool(destination.paused) != bool(reason):
+            if reason:
+                destination.paused = reason
+            else:
+                self.workers.resume(name)
 
     async def _resume(self, actor: str) -> None:
         """Run again what a fault has paused: a reload says that it is mended. What a person has
         paused stays so."""
-        why = {name: there.paused for name, there in self.workers.destinations.items()}
-        why |= {n: p.state.fault for n, p in self.pollers.by_name.items() if p.state.paused}
-        for name, reason in why.items():
+        for name, reason in self._paused.items():
             if reason not in ("", PAUSED_BY_A_PERSON):
                 await self.resume(name, actor=actor)
 
@@ -232,9 +273,7 @@ class Hub:
     async def resume(self, interface: str, *, actor: str) -> None:
         """Let a paused destination be tried, or a paused source be polled again. Raises NotFound."""
         await self._set_pause(interface, DestinationState.RUN, "", actor)
-        if interface in self.pollers.by_name:
-            self.pollers.by_name[interface].resume()
-        else:
+        if interface in self.workers.destinations:
             self.workers.resume(interface)
 
     async def pause(self, interface: str, *, actor: str, reason: str) -> None:
@@ -243,22 +282,17 @@ class Hub:
         The reason, a person's own words, goes on the audit record only. Raises NotFound.
         """
         await self._set_pause(interface, DestinationState.PAUSED, reason, actor)
-        self._pause(interface, PAUSED_BY_A_PERSON)
-
-    def _pause(self, interface: str, reason: str) -> None:
-        if interface in self.pollers.by_name:
-            self.pollers.by_name[interface].pause(reason)
-        elif interface in self.workers.destinations:
-            self.workers.destinations[interface].paused = reason
 
     async def _set_pause(
         self, name: str, state: DestinationState, reason: str, actor: str
     ) -> None:
-        able = {*self.workers.destinations, *self.pollers.by_name}
+        bundle = self.bundles.current
+        polled = {n for n, source in bundle.sources.items() if source.settings.connector}
+        able = {*self.workers.destinations, *polled}
         if name not in able:
             known = ", ".join(sorted(able))
             raise NotFound(f"Nothing is tried or polled there (but at: {known}).")
-        row = {
+        row: dict[str, Any] = {
             "name": name,
             "state": state.value,
             "reason": PAUSED_BY_A_PERSON if state is DestinationState.PAUSED else "",
@@ -269,6 +303,7 @@ class Hub:
         await self.store.commit(
             Unit(statements=(Statement("destination_put", row),), audit=(audit,))
         )
+        self._apply_pause(name, row["reason"])
 
     async def drained(self, *, within_seconds: float) -> bool:
         """Wait until nothing new is owed and nothing is under way; False when time ran out."""

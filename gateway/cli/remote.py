@@ -229,7 +229,7 @@ async def _open(root: Path) -> tuple[Any, Any, str]:
         )
     hub = await Hub.open(root)
     try:
-        await hub.lanes.take(hub.bundles.current.lanes())
+        await hub.lanes.ensure(hub.bundles.current.lanes())
         token = hub.ports.ids.new("tok")
         return hub, application(HubServices(hub), token), token
     except BaseException:

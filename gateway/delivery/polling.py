@@ -3,22 +3,22 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from connectors.base import Failure, Offer, Source, SourceFault, Verdict
+from gateway.delivery.ticks import Ticks
 from gateway.errors import HubError, Reject
-from gateway.pipeline import Arrival, Bundle, Flow, milliseconds
+from gateway.model.states import DestinationState
+from gateway.pipeline import Arrival, Bundle, Flow, Lane, milliseconds, poll_lane
 from gateway.ports import Ports
-from gateway.store import Store
+from gateway.store import Statement, Store, Unit
 
 __all__ = ["PollState", "Poller", "Pollers"]
 
 log = logging.getLogger("remithub.polling")
 
-SHORTEST_PAUSE_SECONDS = 0.1
 ONE_FILE_ONLY = frozenset({"gone", "changed", "file_unreadable"})
 """Faults of one file, not of its source."""
 
@@ -56,9 +56,13 @@ class Poller:
         async with self._polling:
             return await self._poll()
 
+    def let_go(self) -> None:
+        """Take no further file."""
+        self._stopping = True
+
     async def stop(self) -> None:
         """Take no further file; return when the one under way is safe."""
-        self._stopping = True
+        self.let_go()
         async with self._polling:
             pass
 
@@ -76,12 +80,28 @@ class Poller:
             self.state.last_success_at = self._now()
         except SourceFault as fault:
             self.state.fault = fault.code
-            self.state.paused = fault.failure is Failure.CREDENTIAL
+            if fault.failure is Failure.CREDENTIAL:
+                await self._pause_for_all(fault.code)
             log.warning("%s cannot be polled: %s", self.interface, fault.code)
         except HubError as trouble:
             self.state.fault = trouble.code
             log.warning("%s waits: %s", self.interface, trouble.code)
         return taken
+
+    async def _pause_for_all(self, reason: str) -> None:
+        """Nobody gets in: no node knocks again before a person has acted."""
+        self.pause(reason)
+        row = {
+            "name": self.interface,
+            "state": DestinationState.PAUSED.value,
+            "reason": reason,
+            "since": self._now(),
+            "detail": "",
+        }
+        try:
+            await self._store.commit(Unit(statements=(Statement("destination_put", row),)))
+        except HubError as trouble:
+            log.warning("%s is paused on this node only: %s", self.interface, trouble.code)
 
     async def _take_if_readable(self, offer: Offer) -> int:
         """One file that cannot be read stops no other; anything else ends the poll."""
@@ -136,44 +156,76 @@ class Poller:
 
 
 class Pollers:
-    """All polled sources of this process. The scheduler only ticks; the work is the poller's."""
+    """The sources that this process polls: those whose poll lane it owns."""
 
-    def __init__(self, *, flow: Flow, store: Store, ports: Ports) -> None:
+    def __init__(
+        self, *, flow: Flow, store: Store, ports: Ports, ticks: Ticks, paused: Mapping[str, str]
+    ) -> None:
         self.by_name: dict[str, Poller] = {}
         self._flow = flow
         self._store = store
         self._ports = ports
-        self._scheduler = AsyncIOScheduler(timezone="UTC")
+        self._ticks = ticks
+        self._paused = paused
+        """Why an interface is not polled until a person acts, on whichever node; empty: it is."""
+        self._bundle: Bundle | None = None
+        self._source: Callable[[str], Source] | None = None
 
     def follow(self, bundle: Bundle, source: Callable[[str], Source]) -> None:
-        """Poll what the bundle says; a poller whose connector is the same goes on."""
-        if not self._scheduler.running:
-            self._scheduler.start()
-        self._scheduler.remove_all_jobs()
-        before, self.by_name = self.by_name, {}
-        for name, wanted in bundle.sources.items():
-            if not wanted.settings.connector:
-                continue
-            port, poller = source(name), before.get(name)
-            if poller is None or poller.source is not port:
-                poller = Poller(name, port, flow=self._flow, store=self._store, ports=self._ports)
-            self.by_name[name] = poller
-            self._tick(poller, wanted.settings.poll_seconds)
+        """Poll as the bundle says; a poller whose connector is the same goes on."""
+        self._bundle, self._source = bundle, source
+        for name in list(self.by_name):
+            self._poll(name)
 
-    def _tick(self, poller: Poller, seconds: float) -> None:
-        self._scheduler.add_job(
-            poller.poll,
-            "interval",
-            id=poller.interface,
-            seconds=max(seconds, SHORTEST_PAUSE_SECONDS),
-            next_run_time=self._ports.clock.now(),
-            misfire_grace_time=None,
-            coalesce=True,
-            max_instances=1,
-        )
+    def _poll(self, name: str) -> None:
+        assert self._bundle is not None  # noqa: S101 - `follow` comes first
+        assert self._source is not None  # noqa: S101 - as above
+        wanted = self._bundle.sources.get(name)
+        if wanted is None or not wanted.settings.connector:
+            self._ticks.drop(name)
+            self.by_name.pop(name, None)
+            return
+        port, poller = self._source(name), self.by_name.get(name)
+        if poller is None or poller.source is not port:
+            poller = Poller(name, port, flow=self._flow, store=self._store, ports=self._ports)
+        if self._paused.get(name):
+            poller.pause(self._paused[name])
+        self.by_name[name] = poller
+        self._ticks.every(name, wanted.settings.poll_seconds, poller.poll)
 
-    async def stop(self) -> None:
-        """Take no further file; return when those under way are safe."""
-        await asyncio.gather(*(poller.stop() for poller in self.by_name.values()))
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    # -- what `Ownership` asks -----------------------------------------------------------------
+
+    def start_lane(self, lane: Lane) -> None:
+        """Poll a source whose lane is ours."""
+        self._poll(lane.interface)
+
+    async def stop_lane(self, name: str) -> None:
+        """Take no further file there; return when the one under way is safe."""
+        poller = self._drop(name)
+        if poller is not None:
+            await poller.stop()
+
+    def lose_lane(self, name: str) -> None:
+        """Poll no more: somebody else does. A file under way is taken once all the same."""
+        poller = self._drop(name)
+        if poller is not None:
+            poller.let_go()
+
+    def _drop(self, name: str) -> Poller | None:
+        interface = name.removeprefix(poll_lane(""))
+        self._ticks.drop(interface)
+        return self.by_name.pop(interface, None)
+
+    def look_again(self, name: str) -> None:
+        """Somebody asks for a look now."""
+        interface = name.removeprefix(poll_lane(""))
+        if interface in self.by_name:
+            self._poll(interface)
+
+    def lost(self) -> set[str]:
+        """Return nothing: a poll fails by its lease only."""
+        return set()
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._ticks.stop()

@@ -5,6 +5,7 @@ cursor, what failed stands in the retry table; the cursor follows lazily.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -19,12 +20,13 @@ from gateway.pipeline import (
     REPLAYED,
     Lane,
     LaneItem,
+    LaneLost,
     Lanes,
     Settled,
     milliseconds,
 )
 from gateway.ports import Ports
-from gateway.store import Statement, Store, Unit
+from gateway.store import Statement, Store, Unit, UnitConflict
 
 __all__ = ["LaneRunner", "Work"]
 
@@ -81,28 +83,43 @@ class LaneRunner:
         self._flying: dict[tuple[int, int], asyncio.Task[None]] = {}
         self._skip: set[int] = set()
         self._recovered = False
+        self.lost = False
+        """Somebody else owns the lane by now."""
         self._next_due: int | None = 0
         self._more = True
         self._stopping = False
 
     async def run(self) -> None:
-        """Work until `stop`; then let what is under way end. Nothing else ends it: a lane without
-        an owner would be money that nobody looks at."""
+        """Work until `stop`, then let what is under way end; or until the lane is lost. Nothing
+        else ends it: a lane without an owner would be money that nobody looks at."""
         while not self._stopping:
             self._bell.clear()
             try:
                 await self._turn()
+            except LaneLost:
+                self.lose()
             except Exception as trouble:
                 log.warning("lane %s waits: %s", self.lane.name, _told(trouble))
                 self._next_due = 0
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
-        await self._move_cursor(least=1)
+        self.destination.bells.remove(self._bell)
+        if not self.lost:
+            with contextlib.suppress(LaneLost):
+                await self._move_cursor(least=1)
 
     def stop(self) -> None:
         """Start nothing more."""
         self._stopping = True
         self._bell.set()
+
+    def lose(self) -> None:
+        """Stop at once: another node owns the lane, or soon will. What is under way is cut off;
+        what became of it is the next owner's to find out."""
+        self.lost = True
+        self.stop()
+        for attempt in self._flying.values():
+            attempt.cancel()
 
     @property
     def under_way(self) -> int:
@@ -241,6 +258,9 @@ class LaneRunner:
                 if item.retrying and not await self._stands(item):
                     return Settled(outcome=AttemptOutcome.DISCARDED)
                 return await self._work.perform(item)
+            except LaneLost:
+                self.lose()
+                return None
             except TryAgain as trouble:
                 log.warning("%s waits: %s", item.delivery_id, trouble.code)
                 if self._stopping:
@@ -265,6 +285,8 @@ class LaneRunner:
         while not self._stopping:
             try:
                 return await self._work.set_aside(item, code, detail)
+            except LaneLost:
+                self.lose()
             except Exception as trouble:
                 log.error("%s waits: %s", item.delivery_id, _told(trouble))  # noqa: TRY400 - see above
             await self._ports.clock.sleep(TROUBLE_SECONDS)
@@ -305,7 +327,12 @@ class LaneRunner:
             "cursor": cursor,
             "epoch": self.lane.epoch,
         }
-        await self._store.commit(Unit(statements=(Statement("lane_cursor", params, expect=1),)))
+        try:
+            await self._store.commit(
+                Unit(statements=(Statement("lane_cursor", params, expect=1),))
+            )
+        except UnitConflict:
+            raise LaneLost(self.lane.name) from None
         self._cursor = cursor
 
     async def _wait(self) -> None:

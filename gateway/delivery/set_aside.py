@@ -77,6 +77,8 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str
     since: int
     due_at: int
+    epoch: int
+    """The lane's when this was read."""
     lane_id: int
     seq: int
     part_offset: int
@@ -115,10 +117,10 @@ def _must_make_sense(action: Action, selection: Selection, *, reason: str) -> No
 
 
 class Operator:
-    """What the API and the command line call. `changed` tells lane owners to look again."""
+    """What the API and the command line call. `changed` tells a lane's owner to look again."""
 
     def __init__(
-        self, store: Store, lanes: Lanes, ports: Ports, changed: Callable[[Iterable[str]], None]
+        self, store: Store, lanes: Lanes, ports: Ports, changed: Callable[[str], None]
     ) -> None:
         self._store = store
         self._lanes = lanes
@@ -181,10 +183,19 @@ class Operator:
                     ids.append(aside.id)
         finally:  # what was done before something went wrong is done
             if not dry_run:
-                self._changed(touched)
+                await self._tell(touched)
         return Report(
             action=action, dry_run=dry_run, count=count, amount_cents=amount, ids=tuple(ids)
         )
+
+    async def _tell(self, lanes: Iterable[str]) -> None:
+        """Have the owners of those lanes look again, here or on another node."""
+        for name in lanes:
+            self._changed(name)
+        if self._store.shared:
+            asked = [{"lane_id": self._lanes[name].lane_id} for name in sorted(lanes)]
+            unit = Unit(statements=tuple(Statement("lane_ask", lane) for lane in asked))
+            await self._store.commit(unit)
 
     async def _select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
         if selection.ids:
@@ -303,7 +314,7 @@ class Operator:
                 "fingerprint": aside.fingerprint,
                 "external_id": "",
                 "reply_id": "",
-                "epoch": self._lanes[aside.lane].epoch,
+                "epoch": aside.epoch,
             },
             expect=1,
         )

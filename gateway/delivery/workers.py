@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from typing import Any
 
 from gateway.delivery.destination import Destination
@@ -33,10 +32,12 @@ class Workers:
         self._store = store
         self._lanes = lanes
         self._ports = ports
-        self._running: list[asyncio.Task[None]] = []
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._bundle: Bundle | None = None
 
-    async def follow(self, bundle: Bundle) -> None:
-        """Make the destinations and lanes that are new, adapt those that are not."""
+    def follow(self, bundle: Bundle) -> None:
+        """Make the destinations that are new, adapt those that are not."""
+        self._bundle = bundle
         for name, sink in bundle.sinks.items():
             if name not in self.destinations:
                 self.destinations[name] = Destination(
@@ -48,11 +49,13 @@ class Workers:
             runner = self.runners.get(process_lane(name))
             if runner is not None:
                 runner.destination.concurrency = source.settings.concurrency
-        for lane in await self._lanes.take(bundle.lanes()):
-            self._run(lane, bundle)
 
-    def _run(self, lane: Lane, bundle: Bundle) -> None:
-        flow = self._flow
+    # -- what `Ownership` asks -----------------------------------------------------------------
+
+    def start_lane(self, lane: Lane) -> None:
+        """Begin to work a lane that is ours."""
+        assert self._bundle is not None  # noqa: S101 - `follow` comes first
+        bundle, flow = self._bundle, self._flow
         match LaneKind(lane.kind):
             case LaneKind.PROCESS:
                 source = bundle.sources.get(lane.interface)
@@ -77,7 +80,36 @@ class Workers:
             order=order,
         )
         self.runners[lane.name] = runner
-        self._running.append(asyncio.create_task(runner.run(), name=lane.name))
+        self._running[lane.name] = asyncio.create_task(runner.run(), name=lane.name)
+
+    async def stop_lane(self, name: str) -> None:
+        """Start nothing more there; return when what is under way has ended."""
+        if name in self.runners:
+            self.runners[name].stop()
+            await asyncio.gather(self._running[name], return_exceptions=True)
+            self._drop(name)
+
+    def lose_lane(self, name: str) -> None:
+        """Stop there at once: it is not ours any more."""
+        if name in self.runners:
+            self.runners[name].lose()
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        self.runners.pop(name, None)
+        self._running.pop(name, None)
+
+    def look_again(self, name: str) -> None:
+        """Somebody changed what that lane has set aside: its owner reads it anew."""
+        if name in self.runners:
+            task = asyncio.create_task(self.runners[name].unblock())
+            task.add_done_callback(_log_failure)
+
+    def lost(self) -> set[str]:
+        """Return the lanes that turned out to belong to somebody else."""
+        return {name for name, runner in self.runners.items() if runner.lost}
+
+    # -- what the hub asks ---------------------------------------------------------------------
 
     async def may_leave(self, bundle: Bundle) -> None:
         """Refuse a bundle that drops a lane which still owes something. Raises ConfigError."""
@@ -99,29 +131,17 @@ class Workers:
         settled = await self._store.fetch("settled_above", **place)
         return bool(lane["head"] - lane["cursor"] > len(settled))
 
-    def look_again(self, lanes: Iterable[str]) -> None:
-        """A person changed what those lanes had set aside: their owners read it anew."""
-        for name in lanes:
-            if name in self.runners:
-                task = asyncio.create_task(self.runners[name].unblock())
-                task.add_done_callback(_log_failure)
-
     def resume(self, destination: str) -> None:
         """Let a paused destination be tried again."""
         self.destinations[destination].resume()
-        lanes = [lane.name for lane in self._lanes.all() if lane.destination == destination]
-        self.look_again(lanes)
+        for lane in self._lanes.all():
+            if lane.destination == destination:
+                self.look_again(lane.name)
 
     @property
     def idle(self) -> bool:
         """Whether nothing new is owed and nothing is under way."""
         return all(runner.idle for runner in self.runners.values())
-
-    async def stop(self) -> None:
-        """Start nothing more; return when what is under way has ended."""
-        for runner in self.runners.values():
-            runner.stop()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

@@ -6,7 +6,10 @@ __all__ = ["AttemptOutcome", "DestinationState", "LaneKind", "PartState", "Retry
 
 
 class LaneKind(StrEnum):
-    """What a lane's owner does with what is owed."""
+    """What a lane's owner does."""
+
+    POLL = "poll"
+    """Looks at a source; nothing is owed on it."""
 
     PROCESS = "process"
     DELIVER = "deliver"

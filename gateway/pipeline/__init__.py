@@ -1,6 +1,6 @@
 """The main flow: `flow.py` first, then one module per step."""
 
-from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, process_lane
+from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, poll_lane, process_lane
 from gateway.pipeline.custody import Arrival
 from gateway.pipeline.facts import (
     RELEASED,
@@ -11,7 +11,7 @@ from gateway.pipeline.facts import (
     Receipt,
 )
 from gateway.pipeline.flow import Flow
-from gateway.pipeline.lanes import Lane, Lanes
+from gateway.pipeline.lanes import Lane, LaneLost, LanePlan, Lanes
 from gateway.pipeline.plan import Plan, Settled
 from gateway.pipeline.receive import forget_unfinished
 from gateway.pipeline.records import milliseconds
@@ -26,6 +26,8 @@ __all__ = [
     "Flow",
     "Lane",
     "LaneItem",
+    "LaneLost",
+    "LanePlan",
     "Lanes",
     "Plan",
     "Receipt",
@@ -35,5 +37,6 @@ __all__ = [
     "compile_bundle",
     "forget_unfinished",
     "milliseconds",
+    "poll_lane",
     "process_lane",
 ]

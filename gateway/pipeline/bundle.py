@@ -14,6 +14,8 @@ import connectors
 from gateway.errors import ConfigError, NotFound
 from gateway.formats import READERS, Format
 from gateway.governance import Profile, Validator, compile_validator, shown_in_full
+from gateway.model.states import LaneKind
+from gateway.pipeline.lanes import LanePlan
 from gateway.registry import ContractVersion, Registry
 from gateway.settings import Config, Route, SinkSettings, SourceSettings
 from gateway.settings import decode as decode_settings
@@ -113,14 +115,21 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     contracts: ReadOnly[str, Contract]
     files: ReadOnly[str, str]
 
-    def lanes(self) -> list[tuple[str, str, str, str, str]]:
-        """Return (name, kind, interface, destination, route) of every lane this bundle needs."""
+    def lanes(self) -> list[LanePlan]:
+        """Return every lane this bundle needs. A polled source's holds nothing: whoever owns it
+        polls."""
         wanted = [
-            (process_lane(name), "process", name, "", "") for name in (*self.sources, *self.sinks)
+            (process_lane(name), LaneKind.PROCESS.value, name, "", "")
+            for name in (*self.sources, *self.sinks)
+        ]
+        wanted += [
+            (poll_lane(name), LaneKind.POLL.value, name, "", "")
+            for name, source in self.sources.items()
+            if source.settings.connector
         ]
         for sendings in self.routes.values():
             wanted += [
-                (s.lane, "deliver", s.settings.to, s.settings.to, s.settings.name)
+                (s.lane, LaneKind.DELIVER.value, s.settings.to, s.settings.to, s.settings.name)
                 for s in sendings
                 if s.sink
             ]
@@ -130,6 +139,11 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 def process_lane(interface: str) -> str:
     """Name the lane that owes an interface's artifacts to `process`."""
     return f"process:{interface}"
+
+
+def poll_lane(interface: str) -> str:
+    """Name the lane whose owner polls an interface."""
+    return f"poll:{interface}"
 
 
 def delivery_lane(route: str, destination: str) -> str:

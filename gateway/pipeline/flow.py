@@ -160,10 +160,11 @@ class Flow:
                 judged = await self._unless_seen(batch, artifact)
                 if conflict.statement == "payment_seen_insert" and judged != batch:
                     batch = judged
-                elif await self._settling.discarded(item):
-                    return
                 else:
-                    raise
+                    await self._lanes.must_still_hold(item.lane)
+                    if not await self._settling.discarded(item):
+                        raise
+                    return
         self._ports.fail_point("process.after_commit")
         self._lanes.ring(lanes_of(m for p in batch for m in p.messages))
 
@@ -218,7 +219,7 @@ class Flow:
             return await self.set_aside(item, "interface_removed", "")
         port = self._connections.sink(interface)
         if port.idempotency is not Idempotency.KEY and not item.confirming:
-            item = await self._start(item, number)
+            item = await self._start(item, number, sink)
         context = {
             **context_of(bundle, interface, message.created_at),
             "message_id": message.message_id,
@@ -233,6 +234,7 @@ class Flow:
             traceparent=f"00-{message.trace or message.message_id[4:]}-{item.delivery_id[4:20]}-01",
         )
         self._ports.fail_point("dispatch.before_send")
+        self._lanes.must_hold(item.lane)
         outcome = await deliver(message, item, sink, port, call, context)
         self._ports.fail_point("dispatch.after_reply")
         plan = self._decide(outcome, item, sink.settings.retry, port.idempotency)
@@ -247,8 +249,9 @@ class Flow:
         )
         return await self._settling.settle(item, number, plan, result)
 
-    async def _start(self, item: LaneItem, number: int) -> LaneItem:
-        """Put on record that this try begins; one that had begun before may have had its effect."""
+    async def _start(self, item: LaneItem, number: int, sink: Sink) -> LaneItem:
+        """Put on record that this try begins. One that had begun before may have had its effect,
+        or may still have it: its deadline is waited out. Raises LaneLost."""
         lane = self._lanes[item.lane]
         row = {
             "lane_id": lane.lane_id,
@@ -260,6 +263,11 @@ class Flow:
         }
         done = await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
         if not done.affected[0]:
+            await self._lanes.must_still_hold(item.lane)
+            begun = await self.reading.begun_at(item, number)
+            left = begun / 1000 + sink.settings.deadline_seconds - self._now() / 1000
+            if left > 0:
+                await self._ports.clock.sleep(min(left, sink.settings.deadline_seconds))
             return msgspec.structs.replace(item, unsure=True, again=False)
         asked = item.unsure or not item.retrying or not await self.reading.unknown_before(item)
         return item if asked else msgspec.structs.replace(item, unsure=True, again=True)

@@ -6,13 +6,30 @@ from collections.abc import Iterable
 import msgspec
 
 from gateway.errors import Conflict
+from gateway.ports import Clock
 from gateway.store import Row, Statement, Store, Unit
 
-__all__ = ["Lane", "Lanes"]
+__all__ = ["NOT_OURS", "Lane", "LaneLost", "LanePlan", "Lanes"]
+
+NOT_OURS = -1
+"""The epoch of a lane that this node does not own: no settling statement of it can succeed."""
+
+LanePlan = tuple[str, str, str, str, str]
+"""What a bundle says about a lane: (name, kind, interface, destination, route)."""
+
+
+class LaneLost(Conflict):
+    """The lane has another owner by now, or our lease has run out: whatever was under way is the
+    new owner's to find out about. Nothing is set aside and nothing is tried again here."""
+
+    code = "lane_lost"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Lane {name} belongs to another node by now.")
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """A lane this process owns. `epoch` fences: a settling statement of an older epoch fails."""
+    """A lane. `epoch` fences: a settling statement of an older epoch fails."""
 
     lane_id: int
     name: str
@@ -20,17 +37,20 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     interface: str
     destination: str
     route: str
-    epoch: int
-    head: int
-    cursor: int
+    epoch: int = NOT_OURS
+    head: int = 0
+    cursor: int = 0
 
 
 class Lanes:
-    """The lanes this process has taken ownership of."""
+    """Every lane of the configuration; those with an epoch belong to this node."""
 
-    def __init__(self, store: Store, owner: str) -> None:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self.lease_end: float | None = None
+        """Until when this node may act as an owner, on the monotonic clock; None: it need not
+        ask, nobody else can be there."""
         self._store = store
-        self._owner = owner
+        self._clock = clock
         self._lanes: dict[str, Lane] = {}
         self._bells: dict[str, asyncio.Event] = {}
 
@@ -38,8 +58,27 @@ class Lanes:
         return self._lanes[name]
 
     def all(self) -> list[Lane]:
-        """Return every lane taken so far."""
+        """Return every lane known so far."""
         return list(self._lanes.values())
+
+    def owned(self) -> dict[str, Lane]:
+        """Return the lanes that belong to this node, by name."""
+        return {lane.name: lane for lane in self._lanes.values() if lane.epoch != NOT_OURS}
+
+    def must_hold(self, name: str) -> None:
+        """Raise LaneLost unless the lane is ours and our lease still runs: asked right before
+        anything that cannot be taken back."""
+        late = self.lease_end is not None and self._clock.monotonic() >= self.lease_end
+        if late or self._lanes[name].epoch == NOT_OURS:
+            raise LaneLost(name)
+
+    async def must_still_hold(self, name: str) -> None:
+        """Ask the store whether the lane is still ours. Raises LaneLost."""
+        self.must_hold(name)
+        lane = self._lanes[name]
+        (row,) = await self._store.fetch("lane_by_id", lane_id=lane.lane_id)
+        if row["epoch"] != lane.epoch:
+            raise LaneLost(name)
 
     def bell(self, name: str) -> asyncio.Event:
         """Return the event that is set whenever something new may be owed in that lane."""
@@ -51,46 +90,45 @@ class Lanes:
             if name in self._bells:
                 self._bells[name].set()
 
-    async def take(self, wanted: Iterable[tuple[str, str, str, str, str]]) -> list[Lane]:
-        """Make the lanes that are not there yet and take those not owned yet; return the latter.
-
-        Each item is (name, kind, interface, destination, route). Taking raises the epoch.
-        """
-        taken: list[Lane] = []
+    async def ensure(self, wanted: Iterable[LanePlan]) -> None:
+        """Make the lanes that are not there yet, so that anything may be owed to them."""
         for name, kind, interface, destination, route in wanted:
             if name in self._lanes:
                 continue
-            ensure = Statement(
-                "lane_ensure",
-                {
-                    "name": name,
-                    "kind": kind,
-                    "interface": interface,
-                    "destination": destination,
-                    "route": route,
-                },
-            )
-            made = await self._store.commit(Unit(statements=(ensure,)))
-            taken_row = await self._take_one(name, made.rows[0][0]["lane_id"])
-            lane = Lane(
-                lane_id=taken_row["lane_id"],
-                name=name,
-                kind=kind,
-                interface=interface,
-                destination=destination,
-                route=route,
-                epoch=taken_row["epoch"],
-                head=taken_row["head"],
-                cursor=taken_row["cursor"],
-            )
-            self._lanes[name] = lane
+            row = {
+                "name": name,
+                "kind": kind,
+                "interface": interface,
+                "destination": destination,
+                "route": route,
+            }
+            made = await self._store.commit(Unit(statements=(Statement("lane_ensure", row),)))
+            numbered = {**row, "lane_id": made.rows[0][0]["lane_id"]}
+            self._lanes[name] = msgspec.convert(numbered, Lane)
             self._bells[name] = asyncio.Event()
-            taken.append(lane)
-        return taken
 
-    async def _take_one(self, name: str, lane_id: int) -> Row:
-        params = {"lane_id": lane_id, "owner": self._owner, "lease_until": 0, "now": 0}
+    async def take(self, name: str, owner: str) -> Lane | None:
+        """Become the owner of a known lane that is free, ours, or a dead node's; None where a
+        living node holds it. Taking raises the epoch."""
+        params = {"lane_id": self._lanes[name].lane_id, "owner": owner}
         done = await self._store.commit(Unit(statements=(Statement("lane_take", params),)))
         if not done.rows[0]:
-            raise Conflict(f"Lane {name} belongs to another process.")
-        return done.rows[0][0]
+            return None
+        taken: Row = done.rows[0][0]
+        lane = msgspec.structs.replace(
+            self._lanes[name], epoch=taken["epoch"], head=taken["head"], cursor=taken["cursor"]
+        )
+        self._lanes[name] = lane
+        return lane
+
+    def forget(self, name: str) -> None:
+        """It is not ours any more, whoever has it."""
+        self._lanes[name] = msgspec.structs.replace(self._lanes[name], epoch=NOT_OURS)
+
+    async def release(self, name: str) -> None:
+        """Give a lane back, once nothing of it is under way here."""
+        lane = self._lanes[name]
+        self.forget(name)
+        if lane.epoch != NOT_OURS:
+            params = {"lane_id": lane.lane_id, "epoch": lane.epoch}
+            await self._store.commit(Unit(statements=(Statement("lane_release", params),)))

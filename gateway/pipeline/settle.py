@@ -43,12 +43,13 @@ class Settling:
     async def settle(
         self, item: LaneItem, number: int, plan: Plan, result: Result = NOTHING
     ) -> Settled:
-        """Settle one attempt by its plan. Raises UnitConflict where the lane has a new owner."""
+        """Settle one attempt by its plan. Raises LaneLost where the lane has a new owner."""
         at = milliseconds(self._ports.clock.now())
         self._ports.fail_point("settle.before_commit")
         try:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
         except UnitConflict:
+            await self._lanes.must_still_hold(item.lane)
             if not await self.discarded(item):
                 raise
             plan = await self._on_record(item, plan, result, at)

@@ -66,6 +66,11 @@ class StoreStats(msgspec.Struct, frozen=True, kw_only=True):
 class Store(Protocol):
     """Durable state. Errors: `UnitConflict`, `StoreUnavailable`, `StorageFault`, `UsageFault`."""
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use the same database at the same time."""
+        ...
+
     async def commit(self, unit: Unit) -> Committed:
         """Write the unit; return only after the group commit it belongs to is durable.
 

@@ -163,8 +163,9 @@ _table(
     _int("cursor", default="0"),
     _int("epoch", default="0"),
     sa.Column("owner", sa.Text, nullable=False, server_default=sa.text("''")),
-    _int("lease_until", default="0"),
+    _int("asked", default="0"),
     sa.UniqueConstraint("name", name="lane_name"),
+    sa.Index("lane_owner", "owner"),
     rowid=True,
 )
 _table(
@@ -174,6 +175,8 @@ _table(
     _text_or_null("reason"),
     _int("since"),
     _text_or_null("detail"),
+    _int("open_until", default="0"),
+    _int("opened", default="0"),
 )
 _table(
     "owed",
@@ -231,9 +234,20 @@ _table(
     _text_or_null("correlation"),
     sa.Index("retry_due", "lane_id", "state", "due_at"),
     sa.Index("retry_group", "state", "fingerprint"),
+    sa.Index("retry_correlation", "correlation", "state"),
 )
 
 # Records of the hub itself.
+
+_table(
+    "node",
+    _text("name", key=True),
+    _text("role"),
+    _int("started_at"),
+    _int("lease_until"),
+    _text("bundle"),
+)
+_table("writer", _text("name", key=True), _text("group_id"))
 
 _table(
     "idempotency",

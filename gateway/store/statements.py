@@ -35,6 +35,9 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     statements: tuple[str, ...]
     counted: int = 0
     optional: tuple[str, ...] = ()
+    tells_time: bool = False
+    """It uses `:store_now`, milliseconds since the epoch by the store's own clock, which the
+    engine fills in: on a shared database no process's clock counts."""
 
 
 def write_block(name: str) -> Block:
@@ -68,11 +71,12 @@ def all_blocks() -> dict[str, Block]:
 
 def _block(name: str, text: str) -> Block:
     marks = dict(_MARK.findall(text))
-    pieces = (" ".join(piece.split()) for piece in _COMMENT.sub("", text).split(";"))
+    pieces = [" ".join(piece.split()) for piece in _COMMENT.sub("", text).split(";")]
     return Block(
         name=name,
         pace=Pace(marks.get("read", "write")),
         statements=tuple(piece for piece in pieces if piece),
         counted=int(marks.get("counts", "1")) - 1,
         optional=tuple(marks.get("optional", "").split()),
+        tells_time=any(":store_now" in piece for piece in pieces),
     )

@@ -165,7 +165,7 @@ async def test_a_delivery_is_asked_about_more_than_a_thousand_times(world, partn
     made = [Statement("attempt_insert", {**attempt, "number": n}, 1) for n in range(2, 1502)]
     now = Statement("retry_put", {**row, "due_at": 0})
     await world.hub.store.commit(Unit(statements=(*made, now)))
-    world.hub.workers.look_again([lane["name"]])
+    world.hub.workers.look_again(lane["name"])
 
     async def asked() -> bool:
         return len(partner.lookups) == 1 and await world.states() == ["confirming"]
@@ -173,7 +173,7 @@ async def test_a_delivery_is_asked_about_more_than_a_thousand_times(world, partn
     await until(asked)
     partner.effects[hidden[0]] = 1
     await world.hub.store.commit(Unit(statements=(now,)))
-    world.hub.workers.look_again([lane["name"]])
+    world.hub.workers.look_again(lane["name"])
     await until(lambda: _no_rows(world))
     assert await world.counter("partner", "deliveries_done") == 1
 

@@ -102,7 +102,7 @@ ORDER BY due_at, seq, part_offset LIMIT :limit;
 -- read: scan
 -- optional: state interface lane fingerprint after_lane_id after_seq after_part_offset
 SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, lane.route,
-       owed.item_id, owed.delivery_id, owed.at AS owed_at
+       lane.epoch, owed.item_id, owed.delivery_id, owed.at AS owed_at
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
 LEFT JOIN owed ON owed.lane_id = retry.lane_id AND owed.seq = retry.seq
 WHERE (:state IS NULL OR retry.state = :state)
@@ -128,6 +128,7 @@ ORDER BY count DESC, retry.fingerprint, lane.name;
 
 -- name: retry_one
 -- read: point
-SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, lane.route
+SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, lane.route,
+       lane.epoch
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
 WHERE retry.lane_id = :lane_id AND retry.seq = :seq AND retry.part_offset = :part_offset;

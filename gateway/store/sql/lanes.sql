@@ -7,17 +7,19 @@ VALUES (:name, :kind, :interface, :destination, :route)
 ON CONFLICT (name) DO NOTHING;
 SELECT lane_id, head, cursor, epoch FROM lane WHERE name = :name;
 
--- Free, ours, or the lease has run out; no row means somebody else holds it.
+-- Free, ours, or its node's lease has run out; no row means that a living node holds it.
 -- name: lane_take
-UPDATE lane SET epoch = epoch + 1, owner = :owner, lease_until = :lease_until
-WHERE lane_id = :lane_id AND (owner = '' OR owner = :owner OR lease_until <= :now)
+UPDATE lane SET epoch = epoch + 1, owner = :owner
+WHERE lane_id = :lane_id AND (owner = '' OR owner = :owner OR NOT EXISTS (
+    SELECT 1 FROM node WHERE node.name = lane.owner AND node.lease_until > :store_now))
 RETURNING lane_id, epoch, head, cursor;
 
--- name: lane_renew
-UPDATE lane SET lease_until = :lease_until WHERE lane_id = :lane_id AND epoch = :epoch;
-
 -- name: lane_release
-UPDATE lane SET owner = '', lease_until = 0 WHERE lane_id = :lane_id AND epoch = :epoch;
+UPDATE lane SET owner = '' WHERE lane_id = :lane_id AND epoch = :epoch;
+
+-- Somebody beside its owner changed what the lane has set aside: the owner is to look again.
+-- name: lane_ask
+UPDATE lane SET asked = asked + 1 WHERE lane_id = :lane_id;
 
 -- name: lane_cursor
 UPDATE lane SET cursor = :cursor WHERE lane_id = :lane_id AND epoch = :epoch;
@@ -34,10 +36,43 @@ WHERE lane_id = :lane_id AND EXISTS (
     SELECT 1 FROM owed WHERE owed.lane_id = :lane_id AND owed.seq = lane.head + 1);
 
 -- name: destination_put
-INSERT INTO destination (name, state, reason, since, detail)
-VALUES (:name, :state, :reason, :since, :detail)
+INSERT INTO destination (name, state, reason, since, detail, open_until, opened)
+VALUES (:name, :state, :reason, :since, :detail, 0, 0)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
     since = excluded.since, detail = excluded.detail;
+
+-- A breaker as every node sees it: open until then (store time, milliseconds; 0: closed), for
+-- the how manieth time in a row.
+-- name: destination_breaker
+INSERT INTO destination (name, state, reason, since, detail, open_until, opened)
+VALUES (:name, 'run', '', :store_now, '', :open_until, :opened)
+ON CONFLICT (name) DO UPDATE SET open_until = excluded.open_until, opened = excluded.opened;
+
+-- A node lives as long as it renews in time; one whose lease has run out must join anew, under
+-- another name (no row affected). Gives the living nodes.
+-- name: node_renew
+INSERT INTO node (name, role, started_at, lease_until, bundle)
+VALUES (:name, :role, :started_at, :store_now + :lease_ms, :bundle)
+ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until, bundle = excluded.bundle
+WHERE node.lease_until > :store_now;
+SELECT name, role, bundle FROM node WHERE lease_until > :store_now ORDER BY name;
+
+-- name: node_leave
+UPDATE lane SET owner = '' WHERE owner = :name;
+DELETE FROM node WHERE name = :name;
+
+-- Of an engine that one process holds alone: nobody else can be alive.
+-- name: nodes_clear
+DELETE FROM node;
+
+-- Nodes that have been gone for long.
+-- name: nodes_forget
+DELETE FROM node WHERE lease_until <= :store_now - :kept_ms;
+
+-- What changes under an owner's eyes: new items and asked questions, per lane of one node.
+-- name: lane_news
+-- read: point
+SELECT lane_id, name, head, asked, epoch FROM lane WHERE owner = :owner ORDER BY lane_id;
 
 -- name: lanes
 -- read: scan

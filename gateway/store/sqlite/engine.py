@@ -46,6 +46,7 @@ class Engine:
         self._count = write_block("counter_add").statements[0]
         self._audit = write_block("audit_insert").statements[0]
         self._chain = self._load_chain()
+        self._now = 0
 
     def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
         """Commit the units as one group, `at` in milliseconds; one outcome per unit, in order.
@@ -74,6 +75,7 @@ class Engine:
         chain, totals = self._chain.copy(), Counter[tuple[str, str]]()
         run = self._unit_in_savepoint if savepoints else self._unit
         outcomes: list[Outcome] = []
+        self._now = at
         self._connection.execute("BEGIN IMMEDIATE")
         for unit, bodies in zip(units, sealed, strict=True):
             outcome = run(unit, bodies)
@@ -122,8 +124,11 @@ class Engine:
     def _statement(self, block: Block, statement: Statement) -> tuple[int, tuple[Row, ...]]:
         affected = 0
         found: tuple[Row, ...] = ()
+        params = statement.params
+        if block.tells_time:
+            params = {**params, "store_now": self._now}
         for index, sql in enumerate(block.statements):
-            cursor = self._connection.execute(sql, statement.params)
+            cursor = self._connection.execute(sql, params)
             if cursor.description is not None:
                 names = [column[0] for column in cursor.description]
                 found = tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall())

@@ -78,6 +78,11 @@ class SqliteStore:
         self._readers = Readers(settings.path, keys, threads=settings.reader_threads)
         self._cache = BodyCache(settings.cache_bytes)
 
+    @property
+    def shared(self) -> bool:
+        """No: the exclusive lock sees to that."""
+        return False
+
     async def commit(self, unit: Unit) -> Committed:
         """Write the unit; return only after the group commit it belongs to is durable."""
         committed = await self._writer.submit(unit)

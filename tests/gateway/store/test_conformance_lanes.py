@@ -41,22 +41,36 @@ class TestLanes:
             assert [row["seq"] for row in owed] == list(range(1, lane["head"] + 1))
             assert len({row["item_id"] for row in owed}) == len(owed) > 100
 
-    async def test_taking_a_lane_raises_its_epoch_and_waits_for_the_lease(self, store, rows):
+    async def test_a_lane_is_taken_from_a_dead_node_only_and_its_epoch_rises(self, store, rows):
         lane = await rows.make_lane(store)
 
-        async def take(owner: str, now: int) -> list[dict[str, Any]]:
-            params = {"lane_id": lane, "owner": owner, "lease_until": now + 100, "now": now}
+        async def take(owner: str) -> list[dict[str, Any]]:
+            params = {"lane_id": lane, "owner": owner}
             done = await store.commit(Unit(statements=(Statement("lane_take", params),)))
             return list(done.rows[0])
 
-        assert await take("one", 1000) == [{"lane_id": lane, "epoch": 1, "head": 0, "cursor": 0}]
-        assert await take("two", 1050) == []
-        assert (await take("two", 1100))[0]["epoch"] == 2
-        assert (await take("two", 1101))[0]["epoch"] == 3
+        async def renew(name: str, lease_ms: int) -> tuple[int, list[str]]:
+            row = {"name": name, "role": "all", "started_at": 1, "bundle": "b"}
+            unit = Unit(statements=(Statement("node_renew", {**row, "lease_ms": lease_ms}),))
+            done = await store.commit(unit)
+            return done.affected[0], [node["name"] for node in done.rows[0]]
+
+        assert await renew("one", 200) == (1, ["one"])
+        assert await renew("two", 60_000) == (1, ["one", "two"])
+        assert await take("one") == [{"lane_id": lane, "epoch": 1, "head": 0, "cursor": 0}]
+        assert await take("two") == []
+        await asyncio.sleep(0.25)
+        assert await renew("one", 200) == (0, ["two"]), "a lease that has run out is over"
+        assert (await take("two"))[0]["epoch"] == 2
+        assert (await take("two"))[0]["epoch"] == 3
+        leave = Unit(statements=(Statement("node_leave", {"name": "two"}),))
+        await store.commit(leave)
+        assert (await take("three"))[0]["epoch"] == 4
+        assert [row["lane_id"] for row in await store.fetch("lane_news", owner="three")] == [lane]
 
     async def test_only_the_present_owner_settles(self, store, rows):
         lane = await rows.make_lane(store)
-        take = {"lane_id": lane, "owner": "one", "lease_until": 0, "now": 0}
+        take = {"lane_id": lane, "owner": "one"}
         await store.commit(rows.delivery(lane, "msg_1"))
         await store.commit(Unit(statements=(Statement("lane_take", take),)))
         for stale in (

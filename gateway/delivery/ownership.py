@@ -1,0 +1,193 @@
+"""Who runs which lane: takes what falls to this node, gives back what does not, notices what is lost."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from gateway.delivery.nodes import Node
+from gateway.errors import HubError
+from gateway.model.states import LaneKind
+from gateway.pipeline import Bundle, Lane, LanePlan, Lanes
+from gateway.ports import Ports
+from gateway.store import Row, Store
+
+__all__ = ["Ownership", "Runs"]
+
+log = logging.getLogger("remithub.delivery")
+
+RENEW_SECONDS = 1.0
+"""Between two looks at who lives and who owns what."""
+
+NEWS_SECONDS = 0.1
+"""Between two looks at what other nodes have put on our lanes."""
+
+
+class Runs(Protocol):
+    """What runs lanes of some kinds: workers, pollers."""
+
+    def start_lane(self, lane: Lane) -> None:
+        """Begin to work a lane that is ours."""
+        ...
+
+    async def stop_lane(self, name: str) -> None:
+        """Start nothing more there; return when what is under way has ended."""
+        ...
+
+    def lose_lane(self, name: str) -> None:
+        """Stop there at once: it is not ours any more."""
+        ...
+
+    def look_again(self, name: str) -> None:
+        """Somebody beside its owner changed what the lane has set aside."""
+        ...
+
+    def lost(self) -> set[str]:
+        """Return the lanes that turned out to belong to somebody else."""
+        ...
+
+
+class Ownership:
+    """Keeps the lanes of a bundle running on this node as far as they fall to it."""
+
+    def __init__(
+        self,
+        *,
+        node: Node,
+        lanes: Lanes,
+        store: Store,
+        ports: Ports,
+        runs: Callable[[LaneKind], Runs],
+        each_turn: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._node = node
+        self._lanes = lanes
+        self._store = store
+        self._ports = ports
+        self._runs = runs
+        self._each_turn = each_turn
+        """What else is to be looked at about once a second: configuration, pauses, breakers."""
+        self._plans: list[LanePlan] = []
+        self._bundle = ""
+        self._giving: dict[str, asyncio.Task[None]] = {}
+        self._leaving = False
+        self._heard: dict[int, tuple[int, int]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def follow(self, bundle: Bundle) -> None:
+        """Know every lane of a bundle, and run those that fall to this node."""
+        if not self._node.name:
+            await self._node.join(bundle.hash)
+        self._plans, self._bundle = bundle.lanes(), bundle.hash
+        await self._lanes.ensure(self._plans)
+        await self._balance()
+        if self._node.shared and not self._tasks:
+            loops = (self._renew_forever(), self._listen_forever())
+            self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def stop(self) -> None:
+        """Give back every lane once nothing of it is under way, then leave. The lease is renewed
+        as long as that takes."""
+        self._leaving = True
+        await asyncio.gather(
+            *self._giving.values(),
+            *(self._runs_of(name).stop_lane(name) for name in self._lanes.owned()),
+            return_exceptions=True,
+        )
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._node.name:
+            await self._node.leave()
+
+    # -- who owns what -------------------------------------------------------------------------
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await self._ports.clock.sleep(RENEW_SECONDS)
+            try:
+                await self._renew()
+                await self._balance()
+                await self._each_turn()
+            except HubError as trouble:
+                log.warning("The node waits: %s", trouble.code)
+                self._give_up_when_late()
+
+    async def _renew(self) -> None:
+        """A store that does not answer must not keep us owners beyond the lease."""
+        left = (
+            self._lanes.lease_end - self._ports.clock.monotonic() if self._lanes.lease_end else 1
+        )
+        renewed = False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(left, 0.0)):
+                renewed = await self._node.renew(self._bundle)
+        self._give_up_when_late()
+        if not renewed:
+            self._lose_all()
+            await self._node.join(self._bundle)
+            log.warning("The lease had run out; this process joins anew.")
+
+    def _give_up_when_late(self) -> None:
+        if self._node.expired:
+            self._lose_all()
+
+    def _lose_all(self) -> None:
+        for name in self._lanes.owned():
+            self._lose(name)
+
+    def _lose(self, name: str) -> None:
+        self._runs_of(name).lose_lane(name)
+        self._lanes.forget(name)
+
+    async def _balance(self) -> None:
+        """Take what falls to us and is free, give back what falls to others."""
+        mine = self._node.share(self._plans)
+        planned = {name for name, *_ in self._plans}
+        for lost in {name for kind in LaneKind for name in self._runs(kind).lost()}:
+            self._lose(lost)
+        if self._leaving:
+            return
+        for name in self._lanes.owned().keys() & planned - mine - self._giving.keys():
+            self._giving[name] = asyncio.create_task(self._give_back(name))
+        for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
+            lane = await self._lanes.take(name, self._node.name)
+            if lane is not None:
+                self._heard[lane.lane_id] = (lane.head, -1)
+                self._runs_of(name).start_lane(lane)
+
+    async def _give_back(self, name: str) -> None:
+        try:
+            await self._runs_of(name).stop_lane(name)
+            await self._lanes.release(name)
+        except HubError as trouble:
+            log.warning("lane %s is not given back yet: %s", name, trouble.code)
+        finally:
+            del self._giving[name]
+
+    def _runs_of(self, name: str) -> Runs:
+        return self._runs(LaneKind(self._lanes[name].kind))
+
+    # -- what others put on our lanes ----------------------------------------------------------
+
+    async def _listen_forever(self) -> None:
+        while True:
+            await self._ports.clock.sleep(NEWS_SECONDS)
+            try:
+                for row in await self._store.fetch("lane_news", owner=self._node.name):
+                    self._hear(row)
+            except HubError as trouble:
+                log.warning("The node hears nothing: %s", trouble.code)
+                await self._ports.clock.sleep(RENEW_SECONDS)
+
+    def _hear(self, row: Row) -> None:
+        lane_id, name = row["lane_id"], row["name"]
+        if name not in self._lanes.owned():
+            return
+        head, asked = self._heard.get(lane_id, (0, -1))
+        self._heard[lane_id] = (row["head"], row["asked"])
+        if row["head"] != head:
+            self._lanes.ring((name,))
+        if row["asked"] != asked:
+            self._runs_of(name).look_again(name)
