@@ -78,6 +78,9 @@ def standing(client: Client, path: str, content: bytes) -> Standing:
 def place(client: Client, path: str, part: str, content: bytes, placing: Placing) -> Standing:
     """Write a file under a hidden name, compare its size, and give it its name.
 
+    It is never put over a file that somebody else has placed meanwhile (SSH_FXP_RENAME,
+    draft-ietf-secsh-filexfer-02, 6.5: an error where the new name exists).
+
     Returns what was there before: ABSENT means that it was placed now. Raises OSError and what
     paramiko raises for a dead connection; `placing.renaming` then says whether the name may
     have been given.
@@ -89,13 +92,31 @@ def place(client: Client, path: str, part: str, content: bytes, placing: Placing
         client.putfo(io.BytesIO(content), part, file_size=len(content), confirm=True)
         if not placing.begin_rename():
             raise TimeoutError
-        _rename(client, part, path)
+        return _name(client, part, path, content)
     except OSError:
         if client.alive:
-            with contextlib.suppress(OSError):
-                client.remove(part)
+            _remove(client, part)
         raise
+
+
+def _name(client: Client, part: str, path: str, content: bytes) -> Standing:
+    """Give a part its name, never over a file that has it by now. Returns what was there."""
+    try:
+        client.rename(part, path)
+    except OSError:
+        if not client.alive:
+            raise
+        there = standing(client, path, content)
+        if there is Standing.ABSENT:
+            raise
+        _remove(client, part)
+        return there
     return Standing.ABSENT
+
+
+def _remove(client: Client, path: str) -> None:
+    with contextlib.suppress(OSError):
+        client.remove(path)
 
 
 def retire(client: Client, folder: str, entry: Entry, archive: str | None, mark: str) -> None:

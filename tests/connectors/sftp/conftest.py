@@ -124,9 +124,9 @@ def _server_class(faults, root):
         def __init__(self, chan):
             super().__init__(chan, chroot=os.fsencode(root))
 
-        async def posix_rename(self, oldpath, newpath):
+        async def rename(self, oldpath, newpath):
             await faults.before_rename()
-            super().posix_rename(oldpath, newpath)
+            super().rename(oldpath, newpath)
             await faults.after_rename()
 
         def write(self, file_obj, offset, data):
