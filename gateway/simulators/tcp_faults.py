@@ -39,8 +39,8 @@ class Fault(StrEnum):
     """The first byte of the reply's body is another one."""
     TLS_TO_PLAIN = "tls_to_plain"
     """Answers whatever comes first as a port without TLS does."""
-    RST_MID_REPLY = "rst_mid_reply"
-    """Reset once `reply_bytes` of an exchange came down (any protocol: SFTP has no bodies)."""
+    RST_MID_STREAM = "rst_mid_stream"
+    """Reset once `stream_bytes` came down on a connection (any protocol: SFTP has no bodies)."""
 
 
 EFFECT_POSSIBLE = frozenset(
@@ -52,7 +52,7 @@ EFFECT_POSSIBLE = frozenset(
         Fault.HANG_BEFORE_REPLY,
         Fault.SLOW_DRIP,
         Fault.CORRUPT_BYTE,
-        Fault.RST_MID_REPLY,
+        Fault.RST_MID_STREAM,
     }
 )
 """Faults under which the whole request reaches the server behind the proxy."""
@@ -69,8 +69,8 @@ class Conditions:
         self, *, randomness: Randomness | None = None, clock: Clock | None = None
     ) -> None:
         self.script: deque[Fault | None] = deque()
-        self.reply_bytes = 0
-        """What still comes down of an exchange before RST_MID_REPLY."""
+        self.stream_bytes = 0
+        """What comes down on a connection, from its start, before RST_MID_STREAM."""
         self.struck: Counter[Fault] = Counter()
         """How often each fault struck."""
         self.longest_seconds = 0.0

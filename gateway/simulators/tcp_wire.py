@@ -122,7 +122,6 @@ class Wire:
         if self._answered:
             self._fault = self._conditions.draw()
             self._struck = self._answered = False
-            self._came_down = 0
         elif not self._fresh:
             return
         self._fresh = False
@@ -142,6 +141,7 @@ class Wire:
                 self._answered = True
                 if not self._deaf:
                     await self._pass_down(data, far)
+                self._came_down += len(data)
         except ConnectionError:
             self._reset_socket()
             return
@@ -161,8 +161,8 @@ class Wire:
             case Fault.SLOW_DRIP:
                 self._strike()
                 await self._drip(data)
-            case Fault.RST_MID_REPLY:
-                await self._cut_reply(data)
+            case Fault.RST_MID_STREAM:
+                await self._cut_stream(data)
             case Fault.TRUNCATED_HEADERS | Fault.TRUNCATED_BODY | Fault.CORRUPT_BYTE:
                 if not self._struck:
                     head, body = await _whole_head(data, far)
@@ -182,9 +182,8 @@ class Wire:
         self._fin()
         return b""
 
-    async def _cut_reply(self, data: bytes) -> None:
-        left = self._conditions.reply_bytes - self._came_down
-        self._came_down += len(data)
+    async def _cut_stream(self, data: bytes) -> None:
+        left = self._conditions.stream_bytes - self._came_down
         if len(data) < left:
             await self._send_down(data)
             return

@@ -50,8 +50,8 @@ class Feed(SourcePartner):
 
     @asynccontextmanager
     async def _cut(self):
-        self.proxy.reply_bytes = 20_000
-        self.proxy.fault = TcpFault.RST_MID_REPLY
+        self.proxy.stream_bytes = 20_000
+        self.proxy.fault = TcpFault.RST_MID_STREAM
         try:
             yield
         finally:

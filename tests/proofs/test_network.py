@@ -20,7 +20,7 @@ from tests.proofs.conftest import Report
 from tests.proofs.storm import MODES, Partner, Storm, blowing, listening, storm
 
 SHARE = 0.5
-TWELVE = [f for f in Fault if f not in (Fault.TLS_TO_PLAIN, Fault.RST_MID_REPLY)]
+TWELVE = [f for f in Fault if f not in (Fault.TLS_TO_PLAIN, Fault.RST_MID_STREAM)]
 
 SAFE, UNKNOWN, EITHER = "safe", "unknown", "either"
 TABLE = {

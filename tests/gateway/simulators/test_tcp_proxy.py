@@ -153,13 +153,16 @@ async def test_a_script_goes_first_and_chances_follow_their_seed(
     assert 5 < counts[1] < 25
 
 
-async def test_a_reply_may_be_cut_after_a_number_of_bytes(proxy: TcpProxy) -> None:
-    proxy.fault, proxy.reply_bytes = Fault.RST_MID_REPLY, 5
+async def test_a_connection_may_be_cut_after_a_number_of_bytes(proxy: TcpProxy) -> None:
+    proxy.fault, proxy.stream_bytes = Fault.RST_MID_STREAM, 5
     with pytest.raises(ConnectionResetError):
         await ask(proxy.port)
-    proxy.reply_bytes = 1000
-    assert await ask(proxy.port) == REPLY
-    assert proxy.struck[Fault.RST_MID_REPLY] == 1
+    proxy.stream_bytes = len(REPLY) + 5
+    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    assert await asked(reader, writer) == REPLY
+    with pytest.raises(ConnectionResetError):
+        await asked(reader, writer)
+    assert proxy.struck[Fault.RST_MID_STREAM] == 2
 
 
 async def test_it_says_how_long_a_client_held_on(proxy: TcpProxy) -> None:
