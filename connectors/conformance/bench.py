@@ -10,12 +10,14 @@ from connectors.base import (
     Call,
     CheckReport,
     ConnectorSpec,
+    Delivered,
     Document,
     Found,
     Idempotency,
     LookupAnswer,
     Offer,
     Outcome,
+    Pending,
     Sink,
     Source,
     SourceFault,
@@ -224,7 +226,11 @@ class SinkBench(Bench):
         """Open, deliver, close twice."""
         sink = self.opened()
         try:
-            await self.deliver(sink)
+            outcome = await self.deliver(sink)
+            expect(
+                isinstance(outcome, Delivered | Pending),
+                f"{type(outcome).__name__} at a healthy partner",
+            )
         finally:
             await sink.close()
             await sink.close()

@@ -1,5 +1,6 @@
 """Probes an HTTP API without side effects, naming the layer that fails."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from connectors.base import CheckReport, Probe
@@ -25,10 +26,11 @@ async def probe(
     base_url: str,
     path: str | None,
     timeouts: dict[str, float],
+    fixed: Mapping[str, str] = {},
 ) -> CheckReport:
     """GET `path` below `base_url` (or `base_url` itself) and report by layer.
 
-    Without a path any answer passes and the credential is not judged: what the base address
+    `fixed` are the settings' headers. Without a path any answer passes and the credential is not judged: what the base address
     answers to a GET proves nothing about it. Plain HTTP to another machine fails `encryption`.
     """
     layers = [layer for layer in _LAYERS if layer != "tls" or base_url.startswith("https:")]
@@ -36,7 +38,8 @@ async def probe(
         layers.remove("auth")
     url = base_url.rstrip("/") + ("/" + path.lstrip("/") if path else "")
     try:
-        headers = {"Accept": "application/json", **(await auth.headers() if path else {})}
+        credential = await auth.headers() if path else {}
+        headers = {"Accept": "application/json", **fixed, **credential}
         request = make_request("GET", make_url(url), headers=headers, timeouts=timeouts)
         status = (await exchange(transport, request)).status
     except CredentialFault as fault:

@@ -48,6 +48,7 @@ class HttpApiSink:
         headers = {name: with_secrets(text, secret) for name, text in settings.headers.items()}
         self.idempotency = settings.idempotency.mode
         self._settings = settings
+        self._headers = headers
         self._base_url = base_url
         self._timeouts = timeouts
         self._deliver = [compile_step(step, base_url, secret) for step in settings.deliver.steps]
@@ -120,7 +121,9 @@ class HttpApiSink:
     async def check(self) -> CheckReport:
         """Probe reach, encryption and, where `check` names a call, the credential."""
         path = self._settings.check.path if self._settings.check else None
-        return await probe(self._transport, self._auth, self._base_url, path, self._timeouts)
+        return await probe(
+            self._transport, self._auth, self._base_url, path, self._timeouts, self._headers
+        )
 
     async def close(self) -> None:
         """Close the connections. May be called twice."""

@@ -259,6 +259,7 @@ _FILTERS: dict[str, Callable[[Any], Any]] = {
     "b64": lambda value: base64.b64encode(text_of(value).encode()).decode(),
     "b64url": lambda value: _b64url(text_of(value).encode()),
     "b64url_json": lambda value: _b64url(_ENCODER.encode(value)),
+    "b64url_json_padded": lambda value: base64.urlsafe_b64encode(_ENCODER.encode(value)).decode(),
     "cookie": _cookie,
 }
 """Filters without an argument; those with one, and `optional`, stand beside them."""

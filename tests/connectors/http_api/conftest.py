@@ -9,6 +9,7 @@ from connectors.base import (
     Call,
 )
 from connectors.http_api import CONNECTOR, Settings
+from tests.tryton import tryton, tryton_template  # noqa: F401  - fixtures
 
 
 @pytest.fixture
