@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres import postgres, postgres_own
+
+__all__ = ["postgres", "postgres_own"]
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
