@@ -88,13 +88,14 @@ class Ownership:
 
     async def stop(self) -> None:
         """Give back every lane once nothing of it is under way, then leave. The lease is renewed
-        as long as that takes."""
+        as long as that takes; who is cancelled cuts off what is under way."""
         self._leaving = True
-        await asyncio.gather(
-            *self._giving.values(),
-            *(self._runs_of(name).stop_lane(name) for name in self._lanes.owned()),
-            return_exceptions=True,
-        )
+        stops = (self._runs_of(name).stop_lane(name) for name in self._lanes.owned())
+        try:
+            await asyncio.gather(*self._giving.values(), *stops, return_exceptions=True)
+        except asyncio.CancelledError:
+            self._lose_all()
+            raise
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
