@@ -203,8 +203,6 @@ class Writers:
         }
         self.left = dict(self.whole)
         self._pause = dict.fromkeys(self.whole, 0)
-        self.caught = 0
-        """How often a file grew between its listing and the end of its reading."""
 
     def tick(self) -> None:
         """Go on with every file whose pause (up to five ticks) is over."""
@@ -225,7 +223,6 @@ class Writers:
     def race(self, name: str, *, reading: bool) -> None:
         """Grow in the hub's way: half of them before the reading, half of them during it."""
         if self.left[name] and (reading or self.randomness.random() < 0.5):
-            self.caught += 1
             self.grow(name)
 
 
@@ -253,8 +250,8 @@ async def races(there: Served, report: Report, *, files: int, seed: int) -> None
             assert clock.seconds < 400
         await source.close()
     short = [name for name, content in taken.items() if content != writers.whole[name]]
-    report("T-SFTP-GROW", races=writers.caught, files=files, short_files=len(short))
-    assert changed == writers.caught > files / 10
+    report("T-SFTP-GROW", races=changed, files=files, short_files=len(short))
+    assert changed > files
     assert short == []
 
 
@@ -265,11 +262,11 @@ async def content_of(source: Source, offer: Offer) -> bytes:
 async def test_a_file_that_still_grows_is_never_taken_short(
     faulty: Served, report: Report
 ) -> None:
-    await races(faulty, report, files=60, seed=1)
+    await races(faulty, report, files=25, seed=1)
 
 
 @pytest.mark.soak
 async def test_500_files_that_still_grow_are_never_taken_short(
     faulty: Served, report: Report
 ) -> None:
-    await races(faulty, report, files=1_000, seed=2)
+    await races(faulty, report, files=300, seed=2)
