@@ -70,7 +70,10 @@ class Partner:
 
     async def deliver(self, request: web.Request) -> web.Response:
         mode = request.match_info["mode"]
-        document = json.loads(await request.read())["remittance_id"]
+        try:
+            document = json.loads(await request.read())["remittance_id"]
+        except ConnectionError:  # cut in the middle: no request at all
+            raise web.HTTPBadRequest from None
         self.requests[mode] += 1
         key = request.headers["Idempotency-Key" if mode == "key" else "X-Reference"]
         if mode != "key" or (mode, key) not in self.references:
@@ -251,6 +254,21 @@ def blowing(proxies: dict[str, TcpProxy], fault: Fault, share: float) -> Iterato
         for proxy in proxies.values():
             proxy.chances = {}
             proxy.fault = None
+
+
+class Heartbeat:
+    """Measures how late the event loop is: hub, partner and proxies share it here."""
+
+    def __init__(self) -> None:
+        self.longest_lag_seconds = 0.0
+
+    async def beat(self) -> None:
+        """Beat until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + 0.05
+            await asyncio.sleep(0.05)
+            self.longest_lag_seconds = max(self.longest_lag_seconds, loop.time() - due)
 
 
 async def _flap(proxies: list[TcpProxy]) -> None:
