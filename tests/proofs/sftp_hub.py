@@ -18,9 +18,9 @@ POLL_SECONDS = 0.1
 FEED = """\
 interface: feed
 direction: in
-format: json
-contract: remittance-advice@^1.0
 """
+JSON = "format: json\ncontract: remittance-advice@^1.0\n"
+X12 = "format: x12-835\nmapping: x12-835-to-remittance-advice\n"
 ROUTES = "routes: [{name: all, contract: remittance-advice, to: %s}]\n"
 SINK = """\
 interface: drop
@@ -40,6 +40,8 @@ class SftpHub:
         self.root = root
         self.there = there
         self.polls = polls
+        self.format = JSON
+        """What the feed carries: JSON or X12."""
         self.settings = settings
         self.hub: Hub | None = None
 
@@ -50,7 +52,7 @@ class SftpHub:
         folder.mkdir(parents=True, exist_ok=True)
         at_server = f"settings: {settings}\n"
         polled = f"connector: sftp\npoll_seconds: {POLL_SECONDS}\n{at_server}"
-        (folder / "feed.yaml").write_text(FEED + (polled if self.polls else ""))
+        (folder / "feed.yaml").write_text(FEED + self.format + (polled if self.polls else ""))
         if not self.polls:
             schedule = ", ".join(["0"] + ["0.1"] * 80)
             (folder / "drop.yaml").write_text(SINK % schedule + at_server)

@@ -15,10 +15,11 @@ from connectors.sftp import CONNECTOR, Settings
 from gateway.errors import ConfigError
 from gateway.pipeline import Arrival
 from gateway.ports import Randomness
+from gateway.simulators.remittances import generate_835
 from gateway.simulators.tcp_proxy import Fault
 from tests.connectors.conftest import _openssh_key
 from tests.proofs.conftest import Report
-from tests.proofs.sftp_hub import POLL_SECONDS, sftp_hub
+from tests.proofs.sftp_hub import POLL_SECONDS, X12, sftp_hub
 from tests.proofs.sftp_servers import KINDS, Served, context_of, served
 
 pytestmark = pytest.mark.slow
@@ -270,3 +271,25 @@ async def test_500_files_that_still_grow_are_never_taken_short(
     faulty: Served, report: Report
 ) -> None:
     await races(faulty, report, files=300, seed=2)
+
+
+async def test_a_file_that_stood_still_too_long_is_no_payment_before_it_is_whole(
+    faulty: Served, tmp_path: Path
+) -> None:
+    raw = b"".join(generate_835(payments=4, seed=8, claims_per_payment=2, usage="P"))
+    file = faulty.folder / "a.835"
+    async with sftp_hub(tmp_path, faulty, polls=True, after="leave") as made:
+        made.format = X12
+        made.configure()
+        hub = await made.start()
+        expected: list[str] = []
+        for share in (0.3, 0.6, 0.999):  # the parser demands SE, GE and IEA with their counts
+            file.write_bytes(raw[: int(len(raw) * share)])
+            taken = len(made.taken())
+            await made.until(lambda: len(made.taken()) > taken)  # noqa: B023 - awaited at once
+            await hub.drained(within_seconds=30)
+            assert set(made.parts()) <= {"held", "dead"}
+            assert len(made.parts()) > len(expected)
+            expected = made.parts()
+        file.write_bytes(raw)
+        await made.until(lambda: made.parts().count("accepted") == 4)
