@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import msgspec
 import pytest
 
 from tests.connectors.programs import free_port, program, running
+from tests.postgres import Postgres
 
 ADMINISTRATOR = "administrator-of-tests"
 PACKAGES = ("trytond", "trytond_account", "trytond_company", "trytond_currency", "trytond_party")
@@ -89,39 +90,39 @@ class Tryton:
         self._client.close()
 
 
-class _Postgres:
-    """The programs of PostgreSQL, at the server of an empty database."""
+class _Server:
+    """The test session's PostgreSQL as Tryton sees it, with one database to build or fill."""
 
-    def __init__(self, dsn: str) -> None:
-        self._dsn = urlsplit(dsn)
-        self.database = self._dsn.path.lstrip("/")
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self.dsn = postgres.fresh()
+        self.database = urlsplit(self.dsn).path.lstrip("/")
+        self._hurried(self.database)
 
     @property
-    def server(self) -> str:
-        return self.at("")
+    def uri(self) -> str:
+        """The address as Tryton wants it: no database in it."""
+        return urlunsplit(urlsplit(self.dsn)._replace(path="/"))
 
-    def at(self, database: str) -> str:
-        scheme = self._dsn.scheme.partition("+")[0]
-        return urlunsplit(self._dsn._replace(scheme=scheme, path=f"/{database}"))
-
-    def run(self, name: str, *arguments: str) -> None:
-        found = shutil.which(name) or next(
-            (
-                str(path)
-                for path in sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))[::-1]
-            ),
-            "",
-        )
-        assert found, f"needs the program {name} of PostgreSQL (.ci/debian-packages.txt)"
-        subprocess.run([found, *arguments], check=True, capture_output=True, timeout=300)
-
-    def copy(self, database: str) -> str:
+    def copy(self) -> str:
+        """Return the name of a copy of the database; nobody may be connected to it."""
         made = f"tryton_{uuid.uuid4().hex[:12]}"
-        self.sql(f'CREATE DATABASE "{made}" TEMPLATE "{database}"')
+        self._postgres.execute(f'CREATE DATABASE "{made}" TEMPLATE "{self.database}"')
+        self._hurried(made)
         return made
 
-    def sql(self, statement: str) -> None:
-        self.run("psql", "-q", "-d", self.at("postgres"), "-c", statement)
+    def drop(self, database: str) -> None:
+        self._postgres.execute(f'DROP DATABASE "{database}" WITH (FORCE)')
+
+    def _hurried(self, database: str) -> None:
+        """What Tryton commits need not survive a loss of power: it is the partner here."""
+        self._postgres.execute(f'ALTER DATABASE "{database}" SET synchronous_commit TO off')
+
+
+def _client_program(name: str) -> str:
+    """Return the path of one of PostgreSQL's own programs, empty where only the wheel is here."""
+    installed = [str(path) for path in Path("/usr/lib/postgresql").glob(f"*/bin/{name}")]
+    return max(installed, default=shutil.which(name) or "")
 
 
 def _cache() -> Path:
@@ -134,12 +135,12 @@ def _cache() -> Path:
 
 
 @contextlib.contextmanager
-def _serving(postgres: _Postgres, database: str, folder: Path) -> Iterator[Tryton]:
+def _serving(server: _Server, database: str, folder: Path) -> Iterator[Tryton]:
     url = f"http://127.0.0.1:{free_port()}"
     config = folder / "trytond.conf"
     config.write_text(
         f"[web]\nlisten = {url.removeprefix('http://')}\n"
-        f"[database]\nuri = {postgres.server}\n"
+        f"[database]\nuri = {server.uri}\n"
         "[session]\nauthentications = password\ntimeout = 3600\n",
         encoding="utf-8",
     )
@@ -152,23 +153,18 @@ def _serving(postgres: _Postgres, database: str, folder: Path) -> Iterator[Tryto
             tryton.close()
 
 
-def _build(postgres: _Postgres, folder: Path) -> Books:
+def _build(server: _Server, folder: Path) -> Books:
     """Make the tables of the empty database, a company, a year of periods, accounts, a user."""
     config = folder / "admin.conf"
-    config.write_text(f"[database]\nuri = {postgres.server}\n", encoding="utf-8")
+    config.write_text(f"[database]\nuri = {server.uri}\n", encoding="utf-8")
     password = folder / "password"
     password.write_text(ADMINISTRATOR, encoding="utf-8")
-    subprocess.run(
-        [
-            *(program("trytond-admin"), "-c", str(config), "-d", postgres.database),
-            *("-u", "account", "--activate-dependencies", "--email", "admin@example.test"),
-        ],
+    _run(
+        *(program("trytond-admin"), "-c", str(config), "-d", server.database),
+        *("-u", "account", "--activate-dependencies", "--email", "admin@example.test"),
         env={**os.environ, "TRYTONPASSFILE": str(password)},
-        check=True,
-        capture_output=True,
-        timeout=600,
     )
-    with _serving(postgres, postgres.database, folder) as tryton:
+    with _serving(server, server.database, folder) as tryton:
         user = tryton.log_in()
         return _set_up(tryton, user)
 
@@ -235,31 +231,39 @@ def _rest_key(tryton: Tryton, mine: dict[str, Any]) -> str:
 
 
 @pytest.fixture(scope="session")
-def tryton_template(postgres, tmp_path_factory) -> tuple[_Postgres, Books]:
+def tryton_template(postgres: Postgres, tmp_path_factory) -> tuple[_Server, Books]:
     """A database with an empty ledger that is only copied, and what is in it."""
-    server = _Postgres(postgres.fresh())
+    server = _Server(postgres)
     kept = _cache()
     dump, told = kept.with_suffix(".dump"), kept.with_suffix(".json")
+    dumper, restorer = _client_program("pg_dump"), _client_program("pg_restore")
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one of several test processes builds it
-        if dump.is_file() and told.is_file():
-            target = ("--no-owner", "-d", server.at(server.database), str(dump))
-            server.run("pg_restore", "--exit-on-error", *target)
+        if restorer and dump.is_file() and told.is_file():
+            _run(restorer, "--exit-on-error", "--no-owner", "-d", server.dsn, str(dump))
             return server, msgspec.json.decode(told.read_bytes(), type=Books)
         books = _build(server, tmp_path_factory.mktemp("tryton"))
-        server.run("pg_dump", "-Fc", "-f", f"{dump}.new", server.at(server.database))
-        told.write_bytes(msgspec.json.encode(books))
-        Path(f"{dump}.new").rename(dump)
+        if dumper:
+            _run(dumper, "-Fc", "-f", f"{dump}.new", server.dsn)
+            told.write_bytes(msgspec.json.encode(books))
+            Path(f"{dump}.new").rename(dump)
     return server, books
+
+
+def _run(*command: str, env: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command, env=env, check=False, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == 0, f"{Path(command[0]).name}: {done.stderr[-3000:]}"
 
 
 @pytest.fixture(scope="module")
 def tryton(tryton_template, tmp_path_factory) -> Iterator[tuple[Tryton, Books]]:
     """A Tryton of this module's own, with an empty ledger, logged in as its administrator."""
     server, books = tryton_template
-    database = server.copy(server.database)
+    database = server.copy()
     with _serving(server, database, tmp_path_factory.mktemp("tryton")) as running_tryton:
         running_tryton.log_in()
         running_tryton.context = COMPANY
         yield running_tryton, books
-    server.sql(f'DROP DATABASE "{database}" WITH (FORCE)')
+    server.drop(database)
