@@ -172,3 +172,68 @@ def test_a_document_number_is_kept(number):
 )
 def test_what_is_no_document_number_is_not_kept_in_clear(text):
     assert number_of(text) == ""
+
+
+def compiled(text):
+    return compile_template(text, {}.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${in.date|from:5|cut:2}", "07"),
+        ("${in.date|from:99}", ""),
+        ("${in.date|from:8|number}", Decimal(16)),
+        ("${in.cookies|cookie}", "a=1; b=x=y"),
+        ("${in.key|digest:16}", "P6NJJYDFE2SK2XUF"),
+    ],
+)
+def test_filters_for_parts_keys_and_cookies(text, expected):
+    scope = {
+        "in": {
+            "date": "2026-07-16",
+            "key": "dlv_1",
+            "cookies": "a=1; Path=/; Expires=Wed, 21 Oct 2026 07:28:00 GMT, b=x=y; HttpOnly",
+        }
+    }
+    assert compiled(text)(scope) == expected
+
+
+def test_a_digest_stands_for_a_whole_document_and_no_other():
+    digest = compiled("${in|json|digest:25}")
+    one = digest({"in": {"a": "1", "b": ["2"]}})
+    assert len(one) == 25
+    assert digest({"in": {"a": "1", "b": ["3"]}}) != one
+
+
+def test_padded_base64_is_what_strict_readers_want():
+    padded = compile_template({"$apply": "b64url_json_padded", "to": ["${key}"]}, {}.__getitem__)
+    assert json.loads(base64.urlsafe_b64decode(padded(SCOPE))) == ["k-1"]
+    assert len(padded(SCOPE)) % 4 == 0
+
+
+@pytest.mark.parametrize(
+    ("of", "by", "expected"),
+    [
+        ("150.00", "0.00", "150.00"),
+        ("0.00", "150.00", "-150.00"),
+        ("0.10", "0.30", "-0.20"),
+        ("999999999999.99", "0.01", "999999999999.98"),
+    ],
+)
+def test_a_difference_of_amounts_is_exact(of, by, expected):
+    minus = compile_template({"$minus": ["${in.of}", "${in.by}"]}, {}.__getitem__)
+    assert minus({"in": {"of": of, "by": by}}) == expected
+
+
+@pytest.mark.parametrize("by", ["", "abc", None, "1" * 70 + ".1"])
+def test_a_difference_of_no_amounts_is_refused(by):
+    minus = compile_template({"$minus": ["${in.of}", "${in.by}"]}, {}.__getitem__)
+    with pytest.raises(TemplateFault):
+        minus({"in": {"of": "1.00", "by": by}})
+
+
+@pytest.mark.parametrize("text", ["${in.a|digest:0}", "${in.a|digest:53}", "${in.a|from:x}"])
+def test_a_filter_with_a_wrong_argument_is_refused(text):
+    with pytest.raises(TemplateFault):
+        compiled(text)
