@@ -1,15 +1,23 @@
-"""Reads a root folder into a compiled bundle, and holds the bundles that are in use."""
+"""Reads a root folder into a compiled bundle; holds those in use, recalls others from the store."""
 
+import asyncio
+import logging
+import tempfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from gateway.errors import HubError
 from gateway.pipeline import Bundle, compile_bundle
 from gateway.registry import Registry, starter_root
 from gateway.settings import read_config
+from gateway.store import Store
 
-__all__ = ["BundleShelf", "read_bundle"]
+__all__ = ["BundleShelf", "read_bundle", "registry_of"]
+
+log = logging.getLogger("remithub")
 
 
 def read_bundle(
@@ -31,33 +39,80 @@ def registry_of(root: Path) -> Registry:
     return Registry(starter_root(), root)
 
 
+def _read_files(
+    files: Mapping[str, str],
+    environment: Mapping[str, str],
+    *,
+    monotonic: Callable[[], float] | None,
+) -> Bundle:
+    """Compile what the store keeps of a bundle, and nothing else. Raises ConfigError."""
+    with tempfile.TemporaryDirectory(prefix="remithub-") as folder:
+        root = Path(folder)
+        for name, text in files.items():
+            place = root / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, "utf-8")
+        config = read_config(root / "config", environment)
+        return compile_bundle(config, Registry(root), monotonic=monotonic)
+
+
 HELD = 8
-"""Compiled configurations kept; what was accepted under an older one is read under the current."""
+"""Compiled configurations kept in memory; others are compiled again when something needs them."""
 
 
 class BundleShelf:
-    """The bundle in force, and the earlier ones of this process that artifacts are pinned to."""
+    """The bundle in force, and those that artifacts are pinned to."""
 
-    def __init__(self, first: Bundle) -> None:
+    def __init__(
+        self,
+        first: Bundle,
+        store: Store,
+        environment: Mapping[str, str],
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> None:
         self._current = first
         self._held = {first.hash: first}
+        self._store = store
+        self._read = partial(_read_files, environment=environment, monotonic=monotonic)
+        self._recalling = asyncio.Lock()
 
     @property
     def current(self) -> Bundle:
         """The bundle in force."""
         return self._current
 
-    def pinned(self, name: str) -> Bundle:
-        """Return the bundle of that hash; the current one where it is not held any more."""
-        return self._held.get(name, self._current)
+    async def pinned(self, name: str) -> Bundle:
+        """Return the bundle of that hash; the current one where it cannot be read any more."""
+        return self._held.get(name) or await self.recall(name) or self._hold(name, self._current)
+
+    async def recall(self, name: str) -> Bundle | None:
+        """Compile a bundle from what the store keeps of it; None where that cannot be."""
+        async with self._recalling:
+            if name in self._held:
+                return self._held[name]
+            rows = await self._store.fetch("bundle_get", hash=name)
+            if not rows:
+                return None
+            files = msgspec.json.decode(rows[0]["body"], type=dict[str, str])
+            try:
+                loop = asyncio.get_running_loop()
+                bundle = await loop.run_in_executor(None, self._read, files)
+            except HubError as fault:
+                log.warning("An earlier configuration cannot be read any more: %s", fault)
+                return None
+            return self._hold(name, bundle)
+
+    def _hold(self, name: str, bundle: Bundle) -> Bundle:
+        self._held.pop(name, None)
+        self._held[name] = bundle
+        while len(self._held) > HELD:
+            del self._held[next(iter(self._held))]
+        return bundle
 
     def put(self, bundle: Bundle) -> None:
         """Make that bundle the one in force."""
-        self._current = bundle
-        self._held.pop(bundle.hash, None)
-        self._held[bundle.hash] = bundle
-        while len(self._held) > HELD:
-            del self._held[next(iter(self._held))]
+        self._current = self._hold(bundle.hash, bundle)
 
     @staticmethod
     def text(bundle: Bundle) -> bytes:

@@ -21,13 +21,13 @@ from gateway.delivery import (
     Operator,
     Ownership,
     Pollers,
-    Role,
     SchedulerTicks,
     Ticks,
     Workers,
     decider,
 )
-from gateway.errors import NotFound
+from gateway.errors import ConfigError, NotFound
+from gateway.model.roles import Role
 from gateway.model.states import DestinationState, LaneKind
 from gateway.pipeline import Bundle, Flow, Lanes, forget_unfinished, milliseconds
 from gateway.ports import Ports
@@ -49,6 +49,9 @@ __all__ = ["Hub", "Reloaded"]
 log = logging.getLogger("remithub")
 
 PAUSED_BY_A_PERSON = "paused by a person"
+
+IN_FORCE = "bundle"
+"""Where the store keeps the hash of the configuration that all nodes follow."""
 
 
 class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +82,7 @@ class Hub:
         self.root = root
         self.store = store
         self.keys = keys
-        self.bundles = BundleShelf(bundle)
+        self.bundles = BundleShelf(bundle, store, environment, monotonic=ports.clock.monotonic)
         self.lanes = Lanes(store, ports.clock)
         self.ports = ports
         self._environment = environment
@@ -92,6 +95,7 @@ class Hub:
         self.space = Space((root / where.path).parent, where.free_bytes_low, ports.clock)
         self.flow = self._make_flow()
         self._paused: dict[str, str] = {}
+        self._refused = ""
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
         self.pollers = Pollers(
             flow=self.flow,
@@ -107,7 +111,7 @@ class Hub:
             store=store,
             ports=ports,
             runs=lambda kind: self.pollers if kind is LaneKind.POLL else self.workers,
-            each_turn=self._look_around,
+            each_turn=self._each_turn,
         )
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
         self._reloading = asyncio.Lock()
@@ -150,6 +154,12 @@ class Hub:
             keys,
             ports,
         )
+        if role is not Role.ALL and not store.shared:
+            await store.close()
+            raise ConfigError(
+                f"role '{role}' needs a database that processes can share",
+                next_step="set `store.postgres` in hub.yaml, or run without --role.",
+            )
         return cls(
             root,
             store,
@@ -164,12 +174,33 @@ class Hub:
     async def start(self) -> None:
         """Take the lanes and start to work. Raises ConfigError where a secret is missing, or an
         interface or a route that still owes something."""
-        left = await forget_unfinished(self.store)
+        left = await forget_unfinished(self.store, self.ports.clock)
         if left:
             log.warning("%d uploads had not been finished; their senders still have them.", left)
-        await self.workers.may_leave(self.bundles.current)
-        await self._follow(self.bundles.current)
+        await self.node.join(self.bundles.current.hash)
+        others = await self._followed_by_others()
+        if others is None:
+            await self.workers.may_leave(self.bundles.current)
+            await self._follow(self.bundles.current)
+        else:
+            await self._follow(others, announce=False)
         self.ready = True
+
+    async def _followed_by_others(self) -> Bundle | None:
+        """Return the configuration that living nodes follow: one that joins does as they do."""
+        if all(living.name == self.node.name for living in self.node.living):
+            return None
+        found = await self.bundles.recall(await self._in_force())
+        if found is not None and found.hash != self.bundles.current.hash:
+            log.warning(
+                "The other nodes follow another configuration than this folder's: theirs is taken."
+                " `remithub reload` here makes all follow this one."
+            )
+        return found
+
+    async def _in_force(self) -> str:
+        rows = await self.store.fetch("hub_get", key=IN_FORCE)
+        return str(rows[0]["value"]) if rows else ""
 
     async def close(self) -> None:
         """Start nothing more, let what is under way end, close everything."""
@@ -184,6 +215,7 @@ class Hub:
         """Read the root folder again and follow it, or raise ConfigError and change nothing.
 
         What began under the old configuration ends under it. What a fault had paused runs again.
+        Other nodes on the same store follow within seconds.
         """
         async with self._reloading:
             bundle = await self._read()
@@ -206,19 +238,20 @@ class Hub:
 
     # -- following a bundle --------------------------------------------------------------------
 
-    async def _follow(self, bundle: Bundle) -> set[str]:
+    async def _follow(self, bundle: Bundle, *, announce: bool = True) -> set[str]:
         ready = self.connections.prepare(bundle)
         row = {
             "hash": bundle.hash,
             "at": milliseconds(self.ports.clock.now()),
             "body": BundleShelf.text(bundle),
         }
+        statements = [Statement("bundle_insert", row)]
+        if announce:
+            statements.append(Statement("hub_put", {"key": IN_FORCE, "value": bundle.hash}))
         audit = AuditEntry("hub", "bundle.apply", bundle.hash)
         try:
             self.ports.fail_point("reload.before_commit")
-            await self.store.commit(
-                Unit(statements=(Statement("bundle_insert", row),), audit=(audit,))
-            )
+            await self.store.commit(Unit(statements=tuple(statements), audit=(audit,)))
             self.ports.fail_point("reload.after_commit")
         except BaseException:
             await self.connections.drop(ready)
@@ -230,6 +263,21 @@ class Hub:
         await self._look_around()  # before anything starts: it would knock where all is paused
         await self.ownership.follow(bundle)
         return opened
+
+    async def _each_turn(self) -> None:
+        """Follow what another node has put in force, and look around."""
+        await self._look_around()
+        wanted = await self._in_force()
+        if wanted in (self.bundles.current.hash, self._refused, "") or self._reloading.locked():
+            return
+        async with self._reloading:
+            bundle = await self.bundles.recall(wanted)
+            try:
+                if bundle is not None:
+                    await self._follow(bundle, announce=False)
+            except ConfigError as fault:
+                self._refused = wanted
+                log.error("This node cannot follow the configuration in force: %s", fault)  # noqa: TRY400 - the text says it all
 
     async def _look_around(self) -> None:
         """Do as other nodes, or this one before a restart, have decided: what is paused stays so

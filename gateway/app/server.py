@@ -19,6 +19,7 @@ from gateway.api import application, open_token
 from gateway.app.hub import Hub
 from gateway.app.services import HubServices
 from gateway.errors import ConfigError, TryAgain
+from gateway.model.roles import Role
 from gateway.ports import Clock, Ports
 
 __all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving", "set_up_logging"]
@@ -80,20 +81,26 @@ def set_up_logging(level: str = "INFO") -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    root: Path, *, environment: Mapping[str, str] | None = None, ports: Ports | None = None
+    root: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    ports: Ports | None = None,
+    role: Role = Role.ALL,
+    port: int | None = None,
 ) -> AsyncIterator[Listening]:
-    """Open and start a hub, then listen; on leaving, stop both in order.
+    """Open and start a hub, then listen; on leaving, stop both in order. `port` goes before the
+    configuration's.
 
     Listening does not begin before the lanes are taken. Raises ConfigError, StorageFault.
     """
-    hub = await Hub.open(root, environment, ports)
+    hub = await Hub.open(root, environment, ports, role=role)
     try:
         settings = hub.bundles.current.config.hub.api
         _must_be_loopback(settings.host)
         token = open_token(root / settings.token_file, hub.ports.ids)
         await hub.start()
         app = application(HubServices(hub), token)
-        port = _free_port(settings.host, settings.port)
+        port = _free_port(settings.host, settings.port if port is None else port)
         server = await _start(app, settings.host, port, hub.ports.clock)
     except BaseException:
         await hub.close()
@@ -104,16 +111,24 @@ async def serving(
         token_file=settings.token_file,
     )
     file = root / ADDRESS_FILE
+    announced = role in (Role.API, Role.ALL)  # what the command line asks
     try:
-        _write(file, address)
+        if announced:
+            _write(file, address)
         yield Listening(hub=hub, address=address, token=token)
     finally:
-        file.unlink(missing_ok=True)
+        if announced and file.exists() and file.read_bytes() == _text(address):
+            file.unlink(missing_ok=True)
         await _stop(hub, *server)
 
 
 async def serve(
-    root: Path, announce: Callable[[Listening], None], *, until: asyncio.Event | None = None
+    root: Path,
+    announce: Callable[[Listening], None],
+    *,
+    until: asyncio.Event | None = None,
+    role: Role = Role.ALL,
+    port: int | None = None,
 ) -> None:
     """Run a hub with its API until SIGTERM or SIGINT (or `until` is set), then stop it in order."""
     stop = until or asyncio.Event()
@@ -121,7 +136,7 @@ async def serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with serving(root) as listening:
+        async with serving(root, role=role, port=port) as listening:
             announce(listening)
             await stop.wait()
             log.info("Stopping: what is under way may take %d s.", STOP_SECONDS)
@@ -221,5 +236,9 @@ def _host(host: str) -> str:
 def _write(file: Path, address: Address) -> None:
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = file.with_suffix(".part")
-    part.write_bytes(msgspec.json.encode(address) + b"\n")
+    part.write_bytes(_text(address))
     part.replace(file)
+
+
+def _text(address: Address) -> bytes:
+    return msgspec.json.encode(address) + b"\n"

@@ -4,16 +4,28 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from pathlib import Path
 
+from gateway.model.roles import Role
+
 __all__ = ["run"]
 
 
-def run(*, root: Path = Path(), json: bool = False) -> int:
+def run(
+    *, root: Path = Path(), role: Role = Role.ALL, port: int | None = None, json: bool = False
+) -> int:
     """Run the hub on a folder of configuration until Ctrl-C or SIGTERM.
+
+    On PostgreSQL any number of processes on any number of hosts share the work; each may have a
+    role of its own. On the embedded database there is one, and it does everything.
 
     Parameters
     ----------
     root
         The folder with config/, contracts/ and mappings/ in it; data goes to var/ below it.
+    role
+        api answers and takes custody, worker processes and delivers, scheduler polls sources;
+        all does everything. Every role answers health checks on its port.
+    port
+        Listen there instead of on hub.yaml's `api.port`; 0 takes any free one.
     json
         Once it listens, print where as one JSON object.
     """
@@ -40,7 +52,7 @@ def run(*, root: Path = Path(), json: bool = False) -> int:
 
     _spare_the_collector()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(root, announce))
+        runner.run(serve(root, announce, role=role, port=port))
     return 0
 
 

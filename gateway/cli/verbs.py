@@ -89,7 +89,13 @@ VERBS = (
         "decode sample.835 --summary",
         "decode inbox/*.835 > documents.jsonl",
     ),
-    _verb(Group.RUN, "run", "Run the hub on a folder of configuration.", "run --root ."),
+    _verb(
+        Group.RUN,
+        "run",
+        "Run the hub on a folder of configuration.",
+        "run --root .",
+        "run --role worker --port 0",
+    ),
     _verb(
         Group.RUN,
         "status",

@@ -1,7 +1,7 @@
 """Workers, retry schedule, breakers, dead letters, replay, polling."""
 
 from gateway.delivery.destination import BreakerState, Destination
-from gateway.delivery.nodes import Living, Node, Role
+from gateway.delivery.nodes import Living, Node
 from gateway.delivery.order import KeyOrder
 from gateway.delivery.ownership import Ownership
 from gateway.delivery.polling import Poller, Pollers, PollState
@@ -26,7 +26,6 @@ __all__ = [
     "Poller",
     "Pollers",
     "Report",
-    "Role",
     "SchedulerTicks",
     "Selection",
     "Ticks",

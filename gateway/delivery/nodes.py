@@ -6,17 +6,17 @@ let another one take over.
 
 import logging
 from collections.abc import Iterable
-from enum import StrEnum
 
 import msgspec
 
 from gateway.errors import StorageFault
+from gateway.model.roles import Role
 from gateway.model.states import LaneKind
 from gateway.pipeline import LanePlan, Lanes, milliseconds
 from gateway.ports import Ports
 from gateway.store import Statement, Store, Unit
 
-__all__ = ["LEASE_SECONDS", "Living", "Node", "Role"]
+__all__ = ["LEASE_SECONDS", "Living", "Node"]
 
 log = logging.getLogger("remithub.delivery")
 
@@ -27,26 +27,6 @@ FOREVER_SECONDS = 100 * 365 * 24 * 3600.0
 """The lease on a store that one process holds alone."""
 
 FORGET_SECONDS = 24 * 3600.0
-
-
-class Role(StrEnum):
-    """What a process does."""
-
-    API = "api"
-    """Answers and takes custody; owns no lane."""
-
-    WORKER = "worker"
-    """Processes and delivers."""
-
-    SCHEDULER = "scheduler"
-    """Polls sources and does what is due by the calendar."""
-
-    ALL = "all"
-
-    def owns(self, kind: LaneKind) -> bool:
-        """Whether such a process may own lanes of that kind."""
-        mine = Role.SCHEDULER if kind is LaneKind.POLL else Role.WORKER
-        return self in (mine, Role.ALL)
 
 
 class Living(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,13 +72,12 @@ class Ownership:
         self._bundle = ""
         self._giving: dict[str, asyncio.Task[None]] = {}
         self._leaving = False
+        self._balancing = asyncio.Lock()
         self._heard: dict[int, tuple[int, int]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def follow(self, bundle: Bundle) -> None:
-        """Know every lane of a bundle, and run those that fall to this node."""
-        if not self._node.name:
-            await self._node.join(bundle.hash)
+        """Know every lane of a bundle, and run those that fall to this node, which has joined."""
         self._plans, self._bundle = bundle.lanes(), bundle.hash
         await self._lanes.ensure(self._plans)
         await self._balance()
@@ -143,6 +142,10 @@ class Ownership:
         self._lanes.forget(name)
 
     async def _balance(self) -> None:
+        async with self._balancing:  # a reload comes in between
+            await self._take_and_give()
+
+    async def _take_and_give(self) -> None:
         """Take what falls to us and is free, give back what falls to others."""
         mine = self._node.share(self._plans)
         planned = {name for name, *_ in self._plans}

@@ -16,7 +16,7 @@ from gateway.formats import READERS, Format
 from gateway.governance import Profile, Validator, compile_validator, shown_in_full
 from gateway.model.states import LaneKind
 from gateway.pipeline.lanes import LanePlan
-from gateway.registry import ContractVersion, Registry
+from gateway.registry import ContractVersion, MappingSource, Registry, SchemaReference
 from gateway.settings import Config, Route, SinkSettings, SourceSettings
 from gateway.settings import decode as decode_settings
 from gateway.translation import (
@@ -104,7 +104,8 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything compiled. `hash` names it; `files` is the text it was made from."""
+    """Everything compiled. `hash` names it; `files` is the text it was made from, by path below a
+    root folder: written out there, it compiles to the same bundle."""
 
     hash: str
     tenant: str
@@ -174,11 +175,8 @@ class _Compiler:
         return self.contracts[key]
 
     def _compile_contract(self, found: ContractVersion) -> Contract:
-        schema = self.registry.bundled_schema(found.name, found.version)
+        schema = self._keep_contract(found)
         index = found.header.index
-        self.files[f"contracts/{found.name}/{found.version}"] = msgspec.json.encode(
-            schema
-        ).decode()
         for path in (index.correlation, index.identity):
             # What messages are found by stands in a column in clear.
             if path and not shown_in_full(schema, path):
@@ -197,10 +195,28 @@ class _Compiler:
             identity=index.identity,
         )
 
+    def _keep_contract(self, found: ContractVersion) -> dict[str, Any]:
+        """Put a contract among the bundle's files, standing alone, so that it can be read again
+        from there; return its schema."""
+        schema = self.registry.bundled_schema(found.name, found.version)
+        place = f"contracts/{found.name}"
+        self.files[f"{place}/contract.yaml"] = _json(msgspec.to_builtins(found.header))
+        self.files[f"{place}/{found.version}/schema.json"] = _json(schema)
+        return schema
+
+    def _side(self, source: MappingSource, side: SchemaReference) -> dict[str, Any] | None:
+        """Return the schema of one side of a mapping, kept among the bundle's files."""
+        found = self.registry.side(source, side)
+        if isinstance(found, ContractVersion):
+            return self._keep_contract(found)
+        if found is not None:
+            self.files[f"mappings/{source.name}/{side.schema}"] = _json(found)
+        return found
+
     def mapping(self, name: str) -> Mapping:
         if name not in self.mappings:
             source = self.registry.mapping(name)
-            self.files[f"mappings/{name}"] = source.text
+            self.files[f"mappings/{name}/mapping.yaml"] = source.text
 
             def table(file: str) -> str:
                 text = source.table(file)
@@ -209,8 +225,8 @@ class _Compiler:
 
             self.mappings[name] = compile_mapping(
                 source.text,
-                source_schema=self.registry.source_schema(source),
-                target_schema=self.registry.target_schema(source),
+                source_schema=self._side(source, source.source),
+                target_schema=self._side(source, source.target),
                 tables=table,
                 file=f"mappings/{name}/mapping.yaml",
                 limits=Limits(monotonic=self.monotonic),
@@ -343,6 +359,10 @@ class _Compiler:
             reason = f"'{route.to}' accepts {sink.accepts.name}, the route owes {owes.name}"
             raise fault("to", reason)
         return Sending(settings=route, when=when, mapping=mapping, owes=owes, sink=sink)
+
+
+def _json(body: Any) -> str:
+    return msgspec.json.encode(body, order="sorted").decode()
 
 
 def compile_bundle(

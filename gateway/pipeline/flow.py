@@ -107,7 +107,7 @@ class Flow:
         Every part's verdict is durable by itself; nothing that stands in an artifact raises.
         """
         artifact = await self.reading.artifact(item.item_id)
-        bundle = self._bundles.pinned(artifact.bundle)
+        bundle = await self._bundles.pinned(artifact.bundle)
         if item.retrying or artifact.interface not in {**bundle.sources, **bundle.sinks}:
             bundle = self._bundles.current
         number = await self.reading.attempt_number(item)

@@ -2,16 +2,20 @@
 
 import contextlib
 import hashlib
+import math
 from collections.abc import AsyncIterator
 
 import msgspec
 
 from gateway.errors import Reject, StorageFault
 from gateway.model.ids import text_id
-from gateway.ports import FailPoint
+from gateway.ports import Clock, FailPoint
 from gateway.store import CHUNK_BYTES, Body, Statement, Store, Unit
 
 __all__ = ["Received", "arrived", "forget", "forget_unfinished", "receive"]
+
+
+LONGEST_UPLOAD_MS = 24 * 3600 * 1000
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,9 +85,13 @@ async def forget(upload_id: str, store: Store) -> None:
     await store.commit(Unit(statements=(Statement("upload_forget", {"body_id": upload_id}),)))
 
 
-async def forget_unfinished(store: Store) -> int:
-    """Remove what uploads of an earlier process left behind; return how many there were."""
-    left = await store.fetch("uploads", limit=10_000)
+async def forget_unfinished(store: Store, clock: Clock) -> int:
+    """Remove what uploads of an earlier process left behind; return how many there were.
+
+    On a shared store another node's may be under way: there only those of yesterday are dead."""
+    alive_from = clock.now().timestamp() * 1000 - LONGEST_UPLOAD_MS if store.shared else math.inf
+    rows = await store.fetch("uploads", limit=10_000)
+    left = [row for row in rows if int(row["begun_at"] or 0) < alive_from]
     for row in left:
         await forget(row["body_id"], store)
     return len(left)

@@ -16,8 +16,8 @@ class Bundles(Protocol):
         """The configuration in force."""
         ...
 
-    def pinned(self, name: str) -> Bundle:
-        """Return the bundle of that hash, or the current one where it is not held any more."""
+    async def pinned(self, name: str) -> Bundle:
+        """Return the bundle of that hash, or the current one where it cannot be read any more."""
         ...
 
 

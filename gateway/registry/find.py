@@ -77,16 +77,25 @@ class Registry:
 
     def source_schema(self, mapping: MappingSource) -> dict[str, Any] | None:
         """Return the schema of what the mapping reads; None where it is not checked."""
-        return self._side(mapping, mapping.source)
+        return self._schema(self.side(mapping, mapping.source))
 
     def target_schema(self, mapping: MappingSource) -> dict[str, Any] | None:
         """Return the schema of what the mapping makes; None where it is not checked."""
-        return self._side(mapping, mapping.target)
+        return self._schema(self.side(mapping, mapping.target))
 
-    def _side(self, mapping: MappingSource, side: SchemaReference) -> dict[str, Any] | None:
+    def _schema(self, side: ContractVersion | dict[str, Any] | None) -> dict[str, Any] | None:
+        if isinstance(side, ContractVersion):
+            return self.bundled_schema(side.name, side.version)
+        return side
+
+    def side(
+        self, mapping: MappingSource, side: SchemaReference
+    ) -> ContractVersion | dict[str, Any] | None:
+        """Return what one side of a mapping is: a contract, a schema of its own that stands
+        alone, or None where it is not checked."""
         contract = side.contract or FORMAT_SHAPES.get(side.format, "")
         if contract:
-            return self.bundled_schema(contract, side.version)
+            return self.contract(contract, side.version)
         if not side.schema:
             return None
         file = mapping.folder / side.schema

@@ -75,8 +75,8 @@ ORDER BY occurrence DESC LIMIT 100;
 -- read: scan
 -- optional: interface before
 SELECT * FROM artifact
-WHERE (:interface IS NULL OR interface = :interface)
-  AND (:before IS NULL OR received_at < :before)
+WHERE (interface = :interface OR :interface IS NULL)
+  AND (received_at < :before OR :before IS NULL)
 ORDER BY received_at DESC, artifact_id LIMIT :limit;
 
 -- name: parts_of_artifact
@@ -107,7 +107,7 @@ ORDER BY created_at, message_id LIMIT 1000;
 -- read: scan
 -- optional: before
 SELECT * FROM message
-WHERE contract = :contract AND (:before IS NULL OR created_at < :before)
+WHERE contract = :contract AND (created_at < :before OR :before IS NULL)
 ORDER BY created_at DESC LIMIT :limit;
 
 -- name: messages_unrouted
@@ -127,10 +127,10 @@ SELECT * FROM source_seen WHERE interface = :interface AND fingerprint = :finger
 UPDATE part SET state = :state, at = :at
 WHERE artifact_id = :artifact_id AND revision = :revision AND part_offset = :part_offset;
 
--- An upload that has spilled into chunks before its artifact is there: after a crash nobody
--- would know those chunks otherwise.
+-- An upload that has spilled into chunks before its artifact is there, and when it began: after
+-- a crash nobody would know those chunks otherwise.
 -- name: upload_begin
-INSERT INTO hub (key, value) VALUES ('upload:' || :body_id, '') ON CONFLICT (key) DO NOTHING;
+INSERT INTO hub (key, value) VALUES ('upload:' || :body_id, CAST(CAST(:store_now AS BIGINT) AS TEXT)) ON CONFLICT (key) DO NOTHING;
 
 -- Its chunks have an owner now; those of bytes that were here before have none.
 -- name: upload_end
@@ -143,4 +143,4 @@ DELETE FROM hub WHERE key = 'upload:' || :body_id;
 
 -- name: uploads
 -- read: scan
-SELECT substr(key, 8) AS body_id FROM hub WHERE key LIKE 'upload:%' ORDER BY key LIMIT :limit;
+SELECT substr(key, 8) AS body_id, value AS begun_at FROM hub WHERE key LIKE 'upload:%' ORDER BY key LIMIT :limit;
