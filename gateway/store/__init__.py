@@ -1,7 +1,14 @@
 """Durable state: one interface, SQLite or PostgreSQL behind it; migrations; encryption of bodies."""
 
 from gateway.store.audit import verify_chain
-from gateway.store.interface import CHUNK_BYTES, Store, StoreSettings, StoreStats, WriterShape
+from gateway.store.interface import (
+    CHUNK_BYTES,
+    PostgresSettings,
+    Store,
+    StoreSettings,
+    StoreStats,
+    WriterShape,
+)
 from gateway.store.keys import BACKUP_NOTICE, KeyRing
 from gateway.store.opening import open_store
 from gateway.store.space import Room, Space
@@ -23,6 +30,7 @@ __all__ = [
     "Body",
     "Committed",
     "KeyRing",
+    "PostgresSettings",
     "Room",
     "Row",
     "Space",

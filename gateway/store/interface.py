@@ -9,7 +9,14 @@ import msgspec
 
 from gateway.store.units import Committed, Row, Unit
 
-__all__ = ["CHUNK_BYTES", "Store", "StoreSettings", "StoreStats", "WriterShape"]
+__all__ = [
+    "CHUNK_BYTES",
+    "PostgresSettings",
+    "Store",
+    "StoreSettings",
+    "StoreStats",
+    "WriterShape",
+]
 
 CHUNK_BYTES = 1 << 20
 """The plain size at which a body is cut into chunks."""
@@ -44,6 +51,37 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     lock_wait_seconds: Annotated[
         float, msgspec.Meta(ge=0, description="Wait this long for another hub to let go.")
     ] = 5.0
+
+
+class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which PostgreSQL database several hubs share, and how this one behaves there."""
+
+    url: Annotated[
+        str, msgspec.Meta(description="postgresql://user@host:5432/database?sslmode=verify-full")
+    ]
+    password: Annotated[
+        str | None, msgspec.Meta(description="Kept out of the address, which is shown.")
+    ] = None
+    create: Annotated[bool, msgspec.Meta(description="Make or migrate the tables.")] = True
+    readers: Annotated[int, msgspec.Meta(ge=1, description="Reading connections at most.")] = 4
+    cache_bytes: Annotated[
+        int, msgspec.Meta(ge=0, description="Recent bodies kept in memory, in bytes.")
+    ] = 32 << 20
+    writer_name: Annotated[
+        str, msgspec.Meta(description="Begins the writers' names: hub-1, hub-2, ...")
+    ] = "hub"
+    waiting_bytes: Annotated[
+        int, msgspec.Meta(ge=1 << 20, description="Bodies waiting to be written, in bytes.")
+    ] = 64 << 20
+    waiting_units: Annotated[
+        int, msgspec.Meta(ge=1, description="Units waiting to be written.")
+    ] = 20_000
+    statement_seconds: Annotated[
+        float, msgspec.Meta(gt=0, description="The longest a statement may take.")
+    ] = 30.0
+    unsafe: Annotated[
+        bool, msgspec.Meta(description="Tests only: open although commits are not durable.")
+    ] = False
 
 
 class StoreStats(msgspec.Struct, frozen=True, kw_only=True):

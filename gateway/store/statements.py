@@ -13,6 +13,7 @@ __all__ = ["Block", "Pace", "all_blocks", "read_block", "write_block"]
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _MARK = re.compile(r"^-- (counts|optional|read): (.+)$", re.MULTILINE)
+_VARIANT = re.compile(r"^-- engine: postgresql$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
 
 
@@ -38,6 +39,10 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     tells_time: bool = False
     """It uses `:store_now`, milliseconds since the epoch by the store's own clock, which the
     engine fills in: on a shared database no process's clock counts."""
+
+    postgresql: str = ""
+    """The one statement for PostgreSQL where the portable ones cannot be right there: parameters
+    are arrays, one element an execution, and it gives `unit`, from 1, of each that had effect."""
 
 
 def write_block(name: str) -> Block:
@@ -71,12 +76,18 @@ def all_blocks() -> dict[str, Block]:
 
 def _block(name: str, text: str) -> Block:
     marks = dict(_MARK.findall(text))
-    pieces = [" ".join(piece.split()) for piece in _COMMENT.sub("", text).split(";")]
+    portable, *variants = (_pieces(part) for part in _VARIANT.split(text))
     return Block(
         name=name,
         pace=Pace(marks.get("read", "write")),
-        statements=tuple(piece for piece in pieces if piece),
+        statements=portable,
         counted=int(marks.get("counts", "1")) - 1,
         optional=tuple(marks.get("optional", "").split()),
-        tells_time=any(":store_now" in piece for piece in pieces),
+        tells_time=any(":store_now" in piece for piece in portable),
+        postgresql=variants[0][0] if variants else "",
     )
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    pieces = (" ".join(piece.split()) for piece in _COMMENT.sub("", text).split(";"))
+    return tuple(piece for piece in pieces if piece)

@@ -105,13 +105,13 @@ SELECT retry.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, 
        lane.epoch, owed.item_id, owed.delivery_id, owed.at AS owed_at
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
 LEFT JOIN owed ON owed.lane_id = retry.lane_id AND owed.seq = retry.seq
-WHERE (:state IS NULL OR retry.state = :state)
-  AND (:interface IS NULL OR lane.interface = :interface)
-  AND (:lane IS NULL OR lane.name = :lane)
-  AND (:fingerprint IS NULL OR retry.fingerprint = :fingerprint)
-  AND (:after_lane_id IS NULL
-       OR (retry.lane_id, retry.seq, retry.part_offset)
-          > (:after_lane_id, :after_seq, :after_part_offset))
+WHERE (retry.state = :state OR :state IS NULL)
+  AND (lane.interface = :interface OR :interface IS NULL)
+  AND (lane.name = :lane OR :lane IS NULL)
+  AND (retry.fingerprint = :fingerprint OR :fingerprint IS NULL)
+  AND ((retry.lane_id, retry.seq, retry.part_offset)
+         > (:after_lane_id, :after_seq, :after_part_offset)
+       OR :after_lane_id IS NULL)
 ORDER BY retry.lane_id, retry.seq, retry.part_offset LIMIT :limit;
 
 -- name: retry_groups
@@ -119,10 +119,10 @@ ORDER BY retry.lane_id, retry.seq, retry.part_offset LIMIT :limit;
 -- optional: state interface
 SELECT retry.fingerprint, retry.state, lane.name AS lane, lane.interface, lane.destination,
        MIN(retry.code) AS code, COUNT(*) AS count,
-       COALESCE(SUM(retry.amount_cents), 0) AS amount_cents, MIN(retry.since) AS oldest_since
+       CAST(COALESCE(SUM(retry.amount_cents), 0) AS BIGINT) AS amount_cents, MIN(retry.since) AS oldest_since
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
-WHERE (:state IS NULL OR retry.state = :state)
-  AND (:interface IS NULL OR lane.interface = :interface)
+WHERE (retry.state = :state OR :state IS NULL)
+  AND (lane.interface = :interface OR :interface IS NULL)
 GROUP BY retry.fingerprint, retry.state, lane.name, lane.interface, lane.destination
 ORDER BY count DESC, retry.fingerprint, lane.name;
 

@@ -34,6 +34,29 @@ ON CONFLICT (delivery_id) DO NOTHING;
 UPDATE lane SET head = head + 1
 WHERE lane_id = :lane_id AND EXISTS (
     SELECT 1 FROM owed WHERE owed.lane_id = :lane_id AND owed.seq = lane.head + 1);
+-- engine: postgresql
+-- Many at once, parameters are arrays; the lanes' rows are locked, so that nobody else counts.
+-- One update per lane, however much is owed: a row has one new version a transaction.
+WITH asked AS (
+    SELECT DISTINCT ON (delivery_id) * FROM unnest(
+        CAST(:lane_id AS BIGINT[]), CAST(:item_id AS TEXT[]), CAST(:delivery_id AS TEXT[]),
+        CAST(:order_key AS TEXT[]), CAST(:at AS BIGINT[]))
+    WITH ORDINALITY AS given (lane_id, item_id, delivery_id, order_key, at, unit)
+    ORDER BY delivery_id, unit
+), fresh AS (
+    SELECT asked.*, lane.head
+        + row_number() OVER (PARTITION BY asked.lane_id ORDER BY asked.unit) AS seq
+    FROM asked LEFT JOIN lane ON lane.lane_id = asked.lane_id
+    WHERE NOT EXISTS (SELECT 1 FROM owed WHERE owed.delivery_id = asked.delivery_id)
+), written AS (
+    INSERT INTO owed (lane_id, seq, item_id, delivery_id, order_key, at)
+    SELECT lane_id, seq, item_id, delivery_id, order_key, at FROM fresh
+), counted AS (
+    UPDATE lane SET head = last.seq
+    FROM (SELECT lane_id, MAX(seq) AS seq FROM fresh GROUP BY lane_id) AS last
+    WHERE lane.lane_id = last.lane_id
+)
+SELECT unit FROM fresh;
 
 -- name: destination_put
 INSERT INTO destination (name, state, reason, since, detail, open_until, opened)
@@ -52,7 +75,7 @@ ON CONFLICT (name) DO UPDATE SET open_until = excluded.open_until, opened = excl
 -- another name (no row affected). Gives the living nodes.
 -- name: node_renew
 INSERT INTO node (name, role, started_at, lease_until, bundle)
-VALUES (:name, :role, :started_at, :store_now + :lease_ms, :bundle)
+VALUES (:name, :role, :started_at, CAST(:store_now AS BIGINT) + :lease_ms, :bundle)
 ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until, bundle = excluded.bundle
 WHERE node.lease_until > :store_now;
 SELECT name, role, bundle FROM node WHERE lease_until > :store_now ORDER BY name;
@@ -67,7 +90,7 @@ DELETE FROM node;
 
 -- Nodes that have been gone for long.
 -- name: nodes_forget
-DELETE FROM node WHERE lease_until <= :store_now - :kept_ms;
+DELETE FROM node WHERE lease_until + :kept_ms <= :store_now;
 
 -- What changes under an owner's eyes: new items and asked questions, per lane of one node.
 -- name: lane_news

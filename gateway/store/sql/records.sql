@@ -23,6 +23,11 @@ INSERT INTO audit (writer, seq, at, actor, action, object_id, reason, outcome, d
 VALUES (:writer, :seq, :at, :actor, :action, :object_id, :reason, :outcome, :detail, :prev_hash,
         :hash);
 
+-- Which group a writer committed last: when the reply to a COMMIT is lost, this tells.
+-- name: writer_mark
+INSERT INTO writer (name, group_id) VALUES (:name, :group_id)
+ON CONFLICT (name) DO UPDATE SET group_id = excluded.group_id;
+
 -- name: bundle_insert
 INSERT INTO bundle (hash, at, body) VALUES (:hash, :at, :body) ON CONFLICT DO NOTHING;
 
@@ -42,8 +47,8 @@ SELECT * FROM idempotency WHERE scope = :scope AND idem_key = :idem_key;
 -- name: counters
 -- read: scan
 -- optional: interface
-SELECT interface, name, SUM(value) AS value FROM counter
-WHERE (:interface IS NULL OR interface = :interface)
+SELECT interface, name, CAST(SUM(value) AS BIGINT) AS value FROM counter
+WHERE (interface = :interface OR :interface IS NULL)
 GROUP BY interface, name ORDER BY interface, name;
 
 -- The last entries of a writer, the newest first.
@@ -51,7 +56,7 @@ GROUP BY interface, name ORDER BY interface, name;
 -- read: scan
 -- optional: writer object_id
 SELECT * FROM audit
-WHERE (:writer IS NULL OR writer = :writer) AND (:object_id IS NULL OR object_id = :object_id)
+WHERE (writer = :writer OR :writer IS NULL) AND (object_id = :object_id OR :object_id IS NULL)
 ORDER BY at DESC, writer, seq DESC LIMIT :limit;
 
 -- The chain of one writer in order, a page at a time, for `verify_chain`.
@@ -62,6 +67,21 @@ SELECT * FROM audit WHERE writer = :writer AND seq > :after_seq ORDER BY seq LIM
 -- name: audit_last
 -- read: point
 SELECT * FROM audit WHERE writer = :writer ORDER BY seq DESC LIMIT 1;
+
+-- name: writer_group
+-- read: point
+SELECT group_id FROM writer WHERE name = :name;
+
+-- Who has written audit rows: one seek per writer.
+-- name: audit_writers
+-- read: scan
+WITH RECURSIVE found (writer) AS (
+    SELECT MIN(writer) FROM audit
+    UNION ALL
+    SELECT (SELECT MIN(audit.writer) FROM audit WHERE audit.writer > found.writer)
+    FROM found WHERE found.writer IS NOT NULL
+)
+SELECT writer FROM found WHERE writer IS NOT NULL;
 
 -- name: bundle_get
 -- read: point

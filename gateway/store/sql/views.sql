@@ -15,7 +15,7 @@ FROM lane ORDER BY lane.lane_id;
 -- name: retry_sums
 -- read: scan
 SELECT lane.interface, retry.state, COUNT(*) AS count,
-       COALESCE(SUM(retry.amount_cents), 0) AS amount_cents, MIN(retry.since) AS oldest_since
+       CAST(COALESCE(SUM(retry.amount_cents), 0) AS BIGINT) AS amount_cents, MIN(retry.since) AS oldest_since
 FROM retry JOIN lane ON lane.lane_id = retry.lane_id
 GROUP BY lane.interface, retry.state ORDER BY lane.interface, retry.state;
 
@@ -33,7 +33,7 @@ ORDER BY retry.part_offset LIMIT 1000;
 -- optional: before_at before_id
 SELECT * FROM message
 WHERE contract = :contract
-  AND (:before_at IS NULL OR (created_at, message_id) < (:before_at, :before_id))
+  AND ((created_at, message_id) < (:before_at, :before_id) OR :before_at IS NULL)
 ORDER BY created_at DESC, message_id DESC LIMIT :limit;
 
 -- Contracts of which there are messages: one seek per contract.

@@ -7,7 +7,7 @@ again with one savepoint per unit: failures are rare, savepoints cost 9 % of eve
 import contextlib
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,25 +45,47 @@ class Engine:
         self._body = write_block("body_insert").statements[0]
         self._count = write_block("counter_add").statements[0]
         self._audit = write_block("audit_insert").statements[0]
-        self._chain = self._load_chain()
+        self._mark = write_block("writer_mark").statements[0]
+        self._chain = self._extended = self._load_chain()
         self._now = 0
 
-    def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
+    def apply(
+        self,
+        units: Sequence[Unit],
+        *,
+        at: int,
+        group: str = "",
+        told: Callable[[list[Outcome]], None] | None = None,
+    ) -> list[Outcome]:
         """Commit the units as one group, `at` in milliseconds; one outcome per unit, in order.
 
         When it returns, every `Committed` is durable. StorageFault is raised when the group as a
-        whole could not be written: nothing of it was.
+        whole could not be written: nothing of it was. `told` hears the outcomes right before
+        the commit, which leaves the name of the `group` in the database: whoever is lost in
+        between can find out whether they came true.
         """
         sealed = [self._seal(unit) for unit in units]
         try:
             outcomes = self._group(units, sealed, at=at, savepoints=False)
             if outcomes is None:
-                outcomes = self._group(units, sealed, at=at, savepoints=True)
+                outcomes = self._group(units, sealed, at=at, savepoints=True) or []
+            if group:
+                self._connection.execute(self._mark, {"name": self._writer, "group_id": group})
+            if told is not None:
+                told(outcomes)
+            self._connection.execute("COMMIT")
+            self._chain = self._extended
         except sqlite3.Error as error:
             raise batch_fault(error) from error
         finally:
             self._roll_back()  # does nothing after a commit
-        return outcomes or []
+        return outcomes
+
+    def last_group(self) -> str:
+        """Return the name of the group that this writer committed last."""
+        sql = read_block("writer_group").statements[0]
+        row = self._connection.execute(sql, {"name": self._writer}).fetchone()
+        return str(row[0]) if row else ""
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the log into the database."""
@@ -90,8 +112,7 @@ class Engine:
                 self._count,
                 {"owner": self._writer, "interface": interface, "name": name, "value": value},
             )
-        self._connection.execute("COMMIT")
-        self._chain = chain
+        self._extended = chain
         return outcomes
 
     def _unit_in_savepoint(self, unit: Unit, bodies: _Sealed) -> Outcome:

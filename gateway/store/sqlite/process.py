@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 
 import msgspec
@@ -31,6 +31,7 @@ class _Start(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Group(msgspec.Struct, frozen=True):
+    name: str
     at: int
     units: Sequence[Unit]
 
@@ -52,6 +53,8 @@ class _Done(msgspec.Struct, frozen=True, tag="done"):
 class _Reply(msgspec.Struct, frozen=True):
     outcomes: list[_Done | _Fault] = []
     fault: _Fault | None = None
+    last_group: str = ""
+    """On start: which group was committed last."""
 
 
 class ProcessWriter:
@@ -67,21 +70,31 @@ class ProcessWriter:
         self._lock = lock_descriptor
         self._replies = msgspec.msgpack.Decoder(_Reply)
         self._encoder = msgspec.msgpack.Encoder()
+        self._name = os.urandom(8).hex()
+        self._groups = 0
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
         self._start()
 
     def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
-        """Write the group in the child; a child that was lost is started again for the next."""
+        """Write the group in the child, which says what will be and then that it is. A child that
+        was lost is started again; it knows whether the group was committed."""
         if self._pipe is None:
             self._start()
+        self._groups += 1
+        name = f"{self._name}-{self._groups}"
         try:
-            message = self._encoder.encode(_Group(at, units))
+            message = self._encoder.encode(_Group(name, at, units))
         except _ENCODE_ERRORS:
             return self._apply_encodable(units, at=at)
+        reply = self._ask(message)
+        try:
+            self._hear()
+        except StoreUnavailable:
+            if self._pipe is not None or self._start() != name:
+                raise
         return [
-            one.committed if isinstance(one, _Done) else _error_from(one)
-            for one in self._ask(message).outcomes
+            one.committed if isinstance(one, _Done) else _error_from(one) for one in reply.outcomes
         ]
 
     def close(self) -> None:
@@ -111,7 +124,8 @@ class ProcessWriter:
             return statement_fault(error, "counts or audit")
         return None
 
-    def _start(self) -> None:
+    def _start(self) -> str:
+        """Start a child; return the name of the group that was committed last."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
@@ -123,7 +137,7 @@ class ProcessWriter:
         self._pipe = Connection(ours.detach())
         start = _Start(engine=self._settings, keys=self._keys.to_bytes())
         try:
-            self._ask(self._encoder.encode(start))
+            return self._ask(self._encoder.encode(start)).last_group
         except HubError:
             self.close()
             raise
@@ -134,6 +148,16 @@ class ProcessWriter:
             raise _lost()
         try:
             pipe.send_bytes(message)
+        except OSError as error:
+            self.close()
+            raise _lost() from error
+        return self._hear()
+
+    def _hear(self) -> _Reply:
+        pipe = self._pipe
+        if pipe is None:
+            raise _lost()
+        try:
             reply = self._replies.decode(pipe.recv_bytes())
         except (EOFError, OSError) as error:
             self.close()
@@ -160,10 +184,16 @@ def serve() -> None:
         except HubError as error:
             pipe.send_bytes(encode(_Reply(fault=_told(error))))
             return
-        pipe.send_bytes(encode(_Reply()))
+        pipe.send_bytes(encode(_Reply(last_group=engine.last_group())))
+
+        def tell(outcomes: list[Outcome]) -> None:
+            told = [_Done(one) if isinstance(one, Committed) else _told(one) for one in outcomes]
+            pipe.send_bytes(encode(_Reply(told)))
+
         with contextlib.closing(engine):
             while _has_work(pipe, parent):
-                pipe.send_bytes(encode(_answer(engine, groups.decode(pipe.recv_bytes()))))
+                group = groups.decode(pipe.recv_bytes())
+                pipe.send_bytes(encode(_commit(engine, group, tell)))
 
 
 def _has_work(pipe: Connection, parent: int) -> bool:
@@ -174,14 +204,14 @@ def _has_work(pipe: Connection, parent: int) -> bool:
     return True
 
 
-def _answer(engine: Engine, group: _Group) -> _Reply:
+def _commit(engine: Engine, group: _Group, tell: Callable[[list[Outcome]], None]) -> _Reply:
     try:
-        outcomes = engine.apply(group.units, at=group.at)
+        engine.apply(group.units, at=group.at, group=group.name, told=tell)
     except HubError as error:
         return _Reply(fault=_told(error))
     except Exception as error:
         return _Reply(fault=_told(StorageFault(f"The writer failed ({type(error).__name__}).")))
-    return _Reply([_Done(one) if isinstance(one, Committed) else _told(one) for one in outcomes])
+    return _Reply()
 
 
 def _told(error: HubError) -> _Fault:
@@ -209,7 +239,7 @@ def _error_from(fault: _Fault) -> HubError:
 
 def _lost() -> StoreUnavailable:
     return StoreUnavailable(
-        "The store's writer process ended; what it was writing may or may not be durable.",
+        "The store's writer process ended; nothing of what it was given was written.",
         code="writer_lost",
-        next_step="nothing: units may run twice and are offered again.",
+        next_step="nothing: another is started, and units are offered again.",
     )

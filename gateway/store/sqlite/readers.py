@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from gateway.errors import StorageFault
-from gateway.store.audit import reason_place
 from gateway.store.keys import KeyRing
+from gateway.store.reading import (
+    body_damaged,
+    body_incomplete,
+    body_missing,
+    opened_reasons,
+)
 from gateway.store.sealing import chunk_place
 from gateway.store.sqlite.connection import batch_fault, connect_reader, read_fault
 from gateway.store.statements import Block, Pace
@@ -22,7 +27,6 @@ from gateway.store.units import Row, StoreUnavailable
 
 __all__ = ["Readers"]
 
-_AUDIT_FOR_PEOPLE = "audit_tail"
 _CHUNK = "SELECT last, sealed FROM body WHERE body_id = ? AND chunk = ?"
 
 
@@ -42,27 +46,13 @@ class Readers:
         if block.pace is not Pace.POINT:
             return None
         try:
-            return self._opened_reasons(_rows(self._inline, block, params), block)
+            return opened_reasons(_rows(self._inline, block, params), block.name, self._keys)
         except StoreUnavailable:
             return None
 
     def read(self, block: Block, params: dict[str, Any]) -> list[Row]:
         """Read on a reader thread."""
-        return self._opened_reasons(_rows(self._connection(), block, params), block)
-
-    def _opened_reasons(self, rows: list[Row], block: Block) -> list[Row]:
-        """Open the reasons of audit rows that are for people; a chain is verified as it stands."""
-        if block.name != _AUDIT_FOR_PEOPLE:
-            return rows
-        return [
-            row
-            | {
-                "reason": self._keys.open_reason(
-                    reason_place(row["writer"], row["seq"]), row["reason"]
-                )
-            }
-            for row in rows
-        ]
+        return opened_reasons(_rows(self._connection(), block, params), block.name, self._keys)
 
     def body(self, body_id: str) -> bytes:
         """Return a whole body, on a reader thread."""
@@ -88,12 +78,12 @@ class Readers:
             except sqlite3.Error as error:
                 raise batch_fault(error) from error
             if row is None:
-                raise _missing(body_id) if chunk == 0 else _incomplete(body_id, chunk)
+                raise body_missing(body_id) if chunk == 0 else body_incomplete(body_id, chunk)
             last = bool(row[0])
             try:
                 yield self._keys.open_sealed(row[1], chunk_place(body_id, chunk, last))
             except StorageFault as error:
-                raise _damaged(body_id, chunk) from error
+                raise body_damaged(body_id, chunk) from error
             chunk += 1
 
     def _connection(self) -> sqlite3.Connection:
@@ -111,23 +101,3 @@ def _rows(connection: sqlite3.Connection, block: Block, params: dict[str, Any]) 
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
         raise read_fault(error, block.name) from error
-
-
-def _missing(body_id: str) -> StorageFault:
-    return StorageFault(f"The store has no body {body_id}.", code="body_missing")
-
-
-def _incomplete(body_id: str, chunk: int) -> StorageFault:
-    return StorageFault(
-        f"Body {body_id} ends before its last chunk, at chunk {chunk}.",
-        code="body_damaged",
-        next_step="hand the item over again, or restore the body from a backup.",
-    )
-
-
-def _damaged(body_id: str, chunk: int) -> StorageFault:
-    return StorageFault(
-        f"Chunk {chunk} of body {body_id} does not verify.",
-        code="body_damaged",
-        next_step="restore it from a backup; other bodies are not affected.",
-    )

@@ -24,6 +24,7 @@ from gateway.store.group import Committer, ThreadCommit, Writer
 from gateway.store.interface import Store, StoreSettings, StoreStats, WriterShape
 from gateway.store.keys import KeyRing
 from gateway.store.migrations import HEAD_REVISION
+from gateway.store.reading import KEY_CHECK, key_check, must_be_the_key
 from gateway.store.sqlite.connection import batch_fault, connect_writer
 from gateway.store.sqlite.engine import Engine, EngineSettings
 from gateway.store.sqlite.lock import StoreLock
@@ -34,9 +35,6 @@ from gateway.store.statements import read_block
 from gateway.store.units import Committed, Row, Unit
 
 __all__ = ["SqliteStore", "open_sqlite"]
-
-_KEY_CHECK = "key_check"
-_KEY_CHECK_TEXT = b"remithub"
 
 
 async def open_sqlite(settings: StoreSettings, keys: KeyRing, ports: Ports) -> Store:
@@ -184,19 +182,12 @@ def _prepare(path: Path, keys: KeyRing) -> None:
 
 def _check_key(connection: sqlite3.Connection, keys: KeyRing) -> None:
     """Refuse a key that did not seal this database; a database without bodies learns its key."""
-    row = connection.execute("SELECT value FROM hub WHERE key = ?", (_KEY_CHECK,)).fetchone()
+    row = connection.execute("SELECT value FROM hub WHERE key = ?", (KEY_CHECK,)).fetchone()
     if row is None and connection.execute("SELECT 1 FROM body LIMIT 1").fetchone() is None:
-        value = keys.seal_small(_KEY_CHECK, _KEY_CHECK_TEXT).hex()
-        connection.execute("INSERT INTO hub (key, value) VALUES (?, ?)", (_KEY_CHECK, value))
+        values = (KEY_CHECK, key_check(keys))
+        connection.execute("INSERT INTO hub (key, value) VALUES (?, ?)", values)
         return
-    try:
-        keys.open_small(_KEY_CHECK, bytes.fromhex(row[0] if row else ""))
-    except (StorageFault, ValueError):
-        raise StorageFault(
-            "The key file is not the one this database was sealed with.",
-            code="wrong_key",
-            next_step="put back the key file that belongs to it; nothing was changed.",
-        ) from None
+    must_be_the_key(keys, row[0] if row else "")
 
 
 def _size(path: Path) -> int:

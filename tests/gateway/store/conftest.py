@@ -12,6 +12,7 @@ from gateway.ports import Ports
 from gateway.store import (
     Body,
     KeyRing,
+    PostgresSettings,
     Statement,
     Store,
     StoreSettings,
@@ -19,6 +20,7 @@ from gateway.store import (
     WriterShape,
     open_store,
 )
+from tests.postgres import Postgres
 
 OpenStore = Callable[..., Awaitable[Store]]
 
@@ -65,15 +67,35 @@ async def open_sqlite(folder: Path) -> AsyncIterator[OpenStore]:
         await store.close()
 
 
-@pytest.fixture(params=["sqlite-thread", "sqlite-process"])
-def open_engine(request: pytest.FixtureRequest, open_sqlite: OpenStore) -> OpenStore:
-    """Opens the store of each engine in turn; a new engine joins the conformance class here."""
-    shape = WriterShape(request.param.removeprefix("sqlite-"))
+@pytest.fixture
+async def open_postgres(folder: Path, postgres: Postgres) -> AsyncIterator[OpenStore]:
+    """Opens the store of one PostgreSQL database of this test's own, as often as one likes."""
+    opened: list[Store] = []
+    url = postgres.migrated()
 
     async def opener(ports: Ports | None = None, **changes: Any) -> Store:
+        settings = PostgresSettings(**{"url": url, **changes})
+        store = await open_store(settings, KeyRing.open(folder / "hub.key"), ports or Ports())
+        opened.append(store)
+        return store
+
+    yield opener
+    for store in opened:
+        await store.close()
+
+
+@pytest.fixture(params=["sqlite-thread", "sqlite-process", "postgresql"])
+def open_engine(request: pytest.FixtureRequest, open_sqlite: OpenStore) -> OpenStore:
+    """Opens the store of each engine in turn; a new engine joins the conformance class here."""
+    if request.param == "postgresql":
+        opener: OpenStore = request.getfixturevalue("open_postgres")
+        return opener
+    shape = WriterShape(request.param.removeprefix("sqlite-"))
+
+    async def open_shape(ports: Ports | None = None, **changes: Any) -> Store:
         return await open_sqlite(ports, writer=shape, **changes)
 
-    return opener
+    return open_shape
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.ports import Ports
-from gateway.store import WriterShape, verify_chain
+from gateway.store import StoreUnavailable, WriterShape, verify_chain
 
 _HUB = """
 import asyncio, os, sys
@@ -135,3 +136,24 @@ async def test_a_lost_writer_process_fails_its_group_and_is_started_again(open_s
         await store.commit(rows.delivery(lane, "msg_1"))
     await store.commit(rows.delivery(lane, "msg_1"))
     assert (await store.fetch("lane_by_id", lane_id=lane))[0]["head"] == 1
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+async def test_a_writer_lost_around_its_commit_leaves_no_doubt(
+    open_sqlite, rows, monkeypatch, tmp_path, where
+):
+    command = "from tests.gateway.store.doomed_writer import serve; serve()"
+    monkeypatch.setattr("gateway.store.sqlite.process._COMMAND", command)
+    monkeypatch.setenv("REMITHUB_TEST_DIES", f"{where}:{tmp_path / 'died'}")
+    store = await open_sqlite(writer=WriterShape.PROCESS)
+    lane = await rows.make_lane(store)
+    unit = rows.delivery(lane, "msg_1")
+    unit = msgspec.structs.replace(unit, once=None)  # counts every time it is written
+    if where == "before":
+        with pytest.raises(StoreUnavailable, match="nothing"):
+            await store.commit(unit)
+        assert not await store.fetch("message_by_id", message_id="msg_1")
+    done = await store.commit(unit)
+    assert done.affected == (1, 1)
+    assert (tmp_path / "died").exists()
+    assert (await store.fetch("counters"))[0]["value"] == 1

@@ -7,14 +7,16 @@ revision = "0001"
 down_revision = None
 
 _INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Bytes decide the order on every engine, and no locale's upgrade breaks an index.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _text(name: str, *, key: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, primary_key=key, nullable=False)
+    return sa.Column(name, _TEXT, primary_key=key, nullable=False)
 
 
 def _text_or_null(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=True)
+    return sa.Column(name, _TEXT, nullable=True)
 
 
 def _int(name: str, *, key: bool = False, default: str | None = None) -> sa.Column[int]:
@@ -114,7 +116,7 @@ def _intake() -> None:
         "part",
         sa.Column(
             "artifact_id",
-            sa.Text,
+            _TEXT,
             sa.ForeignKey("artifact.artifact_id"),
             primary_key=True,
             nullable=False,
@@ -163,7 +165,7 @@ def _lanes() -> None:
         _int("head", default="0"),
         _int("cursor", default="0"),
         _int("epoch", default="0"),
-        sa.Column("owner", sa.Text, nullable=False, server_default=sa.text("''")),
+        sa.Column("owner", _TEXT, nullable=False, server_default=sa.text("''")),
         _int("lease_until", default="0"),
         sa.UniqueConstraint("name", name="lane_name"),
         rowid=True,

@@ -7,6 +7,8 @@ revision = "0002"
 down_revision = "0001"
 
 _INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+# Bytes decide the order on every engine, and no locale's upgrade breaks an index.
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def _int(name: str) -> sa.Column[int]:
@@ -17,18 +19,18 @@ def upgrade() -> None:
     """Lanes belong to nodes, whose leases are renewed in one row each."""
     op.create_table(
         "node",
-        sa.Column("name", sa.Text, primary_key=True, nullable=False),
-        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True, nullable=False),
+        sa.Column("role", _TEXT, nullable=False),
         sa.Column("started_at", _INTEGER, nullable=False),
         sa.Column("lease_until", _INTEGER, nullable=False),
-        sa.Column("bundle", sa.Text, nullable=False),
+        sa.Column("bundle", _TEXT, nullable=False),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
     op.create_table(
         "writer",
-        sa.Column("name", sa.Text, primary_key=True, nullable=False),
-        sa.Column("group_id", sa.Text, nullable=False),
+        sa.Column("name", _TEXT, primary_key=True, nullable=False),
+        sa.Column("group_id", _TEXT, nullable=False),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
