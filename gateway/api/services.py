@@ -38,11 +38,13 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Polled(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look at a source brought; `fault` is a code, empty where there was none."""
+    """What one look at a source brought; `fault` is a code, empty where there was none. Where
+    another node polls that source it was `asked` to look, and what it finds is not known here."""
 
     interface: str
-    taken: int
-    fault: str
+    taken: int = 0
+    fault: str = ""
+    asked: bool = False
 
 
 class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from gateway.health import (
     render,
     snapshot,
 )
-from gateway.pipeline import Bundle, milliseconds
+from gateway.pipeline import Bundle, milliseconds, poll_lane
 from gateway.registry import Registry
 
 __all__ = ["HubServices"]
@@ -157,10 +157,14 @@ class HubServices:
 
     async def poll(self, interface: str) -> Polled:
         """Look at a source now. Raises NotFound where nothing is polled."""
-        if interface not in self.hub.pollers.by_name:
-            known = ", ".join(sorted(self.hub.pollers.by_name)) or "none"
+        polled = {n for n, s in self.bundle.sources.items() if s.settings.connector}
+        if interface not in polled:
+            known = ", ".join(sorted(polled)) or "none"
             raise NotFound(f"Nothing is polled there (polled are: {known}).")
-        poller = self.hub.pollers.by_name[interface]
+        poller = self.hub.pollers.by_name.get(interface)
+        if poller is None:
+            await self.hub.lanes.ask(poll_lane(interface))
+            return Polled(interface=interface, asked=True)
         taken = await poller.poll()
         return Polled(interface=interface, taken=taken, fault=poller.state.fault)
 

@@ -187,6 +187,8 @@ class Pollers:
             return
         port, poller = self._source(name), self.by_name.get(name)
         if poller is None or poller.source is not port:
+            if poller is not None:
+                poller.let_go()
             poller = Poller(name, port, flow=self._flow, store=self._store, ports=self._ports)
         if self._paused.get(name):
             poller.pause(self._paused[name])

@@ -193,9 +193,7 @@ class Operator:
         for name in lanes:
             self._changed(name)
         if self._store.shared:
-            asked = [{"lane_id": self._lanes[name].lane_id} for name in sorted(lanes)]
-            unit = Unit(statements=tuple(Statement("lane_ask", lane) for lane in asked))
-            await self._store.commit(unit)
+            await self._lanes.ask(*lanes)
 
     async def _select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
         if selection.ids:

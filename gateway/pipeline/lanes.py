@@ -121,6 +121,12 @@ class Lanes:
         self._lanes[name] = lane
         return lane
 
+    async def ask(self, *names: str) -> None:
+        """Have the owners of those lanes look again, on whichever node they are."""
+        asked = [{"lane_id": self._lanes[name].lane_id} for name in sorted(names)]
+        unit = Unit(statements=tuple(Statement("lane_ask", lane) for lane in asked))
+        await self._store.commit(unit)
+
     def forget(self, name: str) -> None:
         """It is not ours any more, whoever has it."""
         self._lanes[name] = msgspec.structs.replace(self._lanes[name], epoch=NOT_OURS)
