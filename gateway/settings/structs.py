@@ -37,6 +37,15 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """Where the hub keeps what it must not lose. Paths are relative to the hub's root folder."""
 
     path: Annotated[str, Meta(description="The database file.")] = "var/hub.db"
+    postgres: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^postgres(ql)?://([^:@/]*@)?[^@]*$",
+            description="A PostgreSQL to use instead: postgresql://user@host:5432/database, no"
+            " password in it; ?sslmode=verify-full for TLS.",
+        ),
+    ] = ""
+    password_secret: Annotated[str, Meta(description="The secret that is its password.")] = ""
     key_file: Annotated[str, Meta(description="The key file; made on first run.")] = "var/hub.key"
     reader_threads: Annotated[int, Meta(ge=1, le=16, description="Threads that read.")] = 2
     free_bytes_low: Annotated[
