@@ -29,6 +29,7 @@ import pytest
 START_SECONDS = 60
 USER = "remithub"
 _ADDRESS = "127.0.0.1"
+_ROOM_BYTES = 2 << 30
 
 # Becomes the server: as another user where root may not run one, and gone when the tests are.
 _LAUNCHER = """
@@ -50,6 +51,8 @@ class Postgres:
 
     def __init__(self, *, options: tuple[str, ...] = ()) -> None:
         self._numbers = itertools.count(1)
+        self.durable = bool(options)
+        """Its data is on a disk."""
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
         self._template: str | None = None
@@ -66,7 +69,7 @@ class Postgres:
             return
         self._bin = _programs()
         self.port = _free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="remithub-postgres-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="remithub-postgres-", dir=self._place()))
         uid, gid = _server_user()
         os.chown(self._folder, uid, gid)
         made = subprocess.run(
@@ -82,6 +85,13 @@ class Postgres:
         )
         assert made.returncode == 0, made.stderr
         self.start()
+
+    def _place(self) -> Path | None:
+        """Return where the data lies: in memory for the shared server, where there is room."""
+        memory = Path("/dev/shm")  # noqa: S108  a name of our own in it
+        if self.durable or not memory.is_dir():
+            return None
+        return memory if shutil.disk_usage(memory).free > _ROOM_BYTES else None
 
     def destroy(self) -> None:
         """Stop the server and remove its data, or drop the databases made on a given one."""

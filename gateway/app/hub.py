@@ -16,6 +16,7 @@ from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
 from gateway.app.bundles import BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
+from gateway.app.stores import store_settings
 from gateway.delivery import (
     Node,
     Operator,
@@ -39,7 +40,6 @@ from gateway.store import (
     Space,
     Statement,
     Store,
-    StoreSettings,
     Unit,
     open_store,
 )
@@ -92,7 +92,9 @@ class Hub:
         )
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
         where = bundle.config.hub.store
-        self.space = Space((root / where.path).parent, where.free_bytes_low, ports.clock)
+        # A database elsewhere says itself when it is full.
+        low = 0 if store.shared else where.free_bytes_low
+        self.space = Space((root / where.path).parent, low, ports.clock)
         self.flow = self._make_flow()
         self._paused: dict[str, str] = {}
         self._refused = ""
@@ -149,11 +151,7 @@ class Hub:
         keys = KeyRing.open(key_file)
         if fresh:
             log.warning("A new key file was made: %s. %s", settings.key_file, BACKUP_NOTICE)
-        store = await open_store(
-            StoreSettings(path=root / settings.path, reader_threads=settings.reader_threads),
-            keys,
-            ports,
-        )
+        store = await open_store(store_settings(root, bundle.config.hub, environment), keys, ports)
         if role is not Role.ALL and not store.shared:
             await store.close()
             raise ConfigError(

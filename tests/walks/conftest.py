@@ -1,6 +1,7 @@
 """A running hub in a root folder of its own, and a partner that does what a test's script says."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,20 @@ async def partner() -> AsyncIterator[Partner]:
         yield there
 
 
+@pytest.fixture(params=[os.environ.get("REMITHUB_TEST_ENGINE", "sqlite")])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The DSN that `world` runs on, "" for SQLite; see `on_both_engines`. REMITHUB_TEST_ENGINE=postgresql
+    runs every walk there."""
+    if request.param == "sqlite":
+        return ""
+    dsn: str = request.getfixturevalue("postgres").migrated()
+    return dsn
+
+
 @pytest.fixture
-async def world(tmp_path: Path, partner: Partner) -> AsyncIterator[World]:
+async def world(tmp_path: Path, partner: Partner, engine: str) -> AsyncIterator[World]:
     """A world whose partner takes keys; `start` it once its files are right."""
-    there = World(tmp_path, partner)
+    there = World(tmp_path, partner, engine=engine)
     there.write("config/interfaces/feed.yaml", FEED)
     there.write("config/routes.yaml", ROUTES)
     there.partner_is("key")

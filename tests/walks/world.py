@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from gateway.app import Hub
 from gateway.pipeline import Arrival
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts/remittance-advice/1.0.0/examples/valid"
+
+on_both_engines = pytest.mark.parametrize("engine", ["sqlite", "postgresql"], indirect=True)
+"""Over a test, a class or a module (`pytestmark`) that uses `world`: once on each engine."""
 
 FEED = """\
 interface: feed
@@ -133,8 +137,16 @@ class World:
     root: Path
     partner: Partner
     hub: Hub | None = None
+    engine: str = ""
+    """The DSN of a PostgreSQL database to run on; empty: SQLite in `root`."""
+
+    def __post_init__(self) -> None:
+        if self.engine:
+            self.write("config/hub.yaml", "")
 
     def write(self, name: str, text: str) -> None:
+        if name == "config/hub.yaml" and self.engine:
+            text += f"store: {{postgres: {json.dumps(self.engine)}}}\n"
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
