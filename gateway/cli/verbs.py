@@ -48,6 +48,7 @@ def prologue(lines: Iterable[str]) -> str:
 
 
 NOUNS = {
+    "connector": "How other systems are reached: begin a connector.",
     "contract": "What may travel: the contracts and their fields.",
     "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
     "mapping": "Test, run and explain a mapping.",
@@ -203,6 +204,12 @@ VERBS = (
         "mapping explain",
         "Say where one target field comes from.",
         "mapping explain remittance-advice-to-posting-request /payment/amount advice.json",
+    ),
+    _verb(
+        Group.BUILD,
+        "connector new",
+        "Write the skeleton of a connector, and the conformance case it must pass.",
+        "connector new mailbox --kind source",
     ),
     _verb(
         Group.BUILD,
