@@ -64,6 +64,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "storage_fault": ProblemKind(500, "The store cannot be trusted"),
     "store_unavailable": ProblemKind(503, "The store cannot take this now"),
     "try_again": ProblemKind(503, "The surroundings are at fault"),
+    "hub_behind": ProblemKind(503, "What was taken at this interface waits for too long"),
     "not_ready": ProblemKind(503, "The hub is starting or stopping"),
     "disk_full": ProblemKind(507, "The disk is full"),
     "disk_low": ProblemKind(507, "The disk is nearly full"),

@@ -10,6 +10,7 @@ from gateway.errors import NotFound, StorageFault
 from gateway.model.ids import artifact_id
 from gateway.pipeline.bundle import Bundle
 from gateway.pipeline.facts import Artifact, Receipt
+from gateway.pipeline.pressure import Pressure
 from gateway.pipeline.receive import Received, arrived, forget, receive
 from gateway.pipeline.records import Records, milliseconds
 from gateway.ports import Ports
@@ -39,6 +40,7 @@ class Custody:
     def __init__(self, *, store: Store, space: Space, records: Records, ports: Ports) -> None:
         self._store = store
         self._space = space
+        self._pressure = Pressure(store, ports.clock)
         self._records = records
         self._ports = ports
 
@@ -47,10 +49,14 @@ class Custody:
     ) -> tuple[Artifact, bool]:
         """Return the artifact once it is durable, and whether its bytes were here before.
 
-        Raises NotFound, Reject (too large), StorageFault, UnitConflict (of `also`).
+        Raises NotFound, Reject (too large), HubBehind (nothing was taken), StorageFault,
+        UnitConflict (of `also`).
         """
         self._space.must_have_room()
         limit = _limit(arrival.interface, bundle)
+        source = bundle.sources.get(arrival.interface)
+        if source is not None:
+            await self._pressure.must_keep_up(arrival.interface, source.settings.behind_seconds)
         upload = self._ports.ids.new("bod")
         received = await receive(
             blocks,

@@ -157,6 +157,9 @@ class SourceSettings(
     max_bytes: Annotated[int, Meta(ge=1, description="A larger file is left where it is.")] = (
         4 * 1024**3
     )
+    behind_seconds: Annotated[
+        Seconds, Meta(description="Takes nothing in while a file waits for longer; 0: always does.")
+    ] = 3600.0
 
 
 class SinkSettings(
