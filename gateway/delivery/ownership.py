@@ -157,6 +157,7 @@ class Ownership:
             self._giving[name] = asyncio.create_task(self._give_back(name))
         for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
             lane = await self._lanes.take(name, self._node.name)
+            self._ports.fail_point("lane.after_take")
             if lane is not None:
                 self._heard[lane.lane_id] = (lane.head, -1)
                 self._runs_of(name).start_lane(lane)
