@@ -14,8 +14,8 @@ from connectors.base import Call, Context, Delivered, Document, Failed, Failure,
 from connectors.http import AiohttpTransport
 from connectors.http_api import CONNECTOR, Settings
 from connectors.http_api.sink import HttpApiSink
-from gateway.ports import SystemClock
-from gateway.simulators.tcp_proxy import EFFECT_POSSIBLE, Fault, TcpProxy
+from gateway.ports import Randomness, SystemClock
+from gateway.simulators.tcp_proxy import EFFECT_POSSIBLE, Fault, TcpProxy, swizzle
 from tests.proofs.conftest import Report
 from tests.proofs.storm import MODES, Heartbeat, Partner, Storm, blowing, listening, storm
 
@@ -130,7 +130,8 @@ async def test_a_plain_port_where_tls_is_expected_and_a_name_that_is_none_are_sa
 async def weathered(
     tmp_path: Path, report: Report, *, per_fault: int, share: float, deadline: float
 ) -> float:
-    """Send `per_fault` documents to three destinations through each fault, then judge.
+    """Send `per_fault` documents to three destinations through each fault and through a swizzle,
+    then judge.
 
     Returns the seconds by which the longest call outlived its total deadline, less those by
     which the event loop, which hub, partner and proxies share here, was late.
@@ -145,13 +146,14 @@ async def weathered(
             with blowing(there.proxies, fault, share):
                 await there.hand_over(per_fault)
                 await there.settled(seconds=600)
-            while parked := await there.parked():  # a goodbye may still cross with a request
-                assert {aside.interface for aside in parked} == {"none"}
-                stays, again = await there.decide(parked)
-                counts["unknown_parked"] += len(parked)
-                counts["there"] += stays
-                counts["again"] += again
-                await there.settled(seconds=600)
+            await decided(there, counts)
+        swizzling = asyncio.create_task(
+            swizzle([*there.proxies.values()] * 3, Randomness(7), pause_seconds=0.3)
+        )
+        await there.hand_over(per_fault)
+        await swizzling
+        await there.settled(seconds=600)
+        await decided(there, counts)
         beating.cancel()
         judge_effects(there)
         counts["struck"] = sum(sum(p.struck.values()) for p in there.proxies.values())
@@ -178,6 +180,17 @@ async def weathered(
         seconds=clock.monotonic() - began,
     )
     return float(over) - heart.longest_lag_seconds
+
+
+async def decided(there: Storm, counts: Counter[str]) -> None:
+    """Have a person look after what is parked until nothing is."""
+    while parked := await there.parked():  # a goodbye may still cross with a request
+        assert {aside.interface for aside in parked} == {"none"}
+        stays, again = await there.decide(parked)
+        counts["unknown_parked"] += len(parked)
+        counts["there"] += stays
+        counts["again"] += again
+        await there.settled(seconds=600)
 
 
 def judge_effects(there: Storm) -> None:
