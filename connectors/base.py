@@ -140,10 +140,11 @@ class Absent(msgspec.Struct, frozen=True, kw_only=True, tag="absent"):
 
 
 class Undecidable(msgspec.Struct, frozen=True, kw_only=True, tag="undecidable"):
-    """The partner cannot tell now."""
+    """The partner cannot tell now. `failure` is CREDENTIAL where nobody gets in to ask."""
 
     code: str
     detail: str = ""
+    failure: Failure | None = None
 
 
 LookupAnswer = Found | Absent | Undecidable

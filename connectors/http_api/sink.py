@@ -134,6 +134,10 @@ def _undecided(outcome: Outcome) -> LookupAnswer:
     match outcome:
         case Delivered():
             return Found(external_id=outcome.external_id, reply=outcome.reply)
+        case Failed(failure=Failure.CREDENTIAL):
+            return Undecidable(
+                code=outcome.code, detail=outcome.detail, failure=Failure.CREDENTIAL
+            )
         case Failed() | Unknown():
             return Undecidable(code=outcome.code, detail=outcome.detail)
         case Pending():

@@ -87,7 +87,8 @@ class SftpSink:
         except TimeoutError:
             return Undecidable(code="deadline")
         except SftpFault as fault:
-            return Undecidable(code=fault.code, detail=fault.detail)
+            locked = fault.failure if fault.failure is Failure.CREDENTIAL else None
+            return Undecidable(code=fault.code, detail=fault.detail, failure=locked)
         match found:
             case Standing.SAME:
                 return Found(external_id=name)

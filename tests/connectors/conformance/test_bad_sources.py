@@ -167,11 +167,16 @@ class Wordless(Settings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     depth: int = 3
 
 
-def violated(spec) -> dict[str, str]:
+SLOW_ROWS = {"19"}
+"""Ten thousand things: run where a source's fault shows there."""
+
+
+def violated(spec, *, slow: bool = False) -> dict[str, str]:
     case = type("Case", (SourceConformance,), {"connector": spec})
+    numbers = [one.number for one in case.rows if slow or one.number not in SLOW_ROWS]
     return {
         finding.number: finding.reason
-        for finding in case.findings(open_shelf)
+        for finding in case.findings(open_shelf, *numbers)
         if finding.verdict is Ended.VIOLATED
     }
 
@@ -197,7 +202,6 @@ def test_a_good_source_violates_nothing_and_every_row_applies():
         (TakesAwayTheRefused, {"16a"}),
         (LooksOnlyAhead, {"12", "16a", "17"}),
         (ShowsTheFirstPageOnly, {"18"}),
-        (Hoards, {"19"}),
         (OpensAndForgets, {"7"}),
         (WritesWhenChecked, {"8"}),
         (FindsNothingWrong, {"8a"}),
@@ -208,6 +212,10 @@ def test_a_good_source_violates_nothing_and_every_row_applies():
 def test_the_kit_names_the_rows_that_a_bad_source_breaks(bad, rows):
     found = violated(source_spec(bad))
     assert set(found) == rows, found
+
+
+def test_the_kit_names_a_source_that_hoards():
+    assert set(violated(source_spec(Hoards), slow=True)) == {"19"}
 
 
 def test_no_reason_shows_a_secret_or_a_content():
