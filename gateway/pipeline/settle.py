@@ -9,7 +9,7 @@ import logging
 import msgspec
 
 from gateway.errors import StorageFault
-from gateway.model.states import RetryState
+from gateway.model.states import AttemptOutcome, RetryState
 from gateway.pipeline.bundle import process_lane
 from gateway.pipeline.facts import LaneItem
 from gateway.pipeline.lanes import Lanes
@@ -51,7 +51,10 @@ class Settling:
         except UnitConflict:
             await self._lanes.must_still_hold(item.lane)
             if not await self.discarded(item):
-                raise
+                stands = await self._stands(item, number)
+                if stands is None:
+                    raise
+                return stands
             plan = await self._on_record(item, plan, result, at)
         self._ports.fail_point("settle.after_commit")
         self._lanes.ring(lanes_of(result.replies))
@@ -85,6 +88,22 @@ class Settling:
             "part_offset": item.part_offset,
         }
         return item.retrying and not await self._store.fetch("retry_one", **place)
+
+    async def _stands(self, item: LaneItem, number: int) -> Settled | None:
+        """Return how this attempt was settled before, None where it was not: whatever failed
+        after that transaction does not make it undone."""
+        place = {"lane_id": self._lanes[item.lane].lane_id, "seq": item.seq}
+        attempts = await self._store.fetch("attempts_of", **place)
+        same = (item.part_offset, number)
+        ends = [row["outcome"] for row in attempts if (row["part_offset"], row["number"]) == same]
+        if not ends:
+            return None
+        aside = await self._store.fetch("retry_one", **place, part_offset=item.part_offset)
+        return Settled(
+            outcome=AttemptOutcome(ends[0]),
+            state=RetryState(aside[0]["state"]) if aside else None,
+            due_at=aside[0]["due_at"] if aside else None,
+        )
 
     async def _on_record(self, item: LaneItem, plan: Plan, result: Result, at: int) -> Plan:
         """What came of a discarded item goes on record all the same; it is not tried again."""
