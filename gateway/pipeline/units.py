@@ -117,9 +117,9 @@ class Units:
             "outcome": plan.outcome.value,
             "failure": plan.failure,
             "code": plan.code,
-            "detail": plan.detail,
+            "detail": _storable(plan.detail),
             "fingerprint": self._fingerprint(item, plan),
-            "external_id": external,
+            "external_id": _storable(external),
             "reply_id": result.replies[0].message_id if result.replies else "",
             "epoch": lane.epoch,
         }
@@ -153,7 +153,7 @@ class Units:
             "generation": item.generation,
             "failure": plan.failure,
             "code": plan.code,
-            "detail": plan.detail,
+            "detail": _storable(plan.detail),
             "fingerprint": self._fingerprint(item, plan),
             "order_key": item.order_key,
             "since": item.since or at,
@@ -196,7 +196,7 @@ class Units:
             "state": DestinationState.PAUSED.value,
             "reason": plan.code,
             "since": at,
-            "detail": plan.detail,
+            "detail": _storable(plan.detail),
         }
         return Statement("destination_put", row)
 
@@ -214,3 +214,9 @@ class Units:
             if message is not None and message.amount_cents is not None:
                 counts.append((lane.interface, "cents_done", message.amount_cents))
         return tuple(counts)
+
+
+def _storable(text: str) -> str:
+    """Return what a partner said without NUL, which no database takes as text: what it did must
+    be on record whatever it says."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
