@@ -21,9 +21,15 @@ class ContractBroken(Reject):
 
 
 def validate(message: NewMessage) -> None:
-    """Pass, or raise ContractBroken."""
+    """Pass, or raise ContractBroken; Reject (`text_with_nul`) for what no database can find by."""
     validator = message.contract.validator
     if validator.valid(message.data):
+        if "\0" in str(message.fact(message.contract.correlation) or ""):
+            raise Reject(
+                f"What a {message.contract.name} is found by holds a NUL character.",
+                code="text_with_nul",
+                next_step="ask the sender to remove it, then replay.",
+            )
         return
     places = [f"{v.pointer or '/'} ({v.keyword})" for v in validator.errors(message.data)]
     raise ContractBroken(f"{message.contract.name} {message.contract.version}", places)

@@ -237,6 +237,7 @@ _table(
     sa.Index("retry_due", "lane_id", "state", "due_at"),
     sa.Index("retry_group", "state", "fingerprint"),
     sa.Index("retry_correlation", "correlation", "state"),
+    sa.Index("retry_order", "lane_id", "order_key", "state"),
 )
 
 # Records of the hub itself.

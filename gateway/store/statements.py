@@ -1,15 +1,17 @@
 """Loads the named statements of `sql/*.sql`; none is built by string concatenation."""
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 
 from gateway.errors import StorageFault, UsageFault
 
-__all__ = ["Block", "Pace", "all_blocks", "read_block", "write_block"]
+__all__ = ["Block", "Pace", "all_blocks", "must_be_text", "read_block", "write_block"]
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _MARK = re.compile(r"^-- (counts|optional|read): (.+)$", re.MULTILINE)
@@ -59,6 +61,18 @@ def read_block(name: str) -> Block:
     if block is None or block.pace is Pace.WRITE:
         raise UsageFault(f"The store has no read query {name!r}.")
     return block
+
+
+def must_be_text(params: Iterable[Any], statement: str) -> None:
+    """Raise UsageFault (`text_with_nul`) where text holds NUL: PostgreSQL takes none, so no engine
+    does."""
+    for value in params:
+        if isinstance(value, str) and "\0" in value:
+            raise UsageFault(
+                f"The parameters of {statement} do not fit: text with a NUL character.",
+                code="text_with_nul",
+                next_step="have the sender remove it: text cannot hold that character.",
+            )
 
 
 @lru_cache(maxsize=1)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import UsageFault
-from gateway.store.statements import Block, Pace, read_block, write_block
+from gateway.store.statements import Block, Pace, must_be_text, read_block, write_block
 
 __all__ = ["Piece", "Prepared", "compiled", "compiled_read", "transposed"]
 
@@ -34,12 +34,7 @@ class Piece(msgspec.Struct, frozen=True):
         for value in values:
             if not isinstance(value, _PLAIN):  # the driver would cut 12.5 to 12
                 raise _does_not_fit(statement, type(value).__name__)
-            if isinstance(value, str) and "\0" in value:
-                raise UsageFault(
-                    f"The parameters of {statement} do not fit: text with a NUL character.",
-                    code="text_with_nul",
-                    next_step="have the sender remove it: text cannot hold that character.",
-                )
+        must_be_text(values, statement)
         return values
 
 

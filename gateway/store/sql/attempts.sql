@@ -78,11 +78,23 @@ ORDER BY generation, number LIMIT 1000;
 SELECT seq FROM retry WHERE lane_id = :lane_id AND seq > :after_seq AND part_offset = -1
 ORDER BY seq;
 
--- Which ordering keys have something set aside, in which states.
+-- Which ordering keys have something set aside, in which states; of a very long list its start.
 -- name: retry_keys
 -- read: scan
 SELECT DISTINCT order_key, state FROM retry
-WHERE lane_id = :lane_id AND order_key <> '' ORDER BY order_key, state;
+WHERE lane_id = :lane_id AND order_key > '' ORDER BY order_key, state LIMIT :limit;
+
+-- The same of one key.
+-- name: retry_states_of_key
+-- read: point
+SELECT DISTINCT state FROM retry WHERE lane_id = :lane_id AND order_key = :order_key LIMIT 10;
+
+-- A message that confirms has come: whatever waits for one of its correlation is due, and its
+-- lanes' owners, wherever they are, are to look again.
+-- name: retry_nudge
+UPDATE retry SET due_at = :now WHERE correlation = :correlation AND state = 'confirming';
+UPDATE lane SET asked = asked + 1 WHERE lane_id IN (
+    SELECT lane_id FROM retry WHERE correlation = :correlation AND state = 'confirming');
 
 -- One seek per state, so that the index gives the order and a long table costs nothing.
 -- name: retry_due

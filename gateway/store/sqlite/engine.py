@@ -19,7 +19,7 @@ from gateway.store.group import Outcome
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
 from gateway.store.sqlite.connection import batch_fault, connect_writer, unit_fault
-from gateway.store.statements import Block, read_block, write_block
+from gateway.store.statements import Block, must_be_text, read_block, write_block
 from gateway.store.units import Committed, Row, Statement, Unit, UnitConflict
 
 __all__ = ["Engine", "EngineSettings"]
@@ -146,6 +146,7 @@ class Engine:
         affected = 0
         found: tuple[Row, ...] = ()
         params = statement.params
+        must_be_text(params.values(), block.name)
         if block.tells_time:
             params = {**params, "store_now": self._now}
         for index, sql in enumerate(block.statements):

@@ -83,6 +83,7 @@ class TestUnits:
             rows.owe(lane, "x", at=object()),
             rows.owe(lane, "x", at=2**70),
             rows.owe(lane, "x", item_id="\ud800"),
+            rows.owe(lane, "x", item_id="nul\0"),
             Statement("owe", {"lane_id": lane}),
             Statement("no_such", {}),
             Statement("owed_window", {}),
