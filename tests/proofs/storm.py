@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import sqlite3
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -96,14 +97,16 @@ class Partner:
 
 
 @contextlib.asynccontextmanager
-async def listening(partner: Partner) -> AsyncIterator[int]:
+async def listening(
+    partner: Partner, encryption: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve the partner; yields its port."""
     app = web.Application()
     app.router.add_post("/{mode}", partner.deliver)
     app.router.add_get("/effects/{mode}/{key}", partner.find)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=encryption).start()
     try:
         yield runner.addresses[0][1]
     finally:

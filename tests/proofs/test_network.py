@@ -16,6 +16,7 @@ from connectors.http_api import CONNECTOR, Settings
 from connectors.http_api.sink import HttpApiSink
 from gateway.ports import Randomness, SystemClock
 from gateway.simulators.tcp_proxy import EFFECT_POSSIBLE, Fault, TcpProxy, swizzle
+from tests.connectors.conftest import _Tls
 from tests.proofs.conftest import Report
 from tests.proofs.storm import MODES, Heartbeat, Partner, Storm, blowing, listening, storm
 
@@ -108,6 +109,38 @@ async def test_our_transport_makes_of_each_fault_what_the_table_says(
         assert class_of(outcome) in ((SAFE, UNKNOWN) if wanted is EITHER else (wanted,)), outcome
         assert getattr(outcome, "code", "") in codes | ({"stale_connection"} if kept else set())
         assert partner.total("none") - before == (1 if fault in EFFECT_POSSIBLE else 0)
+        proxy.fault = None
+        assert isinstance(await delivered_once(sink), Delivered)
+
+
+@pytest.mark.parametrize("kept", [False, True], ids=["handshake", "kept"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.RST_ON_ACCEPT,
+        Fault.FIN_ON_ACCEPT,
+        Fault.RST_MID_REQUEST,
+        Fault.RST_BEFORE_REPLY,
+        Fault.FIN_BEFORE_REPLY,
+        Fault.BLACK_HOLE,
+        Fault.HANG_BEFORE_REPLY,
+    ],
+)
+async def test_under_tls_what_strikes_the_handshake_is_safe_and_later_it_is_unknown(
+    tmp_path: Path, fault: Fault, kept: bool
+) -> None:
+    partner, papers = Partner(), _Tls(tmp_path)
+    async with (
+        listening(partner, papers.server()) as port,
+        TcpProxy("127.0.0.1", port) as proxy,
+        sink_at(f"https://127.0.0.1:{proxy.port}", tls={"ca_file": papers.file("ca.pem")}) as sink,
+    ):
+        if kept:
+            assert isinstance(await delivered_once(sink), Delivered)
+        before = partner.total("none")
+        proxy.fault = fault
+        assert class_of(await delivered_once(sink)) == (UNKNOWN if kept else SAFE)
+        assert partner.total("none") - before == (kept and fault in EFFECT_POSSIBLE)
         proxy.fault = None
         assert isinstance(await delivered_once(sink), Delivered)
 
