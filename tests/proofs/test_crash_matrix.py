@@ -3,13 +3,27 @@
 However it goes on, every payment has its effect once at every partner, and no hand is needed.
 """
 
+import asyncio
+import contextlib
 import random
+import signal
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.proofs.matrix.scene import BIG_POINTS, PARTNER_POINTS, Cell, Scene, points, scene_in
+from gateway.app import Hub
+from gateway.store import Body, Statement, Unit
+from tests.proofs.matrix.scene import (
+    BIG_POINTS,
+    PARTNER_POINTS,
+    REPOSITORY,
+    Cell,
+    Scene,
+    points,
+    scene_in,
+)
 
 SEED = 20261125
 STALL = "stall:3"
@@ -91,3 +105,85 @@ async def test_every_cell_of_the_matrix_by_itself(
             **struck,
         )
         assert scene.struck == cells
+
+
+async def owe_many(hub: Hub, count: int) -> None:
+    """Owe that many small messages to the destination `key`, whose lane stands still meanwhile."""
+    lane = hub.workers.runners["deliver:to-key:key"].lane.lane_id
+    for first in range(0, count, 1000):
+        statements: list[Statement] = []
+        bodies: list[Body] = []
+        for number in range(first, min(first + 1000, count)):
+            name = f"msg_{number:032x}"
+            row = {"message_id": name, "contract": "remittance-advice", "version": "1.0.0"}
+            row |= {"revision": 0, "artifact_id": None, "part_offset": None, "cause_id": ""}
+            row |= {"interface": "feed", "correlation": "", "amount_cents": 100, "created_at": 1}
+            row |= {"routed": 1, "bundle": "", "trace": ""}
+            owed = {"lane_id": lane, "item_id": name, "delivery_id": f"dlv_{number:032x}"}
+            statements.append(Statement("message_insert", row))
+            statements.append(Statement("owe", {**owed, "order_key": "", "at": 1}, 1))
+            bodies.append(Body(name, b"{}"))
+        await hub.store.commit(Unit(statements=tuple(statements), bodies=tuple(bodies)))
+
+
+async def seconds_to_first_delivery(scene: Scene) -> float:
+    """Start a hub as a process; return the seconds until the first request is at the partner."""
+    loop = asyncio.get_running_loop()
+    partner = scene.partners["key"]
+    before = len(partner.effects)
+    began = loop.time()
+    hub = await asyncio.create_subprocess_exec(
+        *(
+            sys.executable,
+            "-m",
+            "tests.proofs.matrix.doomed",
+            str(scene.root),
+            "none",
+            "1",
+            "kill",
+        ),
+        cwd=REPOSITORY,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(120):
+            while len(partner.effects) == before:
+                assert hub.returncode is None
+                await asyncio.sleep(0.005)
+        return loop.time() - began
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            hub.send_signal(signal.SIGKILL)
+        await hub.wait()
+
+
+async def restarted(tmp_path: Path, backlog: int, times: int, hub_yaml: str = "") -> list[float]:
+    """Kill a hub with that backlog again and again; every time, how long until it delivers."""
+    async with scene_in(tmp_path, hub_yaml) as scene:
+        hub = await scene.world.start()
+        hub.workers.destinations["key"].paused = "a test"
+        await owe_many(hub, backlog)
+        await scene.world.stop()
+        return [await seconds_to_first_delivery(scene) for _ in range(times)]
+
+
+@pytest.mark.slow
+async def test_a_hub_with_ten_thousand_owed_delivers_soon_after_its_start(tmp_path: Path, report):
+    took = await restarted(tmp_path, 10_000, 3)
+    report("T-RESTART-10K", backlog=10_000, seconds=min(took), slowest=max(took))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("backlog", "seconds"), [(10_000, 3.0), (1_000_000, 15.0)])
+async def test_a_hub_delivers_soon_after_its_start_whatever_is_owed(
+    backlog: int, seconds: float, engine: str, hub_yaml: str, tmp_path: Path, report
+):
+    took = await restarted(tmp_path, backlog, 5, hub_yaml)
+    ordered = sorted(took)
+    report(
+        f"T-RESTART-{backlog}-{engine}",
+        backlog=backlog,
+        median_seconds=ordered[2],
+        slowest=ordered[-1],
+    )
+    assert ordered[2] <= seconds
