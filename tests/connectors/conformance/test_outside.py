@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 CONNECTOR = '''
+import itertools
 from typing import Annotated
 
 import msgspec
@@ -17,6 +18,7 @@ from connectors.base import CheckReport, ConnectorSpec, Delivered, Failed, Failu
 from connectors.base import Probe
 
 BOOKS = {}
+NUMBERS = itertools.count()
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,7 +37,7 @@ class Sink:
         if self.shelf not in BOOKS or call.deadline < self.clock.monotonic():
             return Failed(failure=Failure.DESTINATION, code="not_there")
         BOOKS[self.shelf].setdefault(call.key, document.data)
-        return Delivered(external_id=KEEPS_NUMBERS and call.key or str(id(call)))
+        return Delivered(external_id=call.key if KEEPS_NUMBERS else str(next(NUMBERS)))
 
     async def lookup(self, call, document):
         raise NotImplementedError
