@@ -7,7 +7,7 @@ seals nothing, waits for nobody, acknowledges nothing.
 
 Figures: `units_per_s` and `files_per_s` (wall), `cpu_us_per_unit` (hub and writer together),
 `loop_cpu_us_per_unit` (this process alone), `units_per_commit`, `point_read_us`, `database_mb`,
-`floor_units_per_s`, `floor_cpu_us_per_unit`. Ratios, ours over the floor: `vs_executemany`
+`floor_units_per_s`, `floor_cpu_us_per_unit`, and with --postgres the same of it. Ratios, ours over the floor: `vs_executemany`
 (units per second), `vs_executemany_cpu` (units per CPU second).
 """
 
@@ -15,7 +15,6 @@ import asyncio
 import os
 import platform
 import random
-import resource
 import sqlite3
 import tempfile
 import time
@@ -24,11 +23,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from gateway.bench._clocks import Measured, cpu_seconds
 from gateway.ports import Ports
 from gateway.store import (
     AuditEntry,
     Body,
     KeyRing,
+    PostgresSettings,
     Statement,
     Store,
     StoreSettings,
@@ -52,19 +53,25 @@ _FLOOR_HEAD = "UPDATE lane SET head = :head WHERE lane_id = :lane_id"
 _AT = 1_700_000_000_000
 
 
-def run(*, files: int = 600, writer: str = "process", seed: int = 7) -> dict[str, Any]:
-    """Return {"bench", "figures", "ratios", "machine"} for `files` files of eight units."""
+def run(
+    *, files: int = 600, writer: str = "process", seed: int = 7, postgres: str = ""
+) -> dict[str, Any]:
+    """Return {"bench", "figures", "ratios", "machine"} for `files` files of eight units.
+
+    `postgres` is the address of an empty database, to be measured in the same run.
+    """
     randomness = random.Random(seed)  # noqa: S311  invented sizes, nothing secret
     work = [file_units(number, randomness) for number in range(files)]
     with tempfile.TemporaryDirectory(prefix="bench-store-") as name:
         folder = Path(name)
         keys = KeyRing.open(folder / "hub.key")
-        ours = _Measured()
+        ours = Measured()
         settings = StoreSettings(path=folder / "hub.db", writer=WriterShape(writer))
         figures = asyncio.run(_drive(settings, keys, work, ours))
-        floor = _Measured()
+        floor = Measured()
         units = [unit for file in work for unit in file]
         _floor(folder / "floor.db", settings.path, keys, units, floor)
+        shared, beside = _shared(postgres, keys, work, ours) if postgres else ({}, {})
     count = len(units)
     return {
         "bench": "store",
@@ -76,10 +83,12 @@ def run(*, files: int = 600, writer: str = "process", seed: int = 7) -> dict[str
             "floor_units_per_s": round(count / floor.wall),
             "floor_cpu_us_per_unit": round(floor.cpu / count * 1e6, 1),
             **figures,
+            **shared,
         },
         "ratios": {
             "vs_executemany": round(floor.wall / ours.wall, 3),
             "vs_executemany_cpu": round(floor.cpu / ours.cpu, 3),
+            **beside,
         },
         "machine": {
             "cpus": os.cpu_count(),
@@ -145,36 +154,33 @@ def _answered(number: int, turn: int, randomness: random.Random) -> list[Unit]:
     ]
 
 
-class _Measured:
-    """Wall and CPU seconds; `cpu` includes child processes that have ended."""
-
-    wall = cpu = own_cpu = 0.0
-
-    def start(self) -> None:
-        """Start the clocks."""
-        self.wall = -time.perf_counter()
-        self.own_cpu = -time.process_time()
-        self.cpu = -_cpu_seconds()
-
-    def stop(self) -> None:
-        """Stop the wall and this process's CPU."""
-        self.wall += time.perf_counter()
-        self.own_cpu += time.process_time()
-
-    def stop_children(self, idle_seconds: float = 0.0) -> None:
-        """Stop the CPU of all; `idle_seconds` is what an idle run costs."""
-        self.cpu += _cpu_seconds() - idle_seconds
+def _shared(
+    url: str, keys: KeyRing, work: list[list[Unit]], ours: Measured
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Measure PostgreSQL with the same units; the CPU is this process's, without the server's."""
+    there = Measured()
+    figures = asyncio.run(_drive(PostgresSettings(url=url), keys, work, there))
+    count = sum(len(file) for file in work)
+    rates = {
+        "postgres_units_per_s": round(count / there.wall),
+        "postgres_cpu_us_per_unit": round(there.own_cpu / count * 1e6, 1),
+    }
+    rates |= {f"postgres_{name}": value for name, value in figures.items()}
+    return rates, {"postgres_vs_sqlite": round(ours.wall / there.wall, 3)}
 
 
 async def _drive(
-    settings: StoreSettings, keys: KeyRing, work: list[list[Unit]], measured: _Measured
+    settings: StoreSettings | PostgresSettings,
+    keys: KeyRing,
+    work: list[list[Unit]],
+    measured: Measured,
 ) -> dict[str, float]:
     store = await open_store(settings, keys, Ports())
     await _make_lanes(store)
     await store.close()
-    before = _cpu_seconds()
+    before = cpu_seconds()
     await (await open_store(settings, keys, Ports())).close()
-    idle = _cpu_seconds() - before
+    idle = cpu_seconds() - before
     store = await open_store(settings, keys, Ports())
     waiting = iter(work)
     measured.start()
@@ -184,10 +190,13 @@ async def _drive(
     point = await _point_read_us(store, len(work))
     await store.close()
     measured.stop_children(idle)
+    size = stats.database_bytes
+    if isinstance(settings, StoreSettings):  # without what was still in its log
+        size = settings.path.stat().st_size
     return {
         "units_per_commit": round(stats.units / stats.batches, 1),
         "point_read_us": point,
-        "database_mb": round(settings.path.stat().st_size / 1e6, 1),
+        "database_mb": round(size / 1e6, 1),
     }
 
 
@@ -217,7 +226,7 @@ async def _point_read_us(store: Store, files: int) -> float:
     return round((time.perf_counter() - started) / rounds * 1e6, 1)
 
 
-def _floor(path: Path, model: Path, keys: KeyRing, units: list[Unit], measured: _Measured) -> None:
+def _floor(path: Path, model: Path, keys: KeyRing, units: list[Unit], measured: Measured) -> None:
     with sqlite3.connect(model) as source:
         schema = [
             row[0] for row in source.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")
@@ -262,14 +271,6 @@ def _rows_of(
                 rows[write_block(statement.name).statements[0]].append(row)
     rows[_FLOOR_HEAD] = [{"lane_id": lane, "head": head} for lane, head in heads.items()]
     return rows
-
-
-def _cpu_seconds() -> float:
-    spent = 0.0
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        usage = resource.getrusage(who)
-        spent += usage.ru_utime + usage.ru_stime
-    return spent
 
 
 def _body(body_id: str, size: int, randomness: random.Random) -> Body:
