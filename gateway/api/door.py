@@ -1,5 +1,4 @@
-"""The door in front of the routes: asks for the token, names the request, echoes its trace, and
-ends a body that does not come."""
+"""The door in front of the routes: asks for the token, names the request, bounds its body's time."""
 
 import hmac
 from itertools import count

@@ -89,6 +89,7 @@ class Conditions:
 
     @fault.setter
     def fault(self, fault: Fault | None) -> None:
+        """Strike every exchange from now on with it."""
         before, self._fault = self._fault, fault
         self._changed(before, fault)
 
@@ -99,6 +100,7 @@ class Conditions:
 
     @chances.setter
     def chances(self, chances: Mapping[Fault, float]) -> None:
+        """Raises ValueError for a share of refusals."""
         if Fault.REFUSE in chances:
             raise ValueError("a refusal is nobody listening: it cannot be drawn per connection")
         self._chances = dict(chances)

@@ -153,7 +153,7 @@ async def cut_mid_get(
                 wanted[hashlib.sha256(raw).hexdigest()] = len(raw)
                 assert made.taken() == wanted
             await source.close()
-        await made.hub.drained(within_seconds=30)  # type: ignore[union-attr]
+        await hub.drained(within_seconds=30)
         struck = there.proxy.struck[Fault.RST_MID_STREAM]
     assert set(made.parts()) == {"accepted"}
     assert len(made.parts()) == len(wanted)

@@ -1,5 +1,4 @@
-"""Clients that are slow on purpose (guide: reliability, A6, the intake side): they hold no place
-for long and slow nobody else down."""
+"""Clients that are slow on purpose (guide: reliability, A6): let go in time, at nobody's cost."""
 
 import asyncio
 import contextlib
