@@ -25,6 +25,7 @@ _MOST_SLOTS = 256
 _CONNECT_SECONDS = 3.0
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 30
+_MARGIN_SECONDS = 5.0
 _TAKE = "SELECT pg_try_advisory_lock($1, $2)"
 _HOLDER = (
     "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = CAST($1 AS OID)"
@@ -76,7 +77,7 @@ def options(settings: PostgresSettings, *, reading: bool = False) -> dict[str, A
         "password": settings.password,
         "timeout": _CONNECT_SECONDS,
         # A little later than the server's own limit: its answer says more than silence.
-        "command_timeout": seconds + 5,
+        "command_timeout": seconds + _MARGIN_SECONDS,
         "statement_cache_size": 512,
         "max_cached_statement_lifetime": 0,
         "connection_class": _PlainConnection,
