@@ -1,18 +1,22 @@
 """Order per key: deliveries of one key go one after another; a failure holds its successors.
 
 Successors wait in memory and keep the lane's cursor behind them, so a restart finds them again;
-the lane's bound on what it holds in memory is what stops the cursor behind a long blockade.
+the lane's bound on what it holds in memory is what stops the cursor behind a long blockade. Of
+keys blocked by what is set aside, a bounded number is known here; beyond it the store is asked.
 """
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any
 
 from gateway.model.states import RetryState
 from gateway.pipeline import LaneItem
 from gateway.settings import OnDead
+from gateway.store import Row
 
-__all__ = ["KeyOrder"]
+__all__ = ["MAX_KEYS", "KeyOrder"]
+
+MAX_KEYS = 4096
+"""Blocked keys known by heart; of a lane with more none is, and each is asked about."""
 
 
 class KeyOrder:
@@ -20,49 +24,76 @@ class KeyOrder:
     are never held."""
 
     def __init__(self, on_dead: OnDead = OnDead.SKIP) -> None:
-        self._on_dead = on_dead
-        self._busy: dict[str, deque[LaneItem]] = {}
+        self.on_dead = on_dead
+        self._waiting: dict[str, deque[LaneItem]] = {}
         self._under_way: dict[str, set[int]] = {}
         """Keys of which a try is under way, first or later, with the items' numbers: whatever
         becomes of their retry rows meanwhile, the try's end decides."""
+        self._blocked: set[str] | None = set()
+        """Keys with something set aside that holds successors; None: too many to know."""
+        self._changed: dict[str, bool] = {}
+        """Which became blocked or free since the rows began to be read that `learn` gets."""
+        self._retries: set[str] = set()
+        """Keys of which a retry was due while another of the key was under way."""
 
-    def _blocks(self, state: RetryState | None) -> bool:
+    def blocks(self, state: RetryState | None) -> bool:
+        """Return whether something in that state holds its successors."""
         if state is None:
             return False
-        return state is not RetryState.DEAD or self._on_dead is OnDead.HOLD
+        return state is not RetryState.DEAD or self.on_dead is OnDead.HOLD
 
-    def block(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Block the keys of those retry rows."""
-        for row in rows:
-            if row["order_key"] and self._blocks(RetryState(row["state"])):
-                self._busy.setdefault(row["order_key"], deque())
+    # -- what the store knows ------------------------------------------------------------------
 
-    def blocked(self) -> set[str]:
-        """Return the keys that wait for a retry row."""
-        return self._busy.keys() - self._under_way.keys()
+    def begin_to_learn(self) -> None:
+        """The rows for `learn` are about to be read."""
+        self._changed.clear()
 
-    def reblock(self, rows: Iterable[dict[str, Any]], *, among: set[str]) -> list[LaneItem]:
-        """Forget the keys, blocked before `rows` were read, that no retry row holds any more;
-        return who may go now."""
-        held = {
-            row["order_key"]
-            for row in rows
-            if row["order_key"] and self._blocks(RetryState(row["state"]))
-        }
-        free = [key for key in self._busy if key in among & self.blocked() - held]
-        return [item for key in free for item in self._next(key)]
+    def learn(self, rows: Iterable[Row]) -> None:
+        """Know which keys are blocked: `rows` are all keys and states of the lane's retry table,
+        or the first `MAX_KEYS` + 1 of them."""
+        listed = list(rows)
+        if len(listed) > MAX_KEYS:
+            self._blocked = None
+            return
+        held = {r["order_key"] for r in listed if self.blocks(RetryState(r["state"]))}
+        for key, blocked in self._changed.items():
+            (held.add if blocked else held.discard)(key)
+        self._blocked = held
 
-    def may_start(self, item: LaneItem) -> bool:
-        """Return whether the item may start; if so its key is busy, else it waits here."""
-        if not item.order_key:
+    def must_ask(self, key: str) -> bool:
+        """Return whether only the store can say if the key is blocked."""
+        return bool(key) and self._blocked is None and key not in self._under_way
+
+    def waiting(self) -> list[str]:
+        """Return the keys that items wait for though none of the key is under way."""
+        return [key for key in self._waiting if key not in self._under_way]
+
+    def free(self, key: str) -> list[LaneItem]:
+        """Nothing set aside holds the key any more: return who may go now."""
+        if key in self._under_way or (self._blocked and key in self._blocked):
+            return []
+        return self._next(key)
+
+    # -- who may go ----------------------------------------------------------------------------
+
+    def may_start(self, item: LaneItem, *, blocked: bool = False) -> bool:
+        """Return whether the item may start; else it waits here. `blocked` is what the store said,
+        where it had to be asked."""
+        key = item.order_key
+        if not key:
             return True
-        waiting = self._busy.get(item.order_key)
-        if waiting is None:
-            self._busy[item.order_key] = deque()
-            self.started(item)
+        known = self._blocked is not None and key in self._blocked
+        if not (blocked or known or key in self._under_way or key in self._waiting):
             return True
-        waiting.append(item)
+        self._waiting.setdefault(key, deque()).append(item)
         return False
+
+    def may_retry(self, key: str, seq: int) -> bool:
+        """Return whether what is due may be tried: not beside another of its key."""
+        others = self._under_way.get(key, set()) - {seq}
+        if others:
+            self._retries.add(key)
+        return not others
 
     def started(self, item: LaneItem) -> None:
         """Take note that a try of the item begins."""
@@ -71,20 +102,38 @@ class KeyOrder:
 
     def settled(self, item: LaneItem, state: RetryState | None) -> list[LaneItem]:
         """Take note that an item was settled or set aside; return who may go now."""
-        others = self._under_way.pop(item.order_key, set()) - {item.seq}
+        key = item.order_key
+        others = self._under_way.pop(key, set()) - {item.seq}
         if others:
-            self._under_way[item.order_key] = others
-        if not item.order_key or others or self._blocks(state):
+            self._under_way[key] = others
+        if not key:
             return []
-        return self._next(item.order_key)
+        if self.blocks(state):
+            self._note(key, blocked=True)
+        elif item.retrying:
+            self._note(key, blocked=False)
+        if others or self.blocks(state):
+            return []
+        return self._next(key)
+
+    def retry_waited(self, key: str) -> bool:
+        """Return, once, whether a retry of the key was due while another was under way."""
+        there = key in self._retries
+        self._retries.discard(key)
+        return there
+
+    def _note(self, key: str, *, blocked: bool) -> None:
+        self._changed[key] = blocked
+        if self._blocked is None:
+            return
+        (self._blocked.add if blocked else self._blocked.discard)(key)
+        if len(self._blocked) > MAX_KEYS:
+            self._blocked = None
 
     def _next(self, key: str) -> list[LaneItem]:
-        waiting = self._busy.pop(key, None)
+        waiting = self._waiting.pop(key, None)
         if not waiting:
             return []
         first = waiting.popleft()
-        if waiting:
-            # The first goes through `may_start` again, which makes the key busy; the others
-            # queue behind it in their order.
-            return [*reversed(waiting), first]
-        return [first]
+        # The first goes through `may_start` again; the others queue behind it in their order.
+        return [*reversed(waiting), first]

@@ -1,4 +1,4 @@
-"""The owner of one lane: reads what is owed past the cursor, works it off, comes back to what failed.
+"""The owner of one lane: works off what is owed past the cursor, comes back to what failed.
 
 The lane's owner keeps in memory only its window. What is done stands as attempts above the
 cursor, what failed stands in the retry table; the cursor follows lazily.
@@ -7,37 +7,26 @@ cursor, what failed stands in the retry table; the cursor follows lazily.
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from gateway.delivery.destination import Destination
-from gateway.delivery.order import KeyOrder
+import msgspec
+
+from gateway.delivery.destination import Destination, Ticket
+from gateway.delivery.due import Due, Place
+from gateway.delivery.order import MAX_KEYS, KeyOrder
+from gateway.delivery.window import Window
 from gateway.errors import HubError, TryAgain
-from gateway.model.states import AttemptOutcome, RetryState
-from gateway.pipeline import (
-    RELEASED,
-    REPLAYED,
-    Lane,
-    LaneItem,
-    LaneLost,
-    Lanes,
-    Settled,
-    milliseconds,
-)
+from gateway.model.states import AttemptOutcome, LaneKind, RetryState
+from gateway.pipeline import Lane, LaneItem, LaneLost, Lanes, Settled
 from gateway.ports import Ports
-from gateway.store import Statement, Store, Unit, UnitConflict
+from gateway.settings import OnDead, Priority
+from gateway.store import Row, Statement, Store, Unit
 
 __all__ = ["LaneRunner", "Work"]
 
 log = logging.getLogger("remithub.delivery")
 
-WINDOW = 256
-"""Owed rows read at once."""
-MAX_PENDING = 4096
-"""Items in memory of one lane; above it the lane reads no further."""
 CURSOR_EVERY = 128
-FAR_FUTURE = 2**62
 IDLE_SECONDS = 30.0
 TROUBLE_SECONDS = 1.0
 
@@ -67,26 +56,24 @@ class LaneRunner:
         lanes: Lanes,
         ports: Ports,
         order: KeyOrder,
+        priority: Priority = Priority.NORMAL,
     ) -> None:
         self.lane = lane
-        self._work = work
         self.destination = destination
-        self._store = store
-        self._bell = lanes.bell(lane.name)
-        destination.bells.append(self._bell)
-        self._ports = ports
-        self._order = order
-        self.read_to = lane.cursor
-        self._cursor = lane.cursor
-        self._window: deque[LaneItem] = deque()
-        self._pending: set[int] = set()
-        self._flying: dict[tuple[int, int], asyncio.Task[None]] = {}
-        self._skip: set[int] = set()
-        self._recovered = False
         self.lost = False
         """Somebody else owns the lane by now."""
-        self._next_due: int | None = 0
-        self._more = True
+        self._work = work
+        self._store = store
+        self._lanes = lanes
+        self._ports = ports
+        self._order = order
+        self._bell = lanes.bell(lane.name)
+        self._seat = destination.seat(self._bell, priority)
+        self._window = Window(lane, store)
+        self._due = Due(lane, store, lanes.due_time)
+        self._flying: dict[Place, asyncio.Task[None]] = {}
+        self._fresh_next = True
+        self._recovered = False
         self._stopping = False
 
     async def run(self) -> None:
@@ -100,13 +87,14 @@ class LaneRunner:
                 self.lose()
             except Exception as trouble:
                 log.warning("lane %s waits: %s", self.lane.name, _told(trouble))
-                self._next_due = 0
+                self._seat.rest()
+                self._due.look_again()
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
+        self._seat.leave()
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
-        self.destination.bells.remove(self._bell)
         if not self.lost:
             with contextlib.suppress(LaneLost):
-                await self._move_cursor(least=1)
+                await self._window.move_cursor(least=1)
 
     def stop(self) -> None:
         """Start nothing more."""
@@ -121,6 +109,13 @@ class LaneRunner:
         for attempt in self._flying.values():
             attempt.cancel()
 
+    def follow(self, *, on_dead: OnDead, priority: Priority) -> bool:
+        """Go by these settings from now on; return whether keys are to be looked at again."""
+        self._seat.priority = priority
+        changed = on_dead is not self._order.on_dead
+        self._order.on_dead = on_dead
+        return changed
+
     @property
     def under_way(self) -> int:
         """How many attempts are under way."""
@@ -129,134 +124,119 @@ class LaneRunner:
     @property
     def pending(self) -> int:
         """How many items were taken up and are neither settled nor set aside yet."""
-        return len(self._pending)
+        return self._window.pending
+
+    @property
+    def read_to(self) -> int:
+        """Up to here the lane was read."""
+        return self._window.read_to
 
     @property
     def settled_to(self) -> int:
         """Up to here everything is settled or set aside; the stored cursor follows lazily."""
-        return min(self._pending) - 1 if self._pending else self.read_to
+        return self._window.settled_to
 
     @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing new is owed that has not been started."""
-        return not (self._flying or self._window or self._more or self._bell.is_set())
+        busy = self._flying or self._window or self._window.more or self._due
+        return not (busy or self._bell.is_set())
 
     # -- what is to be done --------------------------------------------------------------------
 
     async def _turn(self) -> None:
         if not self._recovered:
-            await self._recover()
-        await self._start_due()
-        await self._start_new()
-        await self._move_cursor(least=CURSOR_EVERY)
+            await self._window.recover()
+            await self._learn_keys()
+            self._recovered = True
+        if self._lanes.made_due(self.lane.name):
+            self._due.look_again()
+        await self._tell_others()
+        await self._start()
+        await self._window.move_cursor(least=CURSOR_EVERY)
         await self._wait()
 
-    async def _recover(self) -> None:
-        """Learn what happened above the cursor before this process owned the lane."""
-        after = {"lane_id": self.lane.lane_id, "after_seq": self._cursor}
-        # In this order: what a person discards in between is in one of the two.
-        aside = await self._store.fetch("set_aside_above", **after)
-        done = await self._store.fetch("settled_above", **after)
-        self._skip = {row["seq"] for row in (*aside, *done)}
-        self._order.block(await self._store.fetch("retry_keys", lane_id=self.lane.lane_id))
-        self._recovered = True
+    async def _tell_others(self) -> None:
+        """Write once that the destination's breaker has opened or closed: other nodes, and this
+        one after a restart, go by that."""
+        news = self.destination.news()
+        if news is not None and self.lane.kind == LaneKind.DELIVER:
+            try:
+                unit = Unit(statements=(Statement("destination_breaker", news),))
+                await self._store.commit(unit)
+            except HubError as trouble:
+                log.warning("a breaker is known here only: %s", trouble.code)
 
-    async def _start_new(self) -> None:
-        # Looked at twice: another lane of the destination may take the place during the read.
-        while self.destination.free() > 0 and await self._fill():
-            if self.destination.free() <= 0:
+    async def _start(self) -> None:
+        while not self._stopping and self.destination.may_start:
+            item = await self._choose()
+            if item is None:
+                break
+            ticket = self.destination.take(self._seat)
+            if ticket is None:
+                (self._due if item.retrying else self._window).put_back(item)
                 return
-            item = self._window.popleft()
-            if self._order.may_start(item):
-                self._launch(item)
+            self._launch(item, ticket)
+        self._seat.rest()
 
-    async def _fill(self) -> bool:
-        while not self._window and len(self._pending) < MAX_PENDING:
-            rows = await self._store.fetch(
-                "owed_window", lane_id=self.lane.lane_id, after_seq=self.read_to, limit=WINDOW
-            )
-            self._more = bool(rows)
-            for row in rows:
-                self.read_to = row["seq"]
-                if row["seq"] not in self._skip:
-                    self._pending.add(row["seq"])
-                    self._window.append(self._item(row))
-                self._skip.discard(row["seq"])
-            if not rows:
-                break
-        return bool(self._window)
+    async def _choose(self) -> LaneItem | None:
+        """Return what goes next: fresh and due items in turn while there are both."""
+        while True:
+            await self._due.ready(self._may_retry, len(self._flying))
+            fresh = await self._window.fill()
+            if not (self._due or fresh):
+                return None
+            if fresh and (self._fresh_next or not self._due):
+                item = self._window.take()
+                if await self._may_start(item):
+                    return item
+            else:
+                item = self._due.take()
+                if self._order.may_retry(item.order_key, item.seq):
+                    return item
 
-    async def _start_due(self) -> None:
-        if self._next_due is None or self.destination.free() <= 0:
-            return
-        now = milliseconds(self._ports.clock.now())
-        if self._next_due > now:
-            return
+    def _may_retry(self, row: Row) -> bool:
+        if (row["seq"], row["part_offset"]) in self._flying:
+            return False
+        return self._order.may_retry(row["order_key"] or "", row["seq"])
+
+    async def _may_start(self, item: LaneItem) -> bool:
+        blocked = self._order.must_ask(item.order_key) and await self._holds(item.order_key)
+        return self._order.may_start(item, blocked=blocked)
+
+    async def _holds(self, key: str) -> bool:
         rows = await self._store.fetch(
-            "retry_due",
-            lane_id=self.lane.lane_id,
-            now=FAR_FUTURE,
-            limit=len(self._flying) + self.destination.free() + 1,
+            "retry_states_of_key", lane_id=self.lane.lane_id, order_key=key
         )
-        self._next_due = None
-        for row in rows:
-            if (row["seq"], row["part_offset"]) in self._flying:
-                continue
-            item = await self._retry_item(row)
-            if row["due_at"] > now or self.destination.free() <= 0:
-                self._next_due = row["due_at"]
-                break
-            self._launch(item)
-
-    async def _retry_item(self, row: dict[str, Any]) -> LaneItem:
-        (owed,) = await self._store.fetch("owed_one", lane_id=row["lane_id"], seq=row["seq"])
-        return self._item(
-            owed,
-            part_offset=row["part_offset"],
-            tries=row["attempts"],
-            generation=row["generation"],
-            retrying=True,
-            unsure=row["failure"] in ("unknown", REPLAYED),
-            again=row["failure"] == REPLAYED,
-            confirming=row["state"] == RetryState.CONFIRMING,
-            despite=row["code"] if row["failure"] == RELEASED else "",
-            since=row["since"],
-        )
-
-    def _item(self, row: dict[str, Any], **more: Any) -> LaneItem:
-        return LaneItem(
-            lane=self.lane.name,
-            seq=row["seq"],
-            item_id=row["item_id"],
-            delivery_id=row["delivery_id"],
-            order_key=row["order_key"] or "",
-            **more,
-        )
+        return any(self._order.blocks(RetryState(row["state"])) for row in rows)
 
     # -- doing it ------------------------------------------------------------------------------
 
-    def _launch(self, item: LaneItem) -> None:
-        self.destination.busy += 1
+    def _launch(self, item: LaneItem, ticket: Ticket) -> None:
+        if ticket.probe:
+            item = msgspec.structs.replace(item, probe=True)
+        self._fresh_next = item.retrying
         self._order.started(item)
-        place = (item.seq, item.part_offset)
-        self._flying[place] = asyncio.create_task(self._perform(item), name=item.delivery_id)
+        self._flying[item.seq, item.part_offset] = asyncio.create_task(
+            self._perform(item, ticket), name=item.delivery_id
+        )
 
-    async def _perform(self, item: LaneItem) -> None:
+    async def _perform(self, item: LaneItem, ticket: Ticket) -> None:
         settled: Settled | None = None
         try:
             settled = await self._settle(item)
         finally:
             del self._flying[item.seq, item.part_offset]
             if settled is not None:
-                self._learn(item, settled)
+                self._learn(item, settled, ticket)
             self.destination.leave()
 
     async def _settle(self, item: LaneItem) -> Settled | None:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""
         while True:
             try:
-                if item.retrying and not await self._stands(item):
-                    return Settled(outcome=AttemptOutcome.DISCARDED)
+                if item.retrying and (changed := await self._changed(item)):
+                    return changed
                 return await self._work.perform(item)
             except LaneLost:
                 self.lose()
@@ -274,10 +254,18 @@ class LaneRunner:
                 log.error("%s is set aside: %s", item.delivery_id, _place(bug))  # noqa: TRY400 - see above
                 return await self._set_aside(item, "internal_error", _place(bug))
 
-    async def _stands(self, item: LaneItem) -> bool:
-        """Return whether nobody has discarded the item since it was taken up."""
+    async def _changed(self, item: LaneItem) -> Settled | None:
+        """Return what has become of an item that a person has discarded, parked or replayed since
+        it was taken up; None where nothing has."""
         place = {"seq": item.seq, "part_offset": item.part_offset}
-        return bool(await self._store.fetch("retry_one", lane_id=self.lane.lane_id, **place))
+        rows = await self._store.fetch("retry_one", lane_id=self.lane.lane_id, **place)
+        if not rows:
+            return Settled(outcome=AttemptOutcome.DISCARDED, news=False)
+        state = RetryState(rows[0]["state"])
+        if (state, rows[0]["generation"]) == (item.state, item.generation):
+            return None
+        self._due.look_again()
+        return Settled(outcome=AttemptOutcome.DISCARDED, state=state, news=False)
 
     async def _set_aside(self, item: LaneItem, code: str, detail: str) -> Settled | None:
         """Where even that fails it is tried until it works: it is not performed again, since it
@@ -292,62 +280,50 @@ class LaneRunner:
             await self._ports.clock.sleep(TROUBLE_SECONDS)
         return None
 
-    def _learn(self, item: LaneItem, settled: Settled) -> None:
-        self.destination.learn(settled)
+    def _learn(self, item: LaneItem, settled: Settled, ticket: Ticket) -> None:
+        self.destination.learn(settled, ticket)
         if item.part_offset < 0:  # a part may be settled while its artifact is still under way
-            self._pending.discard(item.seq)
+            self._window.settled(item.seq)
         if settled.due_at is not None:
-            due = settled.due_at
-            self._next_due = due if self._next_due is None else min(due, self._next_due)
+            self._due.at(settled.due_at)
         for released in self._order.settled(item, settled.state):
-            self._window.appendleft(released)
-
-    def look_again(self) -> None:
-        """A person changed the retry table: due rows and blocked keys are to be read anew."""
-        self._next_due = 0
-        self._bell.set()
+            self._window.put_back(released)
+        if self._order.retry_waited(item.order_key):
+            self._due.look_again()
 
     async def unblock(self) -> None:
-        """Read anew which ordering keys are blocked."""
-        self.look_again()
-        blocked = self._order.blocked()
-        rows = await self._store.fetch("retry_keys", lane_id=self.lane.lane_id)
-        for released in self._order.reblock(rows, among=blocked):
-            self._window.appendleft(released)
+        """Somebody changed what is set aside: read anew what is due and which keys are blocked."""
+        self._due.look_again()
+        await self._learn_keys()
+        for key in self._order.waiting():
+            if not (self._order.must_ask(key) and await self._holds(key)):
+                for released in self._order.free(key):
+                    self._window.put_back(released)
         self._bell.set()
 
-    # -- waiting and the cursor ----------------------------------------------------------------
+    async def _learn_keys(self) -> None:
+        self._order.begin_to_learn()
+        rows = await self._store.fetch("retry_keys", lane_id=self.lane.lane_id, limit=MAX_KEYS + 1)
+        self._order.learn(rows)
 
-    async def _move_cursor(self, *, least: int) -> None:
-        cursor = min(self._pending) - 1 if self._pending else self.read_to
-        if cursor - self._cursor < least:
-            return
-        params = {
-            "lane_id": self.lane.lane_id,
-            "cursor": cursor,
-            "epoch": self.lane.epoch,
-        }
-        try:
-            await self._store.commit(
-                Unit(statements=(Statement("lane_cursor", params, expect=1),))
-            )
-        except UnitConflict:
-            raise LaneLost(self.lane.name) from None
-        self._cursor = cursor
+    # -- waiting -------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
         waits = [IDLE_SECONDS]
-        opens = self.destination.opens_in()
-        if opens is not None:
-            waits.append(opens)
-        elif self._next_due is not None and self.destination.free() > 0:
-            waits.append((self._next_due - milliseconds(self._ports.clock.now())) / 1000)
+        until_open, until_due = self.destination.waits(), self._due.seconds()
+        if until_open is not None:
+            waits.append(until_open)
+        elif until_due is not None and self.destination.free() > 0:
+            waits.append(until_due)
+        seconds = max(min(waits), 0.001)
         try:
-            async with asyncio.timeout(max(min(waits), 0.001)):
+            async with asyncio.timeout(seconds):
                 await self._bell.wait()
         except TimeoutError:
-            self._next_due = 0  # whatever woke nobody is found now
-            await self._move_cursor(least=1)
+            if seconds >= TROUBLE_SECONDS:
+                await self._window.move_cursor(least=1)
+            if seconds >= IDLE_SECONDS:
+                self._due.look_again()  # whatever woke nobody is found now
 
 
 def _told(trouble: Exception) -> str:

@@ -11,7 +11,7 @@ from gateway.errors import ConfigError
 from gateway.model.states import LaneKind
 from gateway.pipeline import Bundle, Flow, Lane, Lanes, process_lane
 from gateway.ports import Ports
-from gateway.settings import RetrySettings
+from gateway.settings import Priority, RetrySettings
 from gateway.store import Row, Store
 
 __all__ = ["Workers"]
@@ -39,16 +39,29 @@ class Workers:
         """Make the destinations that are new, adapt those that are not."""
         self._bundle = bundle
         for name, sink in bundle.sinks.items():
+            settings = sink.settings
+            limits: Any = {
+                "concurrency": settings.concurrency,
+                "retry": settings.retry,
+                "rate": settings.rate,
+            }
             if name not in self.destinations:
-                self.destinations[name] = Destination(
-                    name, concurrency=1, retry=sink.settings.retry, clock=self._ports.clock
-                )
-            self.destinations[name].concurrency = sink.settings.concurrency
-            self.destinations[name].retry = sink.settings.retry
+                self.destinations[name] = Destination(name, clock=self._ports.clock, **limits)
+            self.destinations[name].follow(**limits)
+        self._follow_lanes(bundle)
         for name, source in bundle.sources.items():
             runner = self.runners.get(process_lane(name))
             if runner is not None:
                 runner.destination.concurrency = source.settings.concurrency
+
+    def _follow_lanes(self, bundle: Bundle) -> None:
+        priorities = bundle.priorities()
+        for name, runner in self.runners.items():
+            sink = bundle.sinks.get(runner.lane.destination)
+            if sink is None or name not in priorities:
+                continue
+            if runner.follow(on_dead=sink.settings.on_dead, priority=priorities[name]):
+                self.look_again(name)
 
     # -- what `Ownership` asks -----------------------------------------------------------------
 
@@ -78,6 +91,7 @@ class Workers:
             lanes=self._lanes,
             ports=self._ports,
             order=order,
+            priority=bundle.priorities().get(lane.name, Priority.NORMAL),
         )
         self.runners[lane.name] = runner
         self._running[lane.name] = asyncio.create_task(runner.run(), name=lane.name)

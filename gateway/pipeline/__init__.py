@@ -1,6 +1,7 @@
 """The main flow: `flow.py` first, then one module per step."""
 
-from gateway.pipeline.bundle import Bundle, Sink, Source, compile_bundle, poll_lane, process_lane
+from gateway.pipeline.bundle import Bundle, Sink, Source, poll_lane, process_lane
+from gateway.pipeline.compiling import compile_bundle
 from gateway.pipeline.custody import Arrival
 from gateway.pipeline.facts import (
     RELEASED,

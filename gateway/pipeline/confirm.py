@@ -17,7 +17,11 @@ def confirm(
     answer: Any, reply: Reply, interface: str, bundle: Bundle, context: Mapping[str, Any]
 ) -> tuple[NewMessage, ...]:
     """Return the reply and the messages its routes make. Raises Reject where the answer is not
-    what the contract says; that never causes a resend."""
+    what the contract says; that never causes a resend.
+
+    `context["answer"]` tells several answers to one delivery apart ("taken" comes before the
+    final one, which has none).
+    """
     if answer is None:
         raise Reject("The destination gave no answer where one is due.", code="reply_missing")
     if reply.mapping is None and not isinstance(answer, dict):
@@ -25,7 +29,10 @@ def confirm(
     data = reply.mapping.run(answer, context) if reply.mapping else answer
     message = NewMessage(
         message_id=message_id(
-            context["delivery_id"], context["generation"], reply.contract.name, 0
+            context["delivery_id"],
+            f"{context['generation']}{context.get('answer', '')}",
+            reply.contract.name,
+            0,
         ),
         contract=reply.contract,
         data=data,

@@ -13,7 +13,6 @@ from connectors.base import (
     Failure,
     Found,
     Idempotency,
-    Outcome,
     Pending,
     Undecidable,
     Unknown,
@@ -22,8 +21,12 @@ from connectors.base import Sink as SinkPort
 from gateway.errors import Reject
 from gateway.pipeline.bundle import Sink
 from gateway.pipeline.facts import LaneItem, StoredMessage
+from gateway.pipeline.plan import Ending, Undecided
 
-__all__ = ["deliver", "render"]
+__all__ = ["UNASKED_SECONDS", "deliver", "render", "taken"]
+
+UNASKED_SECONDS = 900.0
+"""Between two looks at the stored messages for a confirmation: one that comes calls by itself."""
 
 GRACE_SECONDS = 0.5
 """A sink keeps the call's deadline itself and knows best whether anything had left; this ends
@@ -43,7 +46,7 @@ async def deliver(
     port: SinkPort,
     call: Call,
     context: Mapping[str, Any],
-) -> Outcome:
+) -> Ending:
     """Make one attempt; never longer than the sink's deadline. Never raises for the partner.
 
     Where an earlier try may have had its effect, a sink that can be asked is asked first, one
@@ -67,12 +70,19 @@ async def deliver(
         attempt.add_done_callback(_let_go)
 
 
-def _let_go(attempt: asyncio.Task[Outcome]) -> None:
+def taken(ending: Ending, item: LaneItem, sink: Sink) -> Ending:
+    """Where a message has to confirm it, a first success only says that the delivery was taken."""
+    if sink.confirmed_by is None or item.confirming or not isinstance(ending, Delivered | Pending):
+        return ending
+    return Pending(external_id=ending.external_id, poll_after_seconds=UNASKED_SECONDS)
+
+
+def _let_go(attempt: asyncio.Task[Ending]) -> None:
     if not attempt.cancelled():
         attempt.exception()
 
 
-async def _attempt(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Outcome:
+async def _attempt(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Ending:
     if item.confirming:
         return await _confirm(port, call, document)
     if item.unsure and port.idempotency is not Idempotency.KEY:
@@ -82,7 +92,7 @@ async def _attempt(port: SinkPort, item: LaneItem, call: Call, document: Documen
     return await port.deliver(call, document)
 
 
-async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Outcome | None:
+async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -> Ending | None:
     if port.idempotency is Idempotency.NONE:
         if item.again:
             return None
@@ -94,13 +104,19 @@ async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -
         case Absent():
             return None
         case Undecidable():
-            return Unknown(code=answer.code, detail=answer.detail)
+            return _undecided(answer)
 
 
-async def _confirm(port: SinkPort, call: Call, document: Document) -> Outcome:
+async def _confirm(port: SinkPort, call: Call, document: Document) -> Ending:
     answer = await port.lookup(call, document)
     match answer:
         case Found():
             return Delivered(external_id=answer.external_id, reply=answer.reply)
-        case Absent() | Undecidable():
+        case Absent():
             return Pending()
+        case Undecidable():
+            return _undecided(answer)
+
+
+def _undecided(answer: Undecidable) -> Undecided:
+    return Undecided(code=answer.code, detail=answer.detail, failure=answer.failure)

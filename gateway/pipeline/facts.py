@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.model.finding import Finding
-from gateway.model.states import PartState
+from gateway.model.states import PartState, RetryState
 from gateway.pipeline.bundle import Contract
 
 __all__ = [
@@ -88,10 +88,22 @@ class LaneItem(msgspec.Struct, frozen=True, kw_only=True):
     retrying: bool = False
     unsure: bool = False
     again: bool = False
-    confirming: bool = False
+    state: RetryState = RetryState.WAITING
+    """Of the retry row it was taken from, if it was."""
     despite: str = ""
     since: int = 0
-    """When it was set aside first, in milliseconds since the epoch; 0: it never was."""
+    """When it was set aside first, or became confirming, in milliseconds since the epoch; 0: it
+    never was."""
+    correlation: str = ""
+    """Of a retry row; of a confirming one what its confirmation will carry: the partner's own
+    number for it, else the message's correlation."""
+    probe: bool = False
+    """Tried to see whether a stopped destination is well again."""
+
+    @property
+    def confirming(self) -> bool:
+        """Whether it was taken already and only waits to be final."""
+        return self.state is RetryState.CONFIRMING
 
 
 class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +118,13 @@ class NewMessage(msgspec.Struct, frozen=True, kw_only=True):
     artifact_id: str | None = None
     part_offset: int | None = None
     owed: tuple[tuple[str, str], ...] = ()
+    confirms: tuple[str, ...] = ()
+    """The lanes on which deliveries may wait for this message, by its correlation."""
+
+    @property
+    def correlation(self) -> str:
+        """Return what the message is joined by; empty where it has nothing."""
+        return str(self.fact(self.contract.correlation) or "")
 
     def fact(self, path: str) -> Any:
         """Return the value at a dotted path, None where the path is empty or absent."""

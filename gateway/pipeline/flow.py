@@ -17,24 +17,26 @@ from typing import Any
 
 import msgspec
 
-from connectors.base import Call, Delivered, Idempotency, Outcome
+from connectors.base import Call, Delivered, Idempotency, Pending, Unknown
 from gateway.errors import Reject
 from gateway.model.ids import artifact_id, text_id
-from gateway.model.states import AttemptOutcome, PartState
+from gateway.model.states import AttemptOutcome, PartState, RetryState
 from gateway.pipeline.bundle import Bundle, Sink, process_lane
 from gateway.pipeline.confirm import confirm
+from gateway.pipeline.correlate import asked_of, confirmation, correlation_of, nudge
 from gateway.pipeline.custody import Arrival, Custody
-from gateway.pipeline.deliver import deliver
+from gateway.pipeline.deliver import UNASKED_SECONDS, deliver, taken
 from gateway.pipeline.facts import (
     Accepted,
     Artifact,
     LaneItem,
     NewMessage,
     Prepared,
+    StoredMessage,
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Decide, Plan, Settled, given_up
+from gateway.pipeline.plan import Decide, Ending, Plan, Settled, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.settle import Settling
@@ -166,7 +168,9 @@ class Flow:
                         raise
                     return
         self._ports.fail_point("process.after_commit")
-        self._lanes.ring(lanes_of(m for p in batch for m in p.messages))
+        made = [m for p in batch for m in p.messages]
+        self._lanes.ring(lanes_of(made))
+        self._lanes.make_due(asked_of(made))
 
     async def _unless_seen(self, batch: list[Prepared], artifact: Artifact) -> list[Prepared]:
         """Hold what another part has brought already, in this batch or before it."""
@@ -217,15 +221,46 @@ class Flow:
         number = await self.reading.attempt_number(item)
         if sink is None:
             return await self.set_aside(item, "interface_removed", "")
-        port = self._connections.sink(interface)
-        if port.idempotency is not Idempotency.KEY and not item.confirming:
-            item = await self._start(item, number, sink)
         context = {
             **context_of(bundle, interface, message.created_at),
             "message_id": message.message_id,
             "delivery_id": item.delivery_id,
             "generation": item.generation,
         }
+        result = Result(message=message, bundle=bundle.hash)
+        if item.confirming and sink.confirmed_by is not None:
+            said = await confirmation(item, message, sink.confirmed_by, self._store, context)
+            if said is not None or sink.settings.confirm.poll_seconds is None:
+                return await self._not_asked(item, number, sink, result, said)
+        port = self._connections.sink(interface)
+        if port.idempotency is not Idempotency.KEY and not item.confirming:
+            asked, item = item, await self._start(item, number, sink)
+            begun_before = item is not asked and not item.again
+            if begun_before and sink.settings.retry.lookup_after_seconds:
+                early = Unknown(code="begun_before", detail="it is asked about later")
+                plan = self._decide(early, item, sink.settings, port.idempotency, self._due())
+                return await self._settling.settle(item, number, plan, result)
+        result = await self._try(item, number, sink, bundle, result, context)
+        assert result.outcome is not None  # noqa: S101 - it was tried
+        ending = result.outcome
+        plan = self._decide(ending, item, sink.settings, port.idempotency, self._due())
+        settled = await self._settling.settle(item, number, plan, result)
+        if settled.state is RetryState.CONFIRMING and not item.confirming:
+            await self._confirmed_already(item, message, sink, ending, context)
+        return settled
+
+    async def _try(
+        self,
+        item: LaneItem,
+        number: int,
+        sink: Sink,
+        bundle: Bundle,
+        result: Result,
+        context: Mapping[str, Any],
+    ) -> Result:
+        """Deliver once, or ask once; return the result with what came of it."""
+        message = result.message
+        assert message is not None  # noqa: S101 - a delivery has one
         began = self._ports.clock.monotonic()
         call = Call(
             key=f"{item.delivery_id}-{item.generation}",
@@ -233,21 +268,50 @@ class Flow:
             deadline=began + sink.settings.deadline_seconds,
             traceparent=f"00-{message.trace or message.message_id[4:]}-{item.delivery_id[4:20]}-01",
         )
+        port = self._connections.sink(sink.settings.interface)
         self._ports.fail_point("dispatch.before_send")
         self._lanes.must_hold(item.lane)
-        outcome = await deliver(message, item, sink, port, call, context)
+        ending = await deliver(message, item, sink, port, call, context)
         self._ports.fail_point("dispatch.after_reply")
-        plan = self._decide(outcome, item, sink.settings.retry, port.idempotency)
-        replies, kept = self._answer(outcome, sink, bundle, context)
-        result = Result(
+        replies, kept = self._answer(ending, sink, bundle, context)
+        return Result(
             message=message,
-            outcome=outcome,
+            outcome=taken(ending, item, sink),
             replies=replies,
             kept=kept,
-            bundle=bundle.hash,
+            bundle=result.bundle,
             took_ms=int((self._ports.clock.monotonic() - began) * 1000),
         )
-        return await self._settling.settle(item, number, plan, result)
+
+    async def _not_asked(
+        self, item: LaneItem, number: int, sink: Sink, result: Result, said: Ending | None
+    ) -> Settled:
+        """Settle by what a stored message says of the delivery, or that none says anything yet."""
+        ending = said or Pending(poll_after_seconds=UNASKED_SECONDS)
+        plan = self._decide(ending, item, sink.settings, Idempotency.KEY, self._due())
+        plan = msgspec.structs.replace(plan, news=False)
+        return await self._settling.settle(
+            item, number, plan, msgspec.structs.replace(result, outcome=ending)
+        )
+
+    async def _confirmed_already(
+        self,
+        item: LaneItem,
+        message: StoredMessage,
+        sink: Sink,
+        ending: Ending,
+        context: Mapping[str, Any],
+    ) -> None:
+        """The confirmation may have come before the delivery was known to wait for it: whichever
+        of the two is stored last finds the other."""
+        if sink.confirmed_by is None or not isinstance(ending, Pending):
+            return
+        waits_for = correlation_of(message, ending.external_id)
+        item = msgspec.structs.replace(item, correlation=waits_for)
+        if await confirmation(item, message, sink.confirmed_by, self._store, context) is None:
+            return
+        await self._settling.surely(Unit(statements=(nudge(waits_for, self._due()),)))
+        self._lanes.make_due((item.lane,))
 
     async def _start(self, item: LaneItem, number: int, sink: Sink) -> LaneItem:
         """Put on record that this try begins. One that had begun before may have had its effect,
@@ -273,15 +337,20 @@ class Flow:
         return item if asked else msgspec.structs.replace(item, unsure=True, again=True)
 
     def _answer(
-        self, outcome: Outcome, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
+        self, ending: Ending, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
     ) -> tuple[tuple[NewMessage, ...], Kept]:
-        if sink.reply is None or not isinstance(outcome, Delivered):
+        """Return what the partner said, as messages or raw. A first "taken" may say nothing."""
+        if sink.reply is None or not isinstance(ending, Delivered | Pending):
             return (), ((), ())
+        if isinstance(ending, Pending):
+            if ending.reply is None:
+                return (), ((), ())
+            context = {**context, "answer": " taken"}
         interface = sink.settings.interface
         try:
-            return confirm(outcome.reply, sink.reply, interface, bundle, context), ((), ())
+            return confirm(ending.reply, sink.reply, interface, bundle, context), ((), ())
         except Reject:
-            return (), self._keep_raw(outcome.reply, interface, bundle, context)
+            return (), self._keep_raw(ending.reply, interface, bundle, context)
 
     def _keep_raw(
         self, answer: Any, interface: str, bundle: Bundle, context: Mapping[str, Any]
@@ -320,3 +389,6 @@ class Flow:
 
     def _now(self) -> int:
         return milliseconds(self._ports.clock.now())
+
+    def _due(self) -> int:
+        return self._lanes.due_time.now()

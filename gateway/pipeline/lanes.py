@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from gateway.errors import Conflict
+from gateway.pipeline.due_time import DueTime
 from gateway.ports import Clock
 from gateway.store import Row, Statement, Store, Unit
 
@@ -49,10 +50,13 @@ class Lanes:
         self.lease_end: float | None = None
         """Until when this node may act as an owner, on the monotonic clock; None: it need not
         ask, nobody else can be there."""
+        self.due_time = DueTime(clock)
+        """What tells this process when something that waits is due."""
         self._store = store
         self._clock = clock
         self._lanes: dict[str, Lane] = {}
         self._bells: dict[str, asyncio.Event] = {}
+        self._made_due: set[str] = set()
 
     def __getitem__(self, name: str) -> Lane:
         return self._lanes[name]
@@ -89,6 +93,19 @@ class Lanes:
         for name in names:
             if name in self._bells:
                 self._bells[name].set()
+
+    def make_due(self, names: Iterable[str]) -> None:
+        """Have this node's owners of those lanes look again at what is due; called after the
+        commit that made it due."""
+        there = [name for name in names if name in self._bells]
+        self._made_due.update(there)
+        self.ring(there)
+
+    def made_due(self, name: str) -> bool:
+        """Return, once, whether the lane's owner is to look again at what is due."""
+        there = name in self._made_due
+        self._made_due.discard(name)
+        return there
 
     async def ensure(self, wanted: Iterable[LanePlan]) -> None:
         """Make the lanes that are not there yet, so that anything may be owed to them."""

@@ -4,12 +4,25 @@ from collections.abc import Callable
 
 import msgspec
 
-from connectors.base import Idempotency, Outcome
+from connectors.base import Failure, Idempotency, Outcome
 from gateway.model.states import AttemptOutcome, RetryState
 from gateway.pipeline.facts import LaneItem
-from gateway.settings import RetrySettings
+from gateway.settings import SinkSettings
 
-__all__ = ["Decide", "Plan", "Settled", "given_up"]
+__all__ = ["Decide", "Ending", "Plan", "Settled", "Undecided", "given_up"]
+
+
+class Undecided(msgspec.Struct, frozen=True, kw_only=True, tag="undecided"):
+    """A question to the partner (is it there? is it final?) that brought no answer. `failure` is
+    CREDENTIAL where nobody gets in to ask."""
+
+    code: str
+    detail: str = ""
+    failure: Failure | None = None
+
+
+Ending = Outcome | Undecided
+"""How an attempt or a question ended."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,10 +37,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     detail: str = ""
     pause: bool = False
+    retry_after_seconds: float | None = None
+    """The partner asks to be left alone for so long, with everything."""
+    news: bool = True
+    """Whether this says anything about how the destination is."""
 
 
-Decide = Callable[[Outcome, LaneItem, RetrySettings, Idempotency], Plan]
-"""Turns an outcome into a plan; knows schedule, jitter and classes, writes nothing."""
+Decide = Callable[[Ending, LaneItem, SinkSettings, Idempotency, int], Plan]
+"""Turns an ending into a plan, at a time in milliseconds; knows schedule, jitter and classes,
+writes nothing."""
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +58,8 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
     pause: bool = False
     retry_after_seconds: float | None = None
+    news: bool = True
+    """Whether this says anything about how the destination is."""
 
 
 def given_up(item: LaneItem, code: str, detail: str = "") -> Plan:

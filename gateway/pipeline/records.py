@@ -84,7 +84,7 @@ class Records:
                 "part_offset": message.part_offset,
                 "cause_id": message.cause_id,
                 "interface": message.interface,
-                "correlation": message.fact(message.contract.correlation) or "",
+                "correlation": message.correlation,
                 "amount_cents": None if amount is None else cents_of(amount),
                 "created_at": at,
                 "routed": len(message.owed),

@@ -30,11 +30,14 @@ def route(
             if sending.sink is not None:
                 owed.append((sending.lane, _order_key(sending, message.data, context)))
             continue
-        made.append(_make(message, sending, context))
-    return (msgspec.structs.replace(message, owed=tuple(owed)), *made)
+        made.append(_make(message, sending, bundle, context))
+    confirms = bundle.confirms.get(message.contract.name, ())
+    return (msgspec.structs.replace(message, owed=tuple(owed), confirms=confirms), *made)
 
 
-def _make(message: NewMessage, sending: Sending, context: Mapping[str, Any]) -> NewMessage:
+def _make(
+    message: NewMessage, sending: Sending, bundle: Bundle, context: Mapping[str, Any]
+) -> NewMessage:
     assert sending.mapping is not None  # noqa: S101 - the caller looked
     owes = sending.owes
     name = message_id(message.message_id, sending.settings.name, owes.name, message.revision)
@@ -52,6 +55,7 @@ def _make(message: NewMessage, sending: Sending, context: Mapping[str, Any]) -> 
         artifact_id=message.artifact_id,
         part_offset=message.part_offset,
         owed=owed,
+        confirms=bundle.confirms.get(owes.name, ()),
     )
     validate(made)
     return made

@@ -11,6 +11,7 @@ import msgspec
 from gateway.errors import StorageFault
 from gateway.model.states import AttemptOutcome, RetryState
 from gateway.pipeline.bundle import process_lane
+from gateway.pipeline.correlate import asked_of
 from gateway.pipeline.facts import LaneItem
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.plan import Plan, Settled
@@ -48,25 +49,30 @@ class Settling:
         self._ports.fail_point("settle.before_commit")
         try:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
-        except UnitConflict:
+        except UnitConflict as conflict:
             await self._lanes.must_still_hold(item.lane)
-            if not await self.discarded(item):
+            changed = await self._on_record(item, plan, result, at)
+            if changed is None:
                 stands = await self._stands(item, number)
                 if stands is None:
-                    raise
+                    raise conflict from None
                 return stands
-            plan = await self._on_record(item, plan, result, at)
+            plan = changed
         self._ports.fail_point("settle.after_commit")
         self._lanes.ring(lanes_of(result.replies))
         if result.kept[0]:
             self._lanes.ring([process_lane(self._lanes[item.lane].destination)])
+        self._lanes.make_due(asked_of(result.replies))
         waits = plan.state in (RetryState.WAITING, RetryState.CONFIRMING)
+        due_at = self._lanes.due_time.now() + int(plan.wait_seconds * 1000) if waits else None
         return Settled(
             outcome=plan.outcome,
             state=plan.state,
-            due_at=at + int(plan.wait_seconds * 1000) if waits else None,
+            due_at=due_at,
             failure=plan.failure,
             pause=plan.pause,
+            retry_after_seconds=plan.retry_after_seconds,
+            news=plan.news,
         )
 
     async def surely(self, unit: Unit) -> None:
@@ -82,12 +88,7 @@ class Settling:
 
     async def discarded(self, item: LaneItem) -> bool:
         """Return whether a person has discarded the item while it was under way."""
-        place = {
-            "lane_id": self._lanes[item.lane].lane_id,
-            "seq": item.seq,
-            "part_offset": item.part_offset,
-        }
-        return item.retrying and not await self._store.fetch("retry_one", **place)
+        return item.retrying and not await self._store.fetch("retry_one", **self._place(item))
 
     async def _stands(self, item: LaneItem, number: int) -> Settled | None:
         """Return how this attempt was settled before, None where it was not: whatever failed
@@ -105,10 +106,24 @@ class Settling:
             due_at=aside[0]["due_at"] if aside else None,
         )
 
-    async def _on_record(self, item: LaneItem, plan: Plan, result: Result, at: int) -> Plan:
-        """What came of a discarded item goes on record all the same; it is not tried again."""
+    async def _on_record(self, item: LaneItem, plan: Plan, result: Result, at: int) -> Plan | None:
+        """A person has discarded or parked the item while it was tried. What came of that goes on
+        record all the same, and a success is one; else it stays as the person has left it.
+        None where nobody has done such a thing."""
+        rows = await self._store.fetch("retry_one", **self._place(item)) if item.retrying else []
+        state = RetryState(rows[0]["state"]) if rows else None
+        if not item.retrying or state is item.state:
+            return None
         number = await self._reading.attempt_number(item)
-        plan = msgspec.structs.replace(plan, state=None)
-        gone = msgspec.structs.replace(item, retrying=False)
-        await self.surely(self._units.settled(gone, number, plan, result, at=at))
-        return plan
+        tried = msgspec.structs.replace(plan, state=None)
+        done = state is not None and plan.state is None
+        left = msgspec.structs.replace(item, retrying=done, state=state or item.state)
+        await self.surely(self._units.settled(left, number, tried, result, at=at))
+        return msgspec.structs.replace(plan, state=None if done else state)
+
+    def _place(self, item: LaneItem) -> dict[str, int]:
+        return {
+            "lane_id": self._lanes[item.lane].lane_id,
+            "seq": item.seq,
+            "part_offset": item.part_offset,
+        }

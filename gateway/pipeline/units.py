@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 import msgspec
 
-from connectors.base import Delivered, Failed, Outcome, Pending
+from connectors.base import Delivered, Failed, Pending
 from gateway.model.ids import text_id
 from gateway.model.states import AttemptOutcome, DestinationState, PartState, RetryState
+from gateway.pipeline.correlate import correlation_of, nudges
 from gateway.pipeline.facts import Artifact, LaneItem, NewMessage, Prepared, StoredMessage
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Plan
+from gateway.pipeline.plan import Ending, Plan
 from gateway.pipeline.records import Records
 from gateway.store import Body, Statement, Unit
 
@@ -28,7 +29,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     artifact of its own."""
 
     message: StoredMessage | None = None
-    outcome: Outcome | None = None
+    outcome: Ending | None = None
     replies: tuple[NewMessage, ...] = ()
     kept: Kept = ((), ())
     bundle: str = ""
@@ -97,7 +98,10 @@ class Units:
         made, bodies = self._records.messages(
             prepared.messages, bundle=bundle, at=at, trace=artifact.trace
         )
-        return statements + made, bodies
+        return statements + made + self._nudges(prepared.messages), bodies
+
+    def _nudges(self, messages: Iterable[NewMessage]) -> list[Statement]:
+        return nudges(messages, self._lanes.due_time.now())
 
     def attempt(
         self, item: LaneItem, number: int, plan: Plan, result: Result, *, at: int
@@ -132,23 +136,34 @@ class Units:
 
     def retry_delete(self, item: LaneItem) -> Statement:
         """Return the statement that takes an item out of the retry table."""
-        place = {
+        return Statement("retry_delete", self._place(item), expect=1)
+
+    def _retry_taken(self, item: LaneItem) -> Statement:
+        return Statement(
+            "retry_delete_if", {**self._place(item), "state": item.state.value}, expect=1
+        )
+
+    def _place(self, item: LaneItem) -> dict[str, int]:
+        return {
             "lane_id": self._lanes[item.lane].lane_id,
             "seq": item.seq,
             "part_offset": item.part_offset,
         }
-        return Statement("retry_delete", place, expect=1)
 
-    def _retry_put(
-        self, item: LaneItem, plan: Plan, message: StoredMessage | None, at: int
-    ) -> Statement:
+    def _retry_put(self, item: LaneItem, plan: Plan, result: Result, at: int) -> Statement:
         assert plan.state is not None  # noqa: S101 - the caller looked
+        message, since = result.message, item.since or at
+        correlation = message.correlation if message else ""
+        if plan.state is RetryState.CONFIRMING:
+            given = result.outcome.external_id if isinstance(result.outcome, Pending) else ""
+            correlation = correlation_of(message, given or item.correlation)
+            since = since if item.confirming else at
         row = {
             "lane_id": self._lanes[item.lane].lane_id,
             "seq": item.seq,
             "part_offset": item.part_offset,
             "state": plan.state.value,
-            "due_at": at + int(plan.wait_seconds * 1000),
+            "due_at": self._lanes.due_time.now() + int(plan.wait_seconds * 1000),
             "attempts": plan.tries,
             "generation": item.generation,
             "failure": plan.failure,
@@ -156,25 +171,26 @@ class Units:
             "detail": _storable(plan.detail),
             "fingerprint": self._fingerprint(item, plan),
             "order_key": item.order_key,
-            "since": item.since or at,
+            "since": since,
             "amount_cents": message.amount_cents if message else None,
-            "correlation": message.correlation if message else "",
+            "correlation": correlation,
         }
         return Statement("retry_put", row)
 
     def settled(self, item: LaneItem, number: int, plan: Plan, result: Result, *, at: int) -> Unit:
-        """Return the unit that settles one attempt: done with its replies, or set aside by plan."""
+        """Return the unit that settles one attempt: done with its replies, or set aside by plan.
+        It fails where a person has changed the item's retry row meanwhile."""
         outcome, message = result.outcome, result.message
         statements = [self.attempt(item, number, plan, result, at=at)]
-        if item.retrying:  # where a person took it away meanwhile, this unit fails
-            statements.append(self.retry_delete(item))
+        if item.retrying:
+            statements.append(self._retry_taken(item))
         if plan.state is not None:
-            statements.append(self._retry_put(item, plan, message, at))
+            statements.append(self._retry_put(item, plan, result, at))
         trace = message.trace if message else ""
         made, bodies = self._records.messages(
             result.replies, bundle=result.bundle, at=at, trace=trace
         )
-        statements += [*made, *result.kept[0]]
+        statements += [*made, *self._nudges(result.replies), *result.kept[0]]
         if plan.pause:
             statements.append(self._pause(item, plan, at))
         if isinstance(outcome, Failed) and outcome.reply is not None:

@@ -9,9 +9,12 @@ from msgspec import Meta
 __all__ = [
     "DEFAULT_SCHEDULE_SECONDS",
     "ApiSettings",
+    "ConfirmSettings",
     "HubSettings",
     "InterfaceSettings",
     "OnDead",
+    "Priority",
+    "RateSettings",
     "ReplySettings",
     "RetrySettings",
     "Route",
@@ -101,12 +104,59 @@ class RetrySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     breaker_failures: Annotated[
         int, Meta(ge=1, description="Destination faults in a row that stop further attempts.")
     ] = 5
+    breaker_share: Annotated[
+        float, Meta(gt=0, le=1, description="So does this share of faults among enough calls.")
+    ] = 0.7
+    breaker_calls: Annotated[
+        int, Meta(ge=1, description="How many calls of the window are enough.")
+    ] = 10
+    breaker_window_seconds: Annotated[
+        int, Meta(ge=1, le=3600, description="Over which calls the share is taken.")
+    ] = 60
     breaker_seconds: Annotated[
         Seconds,
-        Meta(
-            description="Wait before the first probe of a stopped destination; doubles to 15 minutes."
-        ),
+        Meta(description="Wait before the first probe of a stopped destination; doubles."),
     ] = 30.0
+    breaker_longest_seconds: Annotated[
+        Seconds, Meta(description="The longest wait between two probes.")
+    ] = 900.0
+    breaker_successes: Annotated[
+        int, Meta(ge=1, description="Good probes in a row that let everything through again.")
+    ] = 3
+    lookup_after_seconds: Annotated[
+        Seconds,
+        Meta(description="After an unknown outcome nobody asks sooner: what is there shows late."),
+    ] = 0.0
+
+
+class RateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many calls a destination gets, over all nodes together."""
+
+    per_second: Annotated[float, Meta(gt=0, description="Calls per second on the average.")]
+    burst: Annotated[int, Meta(ge=1, description="Calls at once after a pause.")] = 1
+
+
+class ConfirmSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a delivery that was taken becomes final."""
+
+    poll_seconds: Annotated[
+        Seconds | None,
+        Meta(description="Between two looks; none: what the system says, 15 minutes by contract."),
+    ] = None
+    give_up_seconds: Annotated[
+        float, Meta(gt=0, description="Not confirmed for so long, it waits for a person.")
+    ] = 7.0 * 24 * _HOUR
+    contract: Annotated[
+        str,
+        Meta(
+            description="Contract and range of the message that confirms, by its correlation: the"
+            " document number or the message's own correlation. With it, every delivery that was"
+            " taken waits for such a message."
+        ),
+    ] = ""
+    ok: Annotated[
+        str, Meta(description="Condition over that message; where false, it was refused.")
+    ] = ""
 
 
 class ReplySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,7 +208,8 @@ class SourceSettings(
         4 * 1024**3
     )
     behind_seconds: Annotated[
-        Seconds, Meta(description="Takes nothing in while a file waits for longer; 0: always does.")
+        Seconds,
+        Meta(description="Takes nothing in while a file waits for longer; 0: always does."),
     ] = 3600.0
 
 
@@ -195,9 +246,21 @@ class SinkSettings(
         OnDead, Meta(description="What a dead delivery does to its successors.")
     ] = OnDead.HOLD
     retry: RetrySettings = RetrySettings()
+    rate: Annotated[RateSettings | None, Meta(description="Limit of calls; none: no limit.")] = (
+        None
+    )
+    confirm: ConfirmSettings = ConfirmSettings()
 
 
 InterfaceSettings = SourceSettings | SinkSettings
+
+
+class Priority(StrEnum):
+    """Whose deliveries go first where routes share a destination; low still gets through."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -215,6 +278,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     mapping: Annotated[
         str, Meta(description="Makes a further message, which is what is owed.")
     ] = ""
+    priority: Annotated[
+        Priority, Meta(description="Before which other routes to the same destination it goes.")
+    ] = Priority.NORMAL
 
 
 class RoutesFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
