@@ -15,6 +15,7 @@ __all__ = ["ROWS"]
 
 CONTENT = b"ISA*00*" + bytes(range(256)) * 10
 SIZES = (0, 1, 32_768, 262_144, 262_145, 9_000_001)
+LARGE_BYTES = 6_000_000
 OLD = 10**9
 """A time of change long ago, in seconds since 1970."""
 
@@ -234,6 +235,26 @@ async def _vanished(bench: SourceBench) -> None:
     await source.close()
 
 
+async def _grows_meanwhile(bench: SourceBench) -> None:
+    source = _open(bench)
+    await bench.partner.put("a.bin", os.urandom(LARGE_BYTES))
+    offer = await bench.only(source)
+    blocks = source.fetch(offer)
+    try:
+        await anext(blocks)
+        with (_folder(bench) / "a.bin").open("ab") as more:
+            more.write(b"more")
+        async for _ in blocks:
+            pass
+    except SourceFault as fault:
+        expect(fault.failure is Failure.DESTINATION, "one growing file pauses the feed")
+    else:
+        raise Violation("a file that grew while it was read is handed over as whole")
+    finally:
+        await blocks.aclose()
+    await source.close()
+
+
 async def _at_a_time(bench: SourceBench) -> None:
     source = _open(bench)
     for number in range(30):
@@ -263,5 +284,6 @@ ROWS: tuple[Row, ...] = (
     row("F14", "a file that cannot be read comes last")(_troubled_last),
     row("F15", "a file closed to us is a fault of its own")(_closed_to_us),
     row("F16", "a vanished file is a fault of its own")(_vanished),
+    row("F18", "a file that grows while it is read is a fault")(_grows_meanwhile),
     row("F17", "many files at a time are not mixed up")(_at_a_time),
 )

@@ -1,6 +1,7 @@
 """What a connector under test stands in: a clock that can jump, real parts, and open ears."""
 
 import asyncio
+import base64
 import contextlib
 import io
 import logging
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 from connectors.base import Call, Context
 from connectors.conformance.rows import NotApplicable, expect
@@ -105,10 +107,21 @@ class Ears:
         self._heard.write(f"{text}\n")
 
     def heard(self, words: str) -> bool:
-        """Say whether these words were heard, whole or a long line of them."""
+        """Say whether these words were heard: whole, a long line of them, or encoded."""
         text = self._heard.getvalue()
         lines = [line for line in words.splitlines() if len(line) >= _SHORT]
-        return any(line in text for line in lines if not line.startswith("-----"))
+        told = [line for line in lines if not line.startswith("-----")]
+        return any(form in text for line in told for form in _forms(line))
+
+
+def _forms(words: str) -> Iterator[str]:
+    """Yield the words as they are, in an address, in hexadecimal, and in the base 64 of anything
+    they stand in: the three ways they can lie across its groups, without the groups cut off."""
+    raw = words.encode()
+    yield from (words, quote(words, safe=""), raw.hex())
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
+        yield whole[4 if before else 0 : len(whole) - len(whole) % 4]
 
 
 async def leaks_nothing(once: Callable[[], Awaitable[None]]) -> None:

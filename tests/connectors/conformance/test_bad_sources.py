@@ -1,5 +1,6 @@
 """Each source below has one fault, and the kit names the row that it breaks."""
 
+import base64
 import hashlib
 import logging
 import os
@@ -136,6 +137,13 @@ class LogsItsPassword(ShelfSource):
         return super().ready()
 
 
+class LogsItsHeader(ShelfSource):
+    def ready(self):
+        header = base64.b64encode(f"reader:{self.password}".encode()).decode()
+        logging.getLogger("shelf").debug("Authorization: Basic %s", header)
+        return super().ready()
+
+
 class LogsTheContent(ShelfSource):
     async def fetch(self, offer):
         async for block in super().fetch(offer):
@@ -206,6 +214,7 @@ def test_a_good_source_violates_nothing_and_every_row_applies():
         (WritesWhenChecked, {"8"}),
         (FindsNothingWrong, {"8a"}),
         (LogsItsPassword, {"9"}),
+        (LogsItsHeader, {"9"}),
         (LogsTheContent, {"9"}),
     ],
 )
