@@ -1,0 +1,1 @@
+"""A seeded world around the real hub: virtual time, injected faults, invariants that must hold."""

@@ -1,0 +1,160 @@
+"""The store of a simulated process: the real SQLite engine, driven by a writer that may fail.
+
+A writer delays, says that it is busy or full, or commits and loses its answer. The file lies in
+memory, so nothing is flushed for real; power losses are proved elsewhere.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from gateway.ports import Ports
+from gateway.simulation.loop import Process
+from gateway.store import KeyRing, Row, StoreSettings, StoreUnavailable, Unit
+from gateway.store.group import LoopCommit, Outcome
+from gateway.store.sqlite.connection import connect_writer
+from gateway.store.sqlite.engine import Engine, EngineSettings
+from gateway.store.sqlite.lock import StoreLock
+from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.store import SqliteStore
+
+__all__ = ["KEYS", "Disk", "SimulatedStore", "Trouble", "fresh_database"]
+
+KEYS = KeyRing({b"simulate": b"k" * 32}, active=b"simulate", index=b"i" * 32)
+"""Fixed: nothing here is secret, and blind indexes must be the same for the same seed."""
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - where files are memory
+
+
+@lru_cache(maxsize=1)
+def _template() -> bytes:
+    """Return an empty migrated database: migrations run once per process."""
+    with tempfile.TemporaryDirectory(prefix="remithub-simulation-") as folder:
+        path = Path(folder) / "hub.db"
+        connection = connect_writer(path)
+        migrate(path, connection)
+        connection.close()
+        return path.read_bytes()
+
+
+def fresh_database() -> Path:
+    """Return an empty database in a folder of its own; `Disk.remove` removes the folder."""
+    folder = Path(tempfile.mkdtemp(prefix="remithub-simulation-", dir=_memory()))
+    path = folder / "hub.db"
+    path.write_bytes(_template())
+    return path
+
+
+class Trouble:
+    """What may go wrong with writes just now: chances from 0 to 1, and seconds."""
+
+    def __init__(self) -> None:
+        self.busy = 0.0
+        self.answer_lost = 0.0
+        self.late = 0.0
+        self.read_busy = 0.0
+        self.longest_seconds = 0.0
+        self.full = False
+
+
+class Disk:
+    """The database file that the processes of one world share, and its troubles."""
+
+    def __init__(self, *, shared: bool, chance: Any, now_ms: Callable[[], int]) -> None:
+        self.path = fresh_database()
+        self.lost_answers = 0
+        self.shared = shared
+        self.chance = chance
+        self.now_ms = now_ms
+        """The database's own clock: where it is shared, no process's counts."""
+        self.trouble = Trouble()
+        self._reader: sqlite3.Connection | None = None
+
+    def rows(self, sql: str, *parameters: object) -> list[Row]:
+        """Return the rows of a query of the simulation's own."""
+        if self._reader is None:
+            self._reader = sqlite3.connect(self.path, isolation_level=None)
+            self._reader.row_factory = sqlite3.Row
+        return [dict(row) for row in self._reader.execute(sql, parameters)]
+
+    def remove(self) -> None:
+        """Remove the file and its folder."""
+        if self._reader is not None:
+            self._reader.close()
+        shutil.rmtree(self.path.parent)
+
+
+class _Writer:
+    """What `LoopCommit` awaits."""
+
+    def __init__(self, disk: Disk, ports: Ports, name: str) -> None:
+        self._disk = disk
+        self._ports = ports
+        self.engine = Engine(EngineSettings(path=str(disk.path), writer_name=name), KEYS)
+
+    async def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
+        """Write the group, unless trouble comes first."""
+        trouble, chance = self._disk.trouble, self._disk.chance
+        if trouble.full:
+            raise StoreUnavailable("No room.", code="disk_full")
+        if chance.random() < trouble.busy:
+            raise StoreUnavailable("Busy.", code="store_busy")
+        await self._delay()
+        at = self._disk.now_ms() if self._disk.shared else at
+        outcomes = self.engine.apply(units, at=at)
+        await self._delay()
+        if chance.random() < trouble.answer_lost:
+            self._disk.lost_answers += 1
+            raise StoreUnavailable("The answer is lost.", code="writer_lost")
+        return outcomes
+
+    async def _delay(self) -> None:
+        trouble, chance = self._disk.trouble, self._disk.chance
+        if chance.random() < trouble.late:
+            await self._ports.clock.sleep(chance.random() * trouble.longest_seconds)
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        self.engine.close()
+
+
+class SimulatedStore(SqliteStore):
+    """The SQLite store on the loop alone; `shared` where two processes use one file."""
+
+    def __init__(self, disk: Disk, ports: Ports, name: str) -> None:
+        self._disk = disk
+        self._ports = ports
+        self._own = _Writer(disk, ports, name)
+        descriptor = os.open(os.devnull, os.O_RDONLY)
+        settings = StoreSettings(path=disk.path, reader_threads=1, writer_name=name)
+        super().__init__(settings, KEYS, LoopCommit(self._own, ports), StoreLock(descriptor))
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may use the same file at the same time."""
+        return self._disk.shared
+
+    async def fetch(self, query: str, **params: Any) -> list[Row]:
+        """Run a named read query; on a shared store, it takes time and may fail."""
+        trouble, chance = self._disk.trouble, self._disk.chance
+        if self._disk.shared and trouble.read_busy and chance.random() < trouble.read_busy:
+            await self._ports.clock.sleep(chance.random() * 0.2)
+            if chance.random() < 0.5:
+                raise StoreUnavailable("Busy.", code="store_busy")
+        return await super().fetch(query, **params)
+
+    def dropped_with(self, process: Process) -> None:
+        """Close what a process that has crashed had open, as the system does."""
+        assert not process.alive  # noqa: S101 - only then
+        self._readers.close()
+        self._own.engine.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None

@@ -1,0 +1,200 @@
+"""One seed's story: a storm, the healing, the end of everything, and what was seen."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from gateway.delivery.destination import BreakerState
+from gateway.pipeline import milliseconds
+from gateway.simulation.invariants import Violation, examine, on_the_way
+from gateway.simulation.loop import Deadlock, VirtualLoop
+from gateway.simulation.options import Options, draw_options
+from gateway.simulation.person import Person
+from gateway.simulation.senders import Senders
+from gateway.simulation.storm import Storm
+from gateway.simulation.unfinished import cursed_at, unfinished
+from gateway.simulation.world import STORM_SECONDS, World
+
+__all__ = ["Verdict", "simulate"]
+
+HEALED_SECONDS = 600.0
+"""After this long without faults everything must be final."""
+
+FAR_SECONDS = 120
+NIGHT_SECONDS = 3 * 3600.0
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one seed. `digest` is the same whenever the seed runs again."""
+
+    seed: int
+    violations: tuple[Violation, ...]
+    digest: str
+    options: Options
+    virtual_seconds: float
+    counts: dict[str, int]
+    """What was done to the site, calls to partners by fate, effects."""
+    lines: tuple[str, ...]
+    """Everything that could be observed, with its virtual time."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether no promise was broken."""
+        return not self.violations
+
+
+def simulate(seed: int, *, options: Options | None = None) -> Verdict:
+    """Run one seed to its end. Never raises for anything that happens in its world."""
+    options = options or draw_options(seed)
+    loop = VirtualLoop()
+    world = World(options, loop)
+    story = _Story(world)
+    try:
+        with _quiet(world):
+            try:
+                loop.run_until_complete(story.tell())
+            except Deadlock as nothing:
+                story.violations.append(Violation("I3 everything ends", str(nothing)))
+            digest = world.digest()
+            return Verdict(
+                seed=seed,
+                violations=tuple(story.violations),
+                digest=digest,
+                options=options,
+                virtual_seconds=loop.time(),
+                counts={
+                    **world.counts,
+                    **world.network.counts,
+                    "effects": len(world.book.effects),
+                },
+                lines=tuple(world.lines),
+            )
+    finally:
+        with _quiet(None):
+            loop.dispose()
+        world.disk.remove()
+
+
+class _Story:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.violations: list[Violation] = []
+        self._storm = Storm(world)
+        self._person = Person(world)
+        self._senders = Senders(world)
+
+    async def tell(self) -> None:
+        """Storm, heal, wait, stop, look."""
+        world = self._world
+        storm = self._begin([*self._storm.plans(), *self._person.plans()])
+        senders = self._begin(self._senders.plans())
+        for _ in range(int(STORM_SECONDS / 10)):
+            await world.sleep(10)
+            self._look_on_the_way()
+        self._storm.heal()
+        world.tell("healed")
+        await world.sleep(1)
+        await self._person.resume_all()
+        await self._quiet(senders)
+        if self._only_time_is_missing():
+            await self._night(senders)
+        self._look_at_breakers()
+        for task in storm:
+            task.cancel()
+        for node in world.nodes:
+            await self._storm.stop(node)
+        for task in senders:
+            task.cancel()
+        self.violations += examine(world)
+        broken = [task.exception() for task in (*storm, *senders) if _failed(task)]
+        if broken:
+            raise broken[0]  # type: ignore[misc]  # filtered: a bug of the simulation itself
+
+    @staticmethod
+    def _begin(plans: list[Coroutine[Any, Any, None]]) -> list["asyncio.Task[None]"]:
+        return [asyncio.create_task(plan) for plan in plans]
+
+    def _look_on_the_way(self) -> None:
+        if not self.violations:
+            self.violations += on_the_way(self._world)
+
+    def _only_time_is_missing(self) -> bool:
+        """Whether all that is left is due long from now: a wall clock was set back."""
+        late = milliseconds(self._world.clock.now()) + FAR_SECONDS * 1000
+        rows = self._world.disk.rows(
+            "SELECT sum(due_at <= ?) AS soon, count(*) AS n FROM retry"
+            " WHERE state IN ('waiting', 'confirming')",
+            late,
+        )
+        return bool(rows[0]["n"]) and not rows[0]["soon"]
+
+    async def _night(self, senders: list["asyncio.Task[None]"]) -> None:
+        """Stop every process for some hours: what waits for a time that a wrong clock has set is
+        due then, and nobody has to be simulated meanwhile."""
+        world = self._world
+        world.tell("night")
+        for node in world.nodes:
+            await self._storm.stop(node)
+        await world.sleep(NIGHT_SECONDS)
+        for node in world.nodes:
+            node.stays_down = False
+        await world.sleep(5)
+        await self._quiet(senders)
+
+    async def _quiet(self, senders: list["asyncio.Task[None]"]) -> None:
+        world = self._world
+        end = world.loop.time() + HEALED_SECONDS
+        wait = 1.0
+        while world.loop.time() < end:
+            sent = all(task.done() for task in senders)
+            up = len(world.running()) == len(world.nodes)
+            if sent and up and (not unfinished(world) or self._only_time_is_missing()):
+                return
+            await world.sleep(wait)
+            wait = min(wait * 1.2, 20)
+            await self._person.resume_all()
+
+    def _look_at_breakers(self) -> None:
+        world = self._world
+        sick = {world.options.dead_partner} | cursed_at(world)
+        for node in world.running():
+            assert node.hub is not None  # noqa: S101 - it runs
+            for name, destination in node.hub.workers.destinations.items():
+                if name not in sick and destination.breaker is BreakerState.OPEN:
+                    told = f"{name} at {node.name} is well and its breaker is open"
+                    self.violations.append(Violation("I10 breakers close", told))
+
+
+def _failed(task: "asyncio.Task[None]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+class _Teller(logging.Handler):
+    def __init__(self, world: World | None) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._world is not None and record.name.startswith("remithub"):
+            self._world.tell(f"log {record.getMessage()}")
+
+
+@contextmanager
+def _quiet(world: World | None) -> Iterator[None]:
+    """Send what the hub logs into the world's own lines, and nowhere else."""
+    names = ("remithub", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [(log, log.handlers, log.propagate, log.level) for log in loggers]
+    for log in loggers:
+        log.handlers, log.propagate = [_Teller(world)], False
+        log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for log, handlers, propagate, level in before:
+            log.handlers, log.propagate = handlers, propagate
+            log.setLevel(level)
