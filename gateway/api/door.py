@@ -8,7 +8,7 @@ import msgspec
 from litestar.status_codes import HTTP_400_BAD_REQUEST
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.patience import patient
+from gateway.api.patience import Outlet, patient
 from gateway.api.problems import MEDIA_TYPE, problem_of
 from gateway.api.trace import KEY, TraceFacts, read_trace
 from gateway.errors import HubError
@@ -46,14 +46,20 @@ class Door:
         if facts.traceparent:
             echo.append((b"traceparent", facts.traceparent.encode()))
 
+        outlet = Outlet(send)
+
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 last = _LAST if _may_be_unread(scope, message["status"]) else ()
                 message["headers"] = [*message["headers"], *echo, *last]
-            await send(message)
+            await outlet.send(message)
 
         if scope["path"] in OPEN_PATHS or self._knows(headers):
-            await self._inside(scope, patient(receive, self._clock), marked)
+            try:
+                await self._inside(scope, patient(receive, self._clock), marked)
+            except Exception:
+                if not outlet.given_up:  # else there is nobody left to tell
+                    raise
         else:
             await _refuse(marked, facts)
 

@@ -1,4 +1,4 @@
-"""How long a request's body may take: silence and crawling end it, so that no client holds a place.
+"""How long a client may take to send a body or to read an answer, so that none holds a place.
 
 The server ends slow headers and idle connections by itself; bodies it leaves to the application.
 """
@@ -6,19 +6,21 @@ The server ends slow headers and idle connections by itself; bodies it leaves to
 import asyncio
 from typing import cast
 
-from litestar.types import Receive
+from litestar.types import Message, Receive, Send
 from litestar.types.asgi_types import HTTPReceiveMessage
 
 from gateway.errors import HubError
 from gateway.ports import Clock
 
-__all__ = ["BodyTooSlow", "patient"]
+__all__ = ["BodyTooSlow", "Outlet", "patient"]
 
 SILENCE_SECONDS = 30.0
 """Without a byte for this long, a client is taken for gone."""
 GRACE_SECONDS = 60.0
 LEAST_BYTES_PER_SECOND = 16 * 1024
 """A body may take the grace and a second more for each so many bytes that came."""
+READING_SECONDS = 60.0
+"""How long one block of an answer may wait for a client that does not read."""
 
 
 class BodyTooSlow(HubError):
@@ -57,3 +59,21 @@ def patient(receive: Receive, clock: Clock) -> Receive:
         return message
 
     return cast(Receive, received)
+
+
+class Outlet:
+    """Sends an answer; gives up on a client that does not read it. What was sent then ends short,
+    which the client can tell."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.given_up = False
+
+    async def send(self, message: Message) -> None:
+        """Send one message. Raises TimeoutError where nobody reads."""
+        try:
+            async with asyncio.timeout(READING_SECONDS):
+                await self._send(message)
+        except TimeoutError:
+            self.given_up = True
+            raise

@@ -22,6 +22,8 @@ from tests.proofs.conftest import Report
 
 MAIN = "import sys; from gateway.cli import main; sys.exit(main())"
 MAX_BODY_BYTES = 1_000_000
+LARGE_BYTES = 24_000_000
+"""More than both sides' buffers hold."""
 BLOCK_BYTES = 4096
 OVER_LIMIT_BYTES = 64 * 1024
 """How much beyond the limit may be read before 413 (guide, A6)."""
@@ -37,13 +39,15 @@ class Hub:
     header_seconds: float
     silence_seconds: float
     grace_seconds: float
+    reading_seconds: float
     pid: int
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     made = make_root(tmp_path)
-    write(made, "hub.yaml", f"tenant: t\napi: {{port: 0, max_body_bytes: {MAX_BODY_BYTES}}}\n")
+    small = (made / "config/interfaces/intake.yaml").read_text().replace("intake", "small")
+    write(made, "interfaces/small.yaml", f"{small}max_bytes: {MAX_BODY_BYTES}\n")
     return made
 
 
@@ -53,9 +57,10 @@ def quick(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(server, "HEADER_SECONDS", 2.0)
     monkeypatch.setattr(patience, "SILENCE_SECONDS", 1.0)
     monkeypatch.setattr(patience, "GRACE_SECONDS", 3.0)
+    monkeypatch.setattr(patience, "READING_SECONDS", 2.0)
     with live_hub(root) as live:
         host, port = live.url.removeprefix("http://").split(":")
-        yield Hub(host, int(port), live.token, 2.0, 1.0, 3.0, os.getpid())
+        yield Hub(host, int(port), live.token, 2.0, 1.0, 3.0, 2.0, os.getpid())
 
 
 @pytest.fixture
@@ -87,6 +92,7 @@ async def real(root: Path) -> AsyncIterator[Hub]:
             server.HEADER_SECONDS,
             patience.SILENCE_SECONDS,
             patience.GRACE_SECONDS,
+            patience.READING_SECONDS,
             told["pid"],
         )
     finally:
@@ -94,9 +100,9 @@ async def real(root: Path) -> AsyncIterator[Hub]:
         await process.wait()
 
 
-def head(hub: Hub, length: str) -> bytes:
+def head(hub: Hub, length: str, interface: str = "intake") -> bytes:
     lines = [
-        "POST /v1/interfaces/intake/files HTTP/1.1",
+        f"POST /v1/interfaces/{interface}/files HTTP/1.1",
         "Host: hub",
         f"Authorization: Bearer {hub.token}",
         "Content-Type: application/json",
@@ -284,7 +290,7 @@ async def read_before_413(hub: Hub, length: str, frame: bytes, block: bytes) -> 
     """Return how many bytes of a body the hub took before it answered 413."""
     reader, writer = await asyncio.open_connection(hub.host, hub.port)
     try:
-        writer.write(head(hub, length))
+        writer.write(head(hub, length, "small"))
         answer = asyncio.create_task(reader.readuntil(b"\r\n\r\n"))
         sent = 0
         while not answer.done() and sent < 4 * MAX_BODY_BYTES:
@@ -299,6 +305,38 @@ async def read_before_413(hub: Hub, length: str, frame: bytes, block: bytes) -> 
         return sent
     finally:
         writer.close()
+
+
+async def judge_reader(hub: Hub, report: Report) -> None:
+    """A client that asks for a large file and does not read it is let go, and can tell."""
+    raw = b" " * LARGE_BYTES
+    headers = {"Authorization": f"Bearer {hub.token}", "Content-Type": "application/json"}
+    async with httpx.AsyncClient(trust_env=False, timeout=120) as client:
+        url = f"http://{hub.host}:{hub.port}/v1/interfaces/intake/files"
+        answer = await client.post(url, content=raw, headers=headers)
+        assert answer.status_code == 202, answer.text
+    place = f"{answer.headers['Location']}/content"
+    asking = f"GET {place} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {hub.token}\r\n\r\n"
+    reader, writer = await asyncio.open_connection(hub.host, hub.port, limit=4096)
+    writer.write(asking.encode())
+    await asyncio.sleep(hub.reading_seconds + 5)
+    began = time.monotonic()
+    got = b""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(60):
+            while block := await reader.read(1 << 20):
+                got += block
+    writer.close()
+    assert got.startswith(b"HTTP/1.1 200")
+    assert not got.endswith(b"0\r\n\r\n")  # the end of a whole answer in chunks
+    assert len(got) < LARGE_BYTES
+    report(
+        "T-READER",
+        bound_seconds=hub.reading_seconds,
+        got_bytes=len(got),
+        of_bytes=LARGE_BYTES,
+        drained_seconds=time.monotonic() - began,
+    )
 
 
 async def judge_limit(hub: Hub, report: Report) -> None:
@@ -317,7 +355,9 @@ async def judge_limit(hub: Hub, report: Report) -> None:
 async def test_every_kind_of_slow_client_is_let_go_and_a_large_body_is_refused_early(
     quick: Hub, report: Report
 ) -> None:
-    await asyncio.gather(judge_slow_ones(quick, report), judge_limit(quick, report))
+    await asyncio.gather(
+        judge_slow_ones(quick, report), judge_limit(quick, report), judge_reader(quick, report)
+    )
 
 
 @pytest.mark.slow
@@ -328,7 +368,7 @@ async def test_slow_lorises_are_let_go_while_others_are_served(quick: Hub, repor
 @pytest.mark.soak
 async def test_slow_clients_are_let_go_at_the_shipped_bounds(real: Hub, report: Report) -> None:
     await judge_limit(real, report)
-    await judge_slow_ones(real, report)
+    await asyncio.gather(judge_slow_ones(real, report), judge_reader(real, report))
 
 
 @pytest.mark.soak
