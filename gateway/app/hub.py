@@ -279,10 +279,13 @@ class Hub:
 
     async def _look_around(self) -> None:
         """Do as other nodes, or this one before a restart, have decided: what is paused stays so
-        until a person resumes it."""
+        until a person resumes it, a stopped destination until a probe succeeds."""
+        self.workers.share_among(self.node.fellows(LaneKind.DELIVER))
         for row in await self.store.fetch("destinations"):
             paused = row["state"] == DestinationState.PAUSED
             self._apply_pause(row["name"], row["reason"] if paused else "")
+            if row["name"] in self.workers.destinations:
+                self.workers.destinations[row["name"]].hear(row)
 
     def _apply_pause(self, name: str, reason: str) -> None:
         self._paused[name] = reason

@@ -7,10 +7,11 @@ from connectors.base import CheckReport, Probe, Sink, Source
 from gateway.api import ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
 from gateway.app.hub import Hub, Reloaded
-from gateway.delivery import Poller
+from gateway.delivery import Destination, Poller
 from gateway.errors import NotFound
 from gateway.governance import compile_mask, phi_classes
 from gateway.health import (
+    DestinationFacts,
     Direction,
     InterfaceFacts,
     InterfaceHealth,
@@ -116,8 +117,7 @@ class HubServices:
             title=sink.settings.title,
             connector=sink.settings.connector,
             contract=f"{sink.accepts.name}/{sink.accepts.version}",
-            breaker=destination.breaker.value if destination else "",
-            breaker_opens_in=destination.opens_in() if destination else None,
+            destination=_destination_facts(destination) if destination else None,
             paused=destination.paused if destination else "",
             under_way=self._under_way(name),
         )
@@ -193,6 +193,16 @@ class HubServices:
 
     def _now(self) -> int:
         return milliseconds(self.ports.clock.now())
+
+
+def _destination_facts(destination: Destination) -> DestinationFacts:
+    return DestinationFacts(
+        breaker=destination.breaker.value,
+        probe_in_seconds=destination.opens_in(),
+        places=destination.places,
+        per_second=destination.per_second,
+        quiet_seconds=destination.quiet_seconds,
+    )
 
 
 def _poll_facts(poller: Poller) -> PollFacts:

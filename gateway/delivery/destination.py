@@ -59,7 +59,8 @@ class Destination:
         self._quiet_until = clock.monotonic()
         self._taken = self._halved_at = 0
         self._places = Places()
-        self._heard = self._told = (0, 0)
+        self._heard = (0, 0)
+        self._told: tuple[int, int] | None = None
         self._news: dict[str, int] | None = None
 
     def follow(
@@ -236,8 +237,9 @@ class Destination:
         said = (row["open_until"], row["opened"])
         if said == self._heard:
             return
+        own, self._told = said == self._told, None
         self._heard = said
-        if said == self._told:
+        if own:
             return
         if not row["opened"]:
             if self._breaker.opened:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
 
 from gateway.delivery.destination import Destination
@@ -124,6 +125,13 @@ class Workers:
         return {name for name, runner in self.runners.items() if runner.lost}
 
     # -- what the hub asks ---------------------------------------------------------------------
+
+    def share_among(self, nodes: int) -> None:
+        """So many living nodes deliver: each has its share of what a destination allows. No more
+        can be at one than it has lanes."""
+        lanes = Counter(lane.destination for lane in self._lanes.all() if lane.destination)
+        for name, destination in self.destinations.items():
+            destination.nodes = max(1, min(nodes, lanes[name]))
 
     async def may_leave(self, bundle: Bundle) -> None:
         """Refuse a bundle that drops a lane which still owes something. Raises ConfigError."""

@@ -33,17 +33,31 @@ class LaneFacts(msgspec.Struct, frozen=True, kw_only=True):
     pending: int
 
 
+class DestinationFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How the running hub treats a destination now; on a shared store, as this node does."""
+
+    breaker: str
+    """`closed`, `open` or `half_open`."""
+    probe_in_seconds: float | None
+    """Until a stopped destination is probed, None where it is not stopped."""
+    places: int
+    """Attempts that may be under way at once now; less than configured after an outage."""
+    per_second: float | None
+    """Calls per second, None where there is no limit."""
+    quiet_seconds: float
+    """So long the partner has asked to be left alone."""
+
+
 class InterfaceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One configured interface as the running hub sees it; without a running hub only what the
-    configuration says. `breaker_opens_in` is in seconds, None where no breaker is open."""
+    configuration says."""
 
     name: str
     direction: Direction
     title: str = ""
     connector: str = ""
     contract: str = ""
-    breaker: str = ""
-    breaker_opens_in: float | None = None
+    destination: DestinationFacts | None = None
     paused: str = ""
     under_way: int = 0
     poll: PollFacts | None = None

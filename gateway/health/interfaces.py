@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.health.facts import Direction, InterfaceFacts, LaneFacts
+from gateway.health.facts import DestinationFacts, Direction, InterfaceFacts, LaneFacts
 from gateway.model.money import decimal_text
 from gateway.store import Row, Store
 
@@ -58,6 +58,9 @@ class InterfaceHealth(msgspec.Struct, frozen=True, kw_only=True):
     waits_for_person: SetAside
     set_aside: Mapping[str, SetAside]
     counters: Mapping[str, int]
+    destination: DestinationFacts | None
+    confirming_since: int
+    """When the oldest delivery was taken that is not final yet; 0 where there is none."""
 
 
 class _Backlog(msgspec.Struct):
@@ -163,6 +166,8 @@ def _health(
         waits_for_person=_sum(row for state, row in aside.items() if state in _PERSON),
         set_aside={state: _sum([row]) for state, row in aside.items()},
         counters=counters,
+        destination=fact.destination,
+        confirming_since=aside["confirming"]["oldest_since"] if "confirming" in aside else 0,
     )
 
 
@@ -174,8 +179,18 @@ def _state(fact: InterfaceFacts, oldest_at: int, now: int) -> tuple[InterfaceSta
         return InterfaceState.PAUSED, poll.fault
     if oldest_at and now - oldest_at > STUCK_SECONDS * 1000:
         return InterfaceState.STUCK, f"owed for more than {STUCK_SECONDS // 60} minutes"
-    if fact.breaker not in ("", "closed"):
-        return InterfaceState.DEGRADED, f"breaker {fact.breaker}"
+    if fact.destination is not None and (trouble := _trouble(fact.destination)):
+        return InterfaceState.DEGRADED, trouble
     if poll is not None and poll.fault:
         return InterfaceState.DEGRADED, poll.fault
     return InterfaceState.UP, ""
+
+
+def _trouble(destination: DestinationFacts) -> str:
+    """Say why less is tried at a destination than may be, empty where it is not."""
+    if destination.breaker != "closed":
+        wait = destination.probe_in_seconds
+        return f"breaker {destination.breaker}" + (f", probe in {wait:.0f} s" if wait else "")
+    if destination.quiet_seconds:
+        return f"throttled for {destination.quiet_seconds:.0f} s"
+    return ""

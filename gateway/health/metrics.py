@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from gateway.health.facts import DestinationFacts
 from gateway.health.interfaces import InterfaceHealth, InterfaceState
 from gateway.model.money import cents_of
 from gateway.store import Room, Store, StoreStats
@@ -68,6 +69,11 @@ METRICS = (
     _gauge("backlog", "items", "interface", "Owed and not settled yet."),
     _gauge("oldest_owed_seconds", "seconds", "interface", "Age of the oldest of the backlog."),
     _gauge("last_owed_timestamp_seconds", "seconds", "interface", "When something came last."),
+    _gauge("breaker_state", "1", "interface state", "1 for the state its breaker is in."),
+    _gauge("places", "attempts", "interface", "Attempts that may be under way at once now."),
+    _gauge("rate_limit_per_second", "calls", "interface", "Calls it may get; none: no limit."),
+    _gauge("quiet_seconds", "seconds", "interface", "So long it asked to be left alone."),
+    _gauge("oldest_confirming_seconds", "seconds", "interface", "Age of the oldest not final."),
     _gauge("under_way", "attempts", "interface", "Attempts that are being made now."),
     _gauge("set_aside", "items", "interface state", "What did not succeed, by state."),
     _gauge("set_aside_cents", "cents", "interface state", "Money in what did not succeed."),
@@ -85,6 +91,8 @@ METRICS = (
     _counter("store_cache_misses_total", "reads", "", "Bodies read from the database."),
 )
 """What `/metrics` shows, in its order."""
+
+BREAKER_STATES = ("closed", "open", "half_open")
 
 _BY_NAME = {metric.name.removeprefix("remithub_"): metric for metric in METRICS}
 _PREFIXES = {
@@ -185,9 +193,24 @@ def _of_interface(
         yield "last_owed_timestamp_seconds", own, health.last_file_at / 1000
     if health.last_success_at:
         yield "poll_success_timestamp_seconds", own, health.last_success_at / 1000
+    since = health.confirming_since
+    yield "oldest_confirming_seconds", own, max(now - since, 0) / 1000 if since else 0.0
+    if health.destination is not None:
+        yield from _of_destination(health.name, health.destination)
     for state_name, aside in health.set_aside.items():
         yield "set_aside", (health.name, state_name), aside.count
         yield "set_aside_cents", (health.name, state_name), cents_of(aside.amount)
+
+
+def _of_destination(
+    name: str, facts: DestinationFacts
+) -> Iterator[tuple[str, tuple[str, ...], float]]:
+    for state in BREAKER_STATES:
+        yield "breaker_state", (name, state), float(state == facts.breaker)
+    yield "places", (name,), facts.places
+    yield "quiet_seconds", (name,), facts.quiet_seconds
+    if facts.per_second is not None:
+        yield "rate_limit_per_second", (name,), facts.per_second
 
 
 def _counted(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.health import (
+    DestinationFacts,
     Direction,
     InterfaceFacts,
     InterfaceState,
@@ -31,6 +32,17 @@ from gateway.store import (
 NOW = 10_000_000_000
 ROOM = Room(free_bytes=7, low_bytes=3)
 MINUTE = 60_000
+
+
+def there(**changed: Any) -> DestinationFacts:
+    facts = {
+        "breaker": "closed",
+        "probe_in_seconds": None,
+        "places": 16,
+        "per_second": None,
+        "quiet_seconds": 0.0,
+    }
+    return DestinationFacts(**{**facts, **changed})
 
 
 @pytest.fixture
@@ -87,13 +99,29 @@ def erp(**more: Any) -> InterfaceFacts:
     ("facts", "age", "state", "reason"),
     [
         ({}, MINUTE, InterfaceState.UP, ""),
-        ({"breaker": "closed"}, MINUTE, InterfaceState.UP, ""),
-        ({"breaker": "open"}, MINUTE, InterfaceState.DEGRADED, "breaker open"),
-        ({"breaker": "half_open"}, MINUTE, InterfaceState.DEGRADED, "breaker half_open"),
+        ({"destination": there()}, MINUTE, InterfaceState.UP, ""),
+        (
+            {"destination": there(breaker="open", probe_in_seconds=12.0)},
+            MINUTE,
+            InterfaceState.DEGRADED,
+            "breaker open, probe in 12 s",
+        ),
+        (
+            {"destination": there(breaker="half_open")},
+            MINUTE,
+            InterfaceState.DEGRADED,
+            "breaker half_open",
+        ),
+        (
+            {"destination": there(quiet_seconds=40.0)},
+            MINUTE,
+            InterfaceState.DEGRADED,
+            "throttled for 40 s",
+        ),
         ({"poll": PollFacts(fault="no_reach")}, MINUTE, InterfaceState.DEGRADED, "no_reach"),
         ({}, 16 * MINUTE, InterfaceState.STUCK, "owed for more than 15 minutes"),
         (
-            {"breaker": "open"},
+            {"destination": there(breaker="open")},
             16 * MINUTE,
             InterfaceState.STUCK,
             "owed for more than 15 minutes",
@@ -162,7 +190,9 @@ async def test_the_figures_are_those_of_the_interfaces(store: Store) -> None:
         ("erp", "cents_done", 99),
     )
     await store.commit(Unit(counts=counts))
-    found = await look([erp(breaker="open")], {}, store, now=NOW)
+    found = await look(
+        [erp(destination=there(breaker="open", places=0, per_second=20.0))], {}, store, now=NOW
+    )
     text = render(await snapshot(found, store, ready=True, room=ROOM, now=NOW)).decode()
     for line in (
         "remithub_ready 1.0",
