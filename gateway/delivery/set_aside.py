@@ -1,22 +1,15 @@
-"""Dead letters and everything else that waits for a person: list, replay, release, park, discard.
+"""Dead letters and everything else that waits for a person: what there is, by id, group or state."""
 
-Every action is a change of state in the retry table, audited item by item; the lane's owner does
-the rest by the road everything takes.
-"""
-
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
-from gateway.errors import Conflict, NotFound, UsageFault
-from gateway.model.states import AttemptOutcome, LaneKind, PartState, RetryState
-from gateway.pipeline import RELEASED, REPLAYED, Lanes, milliseconds
-from gateway.ports import Ports
-from gateway.store import AuditEntry, Row, Statement, Store, Unit, UnitConflict
+from gateway.errors import NotFound, UsageFault
+from gateway.model.states import LaneKind, RetryState
+from gateway.store import Row, Store
 
-__all__ = ["Action", "Aside", "Operator", "Report", "Selection"]
+__all__ = ["ALLOWED", "PAGE", "Action", "Aside", "Report", "Selection", "Shelf", "must_make_sense"]
 
 PAGE = 500
 
@@ -86,7 +79,7 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action did, or would do."""
+    """What an action did so far, or would do."""
 
     action: Action
     dry_run: bool
@@ -94,6 +87,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     amount_cents: int
     ids: tuple[str, ...]
     """The first of them."""
+    order_id: str = ""
+    """The same order again, by this id, does nothing twice."""
+    cancelled: bool = False
+
+
+def must_make_sense(action: Action, selection: Selection, *, reason: str) -> None:
+    """Raise UsageFault where nothing was selected, or a discard gives no reason."""
+    if selection.empty:
+        raise UsageFault("Say which ones: ids, a group, a state or an interface.")
+    if action is Action.DISCARD and not reason:
+        raise UsageFault("A discard needs a reason.", next_step="say --reason.")
 
 
 def _aside(row: Row) -> Aside:
@@ -109,23 +113,11 @@ def _named(name: str) -> tuple[str, int]:
     return delivery, int(offset) if offset.isdecimal() else -1
 
 
-def _must_make_sense(action: Action, selection: Selection, *, reason: str) -> None:
-    if selection.empty:
-        raise UsageFault("Say which ones: ids, a group, a state or an interface.")
-    if action is Action.DISCARD and not reason:
-        raise UsageFault("A discard needs a reason.", next_step="say --reason.")
+class Shelf:
+    """Reads what is set aside."""
 
-
-class Operator:
-    """What the API and the command line call. `changed` tells a lane's owner to look again."""
-
-    def __init__(
-        self, store: Store, lanes: Lanes, ports: Ports, changed: Callable[[str], None]
-    ) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._lanes = lanes
-        self._ports = ports
-        self._changed = changed
 
     async def find(
         self, selection: Selection, *, limit: int = 100, after: str = ""
@@ -133,7 +125,7 @@ class Operator:
         """Return what is set aside, in the order it was owed; `after` is the id of the last one
         of the page before. Raises NotFound for an id that was never owed."""
         found: list[Aside] = []
-        async for aside in self._select(selection, after=after):
+        async for aside in self.select(selection, after=after):
             found.append(aside)
             if len(found) >= limit:
                 break
@@ -149,56 +141,16 @@ class Operator:
 
     async def show(self, name: str) -> tuple[Aside, list[Row]]:
         """Return one thing set aside and its attempts. Raises NotFound."""
-        aside = await self._one(name)
+        aside = await self.one(name)
         rows = await self._store.fetch("attempts_of", lane_id=aside.lane_id, seq=aside.seq)
         return aside, [r for r in rows if r["part_offset"] in (aside.part_offset, -1)]
 
-    async def act(
-        self,
-        action: Action,
-        selection: Selection,
-        *,
-        actor: str,
-        reason: str = "",
-        dry_run: bool = False,
-    ) -> Report:
-        """Do it to everything selected. Raises UsageFault (nothing selected, no reason for a
-        discard), NotFound, Conflict (an id whose state does not allow it)."""
-        _must_make_sense(action, selection, reason=reason or ("dry run" if dry_run else ""))
-        ids: list[str] = []
-        amount = count = 0
-        touched: set[str] = set()
-        try:
-            async for aside in self._select(selection):
-                if aside.state not in ALLOWED[action]:
-                    if selection.ids:
-                        raise Conflict(f"{aside.id} is {aside.state}: it cannot be {action}ed.")
-                    continue
-                if not dry_run and not await self._apply(action, aside, actor, reason):
-                    continue
-                count += 1
-                amount += aside.amount_cents or 0
-                touched.add(aside.lane)
-                if len(ids) < 100:
-                    ids.append(aside.id)
-        finally:  # what was done before something went wrong is done
-            if not dry_run:
-                await self._tell(touched)
-        return Report(
-            action=action, dry_run=dry_run, count=count, amount_cents=amount, ids=tuple(ids)
-        )
-
-    async def _tell(self, lanes: Iterable[str]) -> None:
-        """Have the owners of those lanes look again, here or on another node."""
-        for name in lanes:
-            self._changed(name)
-        if self._store.shared:
-            await self._lanes.ask(*lanes)
-
-    async def _select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
+    async def select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
+        """Give what is selected, in the order it was owed or named; `after` is an id.
+        Raises NotFound."""
         if selection.ids:
-            for name in selection.ids:
-                yield await self._one(name)
+            for name in selection.ids[selection.ids.index(after) + 1 if after else 0 :]:
+                yield await self.one(name)
             return
         place = await self._place(after) if after else {}
         while True:
@@ -225,7 +177,8 @@ class Operator:
         seq = {"after_lane_id": owed[0]["lane_id"], "after_seq": owed[0]["seq"]}
         return {**seq, "after_part_offset": part}
 
-    async def _one(self, name: str) -> Aside:
+    async def one(self, name: str) -> Aside:
+        """Return one by its id. Raises NotFound."""
         delivery, part = _named(name)
         owed = await self._store.fetch("owed_by_delivery_id", delivery_id=delivery)
         if owed:
@@ -236,93 +189,3 @@ class Operator:
                 owed_facts = {k: owed[0][k] for k in ("item_id", "delivery_id")}
                 return _aside({**rows[0], **owed_facts})
         raise NotFound("Nothing is set aside under that id.", next_step="see `remithub dlq list`.")
-
-    async def _apply(self, action: Action, aside: Aside, actor: str, reason: str) -> bool:
-        """Change one, in one unit with its audit entry; False when it moved meanwhile."""
-        place = {"lane_id": aside.lane_id, "seq": aside.seq, "part_offset": aside.part_offset}
-        taken = Statement("retry_delete_if", {**place, "state": aside.state.value}, expect=1)
-        rest = await self._rest(action, aside, place)
-        audit = AuditEntry(actor, f"set_aside.{action}", aside.id, reason)
-        self._ports.fail_point("set_aside.before_commit")
-        try:
-            await self._store.commit(Unit(statements=(taken, *rest), audit=(audit,)))
-        except UnitConflict:
-            return False
-        self._ports.fail_point("set_aside.after_commit")
-        return True
-
-    async def _rest(
-        self, action: Action, aside: Aside, place: dict[str, int]
-    ) -> tuple[Statement, ...]:
-        now = milliseconds(self._ports.clock.now())
-        row: dict[str, Any] = {
-            **place,
-            "due_at": now,
-            "attempts": 0,
-            "generation": aside.generation,
-            "failure": aside.failure,
-            "code": aside.code,
-            "detail": aside.detail,
-            "fingerprint": aside.fingerprint,
-            "order_key": aside.order_key,
-            "since": aside.since,
-            "amount_cents": aside.amount_cents,
-            "correlation": aside.correlation,
-        }
-        match action:
-            case Action.REPLAY:
-                refused = aside.failure == "message" and aside.kind is LaneKind.DELIVER
-                if refused and not await self._unsure(aside):
-                    # A definite refusal made no effect: a new try is a new key at the partner.
-                    row["generation"] = aside.generation + 1
-                row |= {"state": RetryState.WAITING.value, "failure": REPLAYED}
-                return (Statement("retry_put", row),)
-            case Action.RELEASE:
-                row |= {"state": RetryState.WAITING.value, "failure": RELEASED}
-                return (Statement("retry_put", row),)
-            case Action.PARK:
-                row |= {"state": RetryState.PARKED.value, "attempts": aside.attempts}
-                return (Statement("retry_put", row),)
-            case Action.DISCARD:
-                return await self._discard(aside, place, now)
-
-    async def _unsure(self, aside: Aside) -> bool:
-        """Return whether some try of this generation may have had its effect, whatever the
-        last one said."""
-        place = {"lane_id": aside.lane_id, "seq": aside.seq, "part_offset": aside.part_offset}
-        generation = aside.generation
-        return bool(await self._store.fetch("attempt_unknown", **place, generation=generation))
-
-    async def _discard(
-        self, aside: Aside, place: dict[str, int], now: int
-    ) -> tuple[Statement, ...]:
-        last = await self._store.fetch("attempt_last", **place)
-        attempt = Statement(
-            "attempt_insert",
-            {
-                **place,
-                "number": last[0]["number"] + 1 if last else 1,
-                "generation": aside.generation,
-                "at": now,
-                "took_ms": 0,
-                "outcome": AttemptOutcome.DISCARDED.value,
-                "failure": aside.failure,
-                "code": aside.code,
-                "detail": "",
-                "fingerprint": aside.fingerprint,
-                "external_id": "",
-                "reply_id": "",
-                "epoch": aside.epoch,
-            },
-            expect=1,
-        )
-        if aside.part_offset < 0:
-            return (attempt,)
-        state = {
-            "artifact_id": aside.item_id,
-            "revision": 0,
-            "part_offset": aside.part_offset,
-            "state": PartState.DISCARDED.value,
-            "at": now,
-        }
-        return attempt, Statement("part_set_state", state, expect=1)
