@@ -30,10 +30,11 @@ async def confirmation(
 ) -> Ending | None:
     """Return what the newest message says that confirms the delivery, None where there is none.
 
-    It carries the partner's number or the message's own correlation, whichever came first.
+    Its correlation is the partner's number for the delivery, the correlation of what was
+    delivered, or that message's id; it may have come before the delivery was made.
     """
     found: list[Row] = []
-    for correlation in {item.correlation, message.correlation} - {""}:
+    for correlation in {item.correlation, message.correlation, message.message_id} - {""}:
         rows = await store.fetch("messages_by_correlation", correlation=correlation)
         found += [row for row in rows if row["contract"] == wanted.contract.name]
     others = [row for row in found if row["message_id"] != message.message_id]

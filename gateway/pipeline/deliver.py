@@ -74,7 +74,8 @@ def taken(ending: Ending, item: LaneItem, sink: Sink) -> Ending:
     """Where a message has to confirm it, a first success only says that the delivery was taken."""
     if sink.confirmed_by is None or item.confirming or not isinstance(ending, Delivered | Pending):
         return ending
-    return Pending(external_id=ending.external_id, poll_after_seconds=UNASKED_SECONDS)
+    reply = ending.reply if isinstance(ending, Pending) else None
+    return Pending(external_id=ending.external_id, poll_after_seconds=UNASKED_SECONDS, reply=reply)
 
 
 def _let_go(attempt: asyncio.Task[Ending]) -> None:

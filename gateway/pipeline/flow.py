@@ -339,18 +339,20 @@ class Flow:
     def _answer(
         self, ending: Ending, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
     ) -> tuple[tuple[NewMessage, ...], Kept]:
-        """Return what the partner said, as messages or raw. A first "taken" may say nothing."""
+        """Return what the partner said, as messages or raw. A first "taken" need not be what the
+        contract says: then it is kept beside the attempt only."""
         if sink.reply is None or not isinstance(ending, Delivered | Pending):
             return (), ((), ())
-        if isinstance(ending, Pending):
-            if ending.reply is None:
-                return (), ((), ())
-            context = {**context, "answer": " taken"}
+        final = isinstance(ending, Delivered)
+        stage = {} if final else {"answer": " taken"}
         interface = sink.settings.interface
         try:
-            return confirm(ending.reply, sink.reply, interface, bundle, context), ((), ())
+            made = confirm(ending.reply, sink.reply, interface, bundle, {**context, **stage})
         except Reject:
-            return (), self._keep_raw(ending.reply, interface, bundle, context)
+            if final:
+                return (), self._keep_raw(ending.reply, interface, bundle, context)
+            made = ()
+        return made, ((), ())
 
     def _keep_raw(
         self, answer: Any, interface: str, bundle: Bundle, context: Mapping[str, Any]

@@ -1,6 +1,7 @@
 """Puts rows together into the units of the flow's three transactions. Decides nothing."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -193,8 +194,9 @@ class Units:
         statements += [*made, *self._nudges(result.replies), *result.kept[0]]
         if plan.pause:
             statements.append(self._pause(item, plan, at))
-        if isinstance(outcome, Failed) and outcome.reply is not None:
-            bodies.append(self._refusal(item, number, outcome))
+        if isinstance(outcome, Failed | Pending) and outcome.reply is not None:
+            if not result.replies:
+                bodies.append(self._beside(item, number, outcome.reply))
         return Unit(
             statements=tuple(statements),
             bodies=(*bodies, *result.kept[1]),
@@ -202,9 +204,10 @@ class Units:
         )
 
     @staticmethod
-    def _refusal(item: LaneItem, number: int, outcome: Failed) -> Body:
+    def _beside(item: LaneItem, number: int, words: Any) -> Body:
+        """Keep what the partner said sealed beside the attempt: a refusal, a first "taken"."""
         name = text_id("ref", item.delivery_id, number)
-        return Body(body_id=name, data=msgspec.json.encode(outcome.reply))
+        return Body(body_id=name, data=msgspec.json.encode(words))
 
     def _pause(self, item: LaneItem, plan: Plan, at: int) -> Statement:
         row = {

@@ -89,12 +89,19 @@ WHERE lane_id = :lane_id AND order_key > '' ORDER BY order_key, state LIMIT :lim
 -- read: point
 SELECT DISTINCT state FROM retry WHERE lane_id = :lane_id AND order_key = :order_key LIMIT 10;
 
--- A message that confirms has come: whatever waits for one of its correlation is due, and its
--- lanes' owners, wherever they are, are to look again.
+-- A message that confirms has come. It names a delivery by the partner's number for it (which
+-- stands in the retry row), by the message's own correlation, or by the message: what waits for
+-- it is due, and its lanes' owners, wherever they are, are to look again.
 -- name: retry_nudge
 UPDATE retry SET due_at = :now WHERE correlation = :correlation AND state = 'confirming';
-UPDATE lane SET asked = asked + 1 WHERE lane_id IN (
-    SELECT lane_id FROM retry WHERE correlation = :correlation AND state = 'confirming');
+UPDATE retry SET due_at = :now
+WHERE state = 'confirming' AND (lane_id, seq, part_offset) IN (
+    SELECT owed.lane_id, owed.seq, -1 FROM owed
+    WHERE owed.item_id = :correlation OR owed.item_id IN (
+        SELECT message_id FROM message WHERE message.correlation = :correlation));
+UPDATE lane SET asked = asked + 1 WHERE EXISTS (
+    SELECT 1 FROM retry WHERE retry.lane_id = lane.lane_id AND retry.state = 'confirming'
+        AND retry.due_at = :now);
 
 -- One seek per state, so that the index gives the order and a long table costs nothing.
 -- name: retry_due
