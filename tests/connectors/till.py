@@ -176,7 +176,7 @@ class TillPartner(SinkPartner):
     proxy_fault = TcpFault
     faults = frozenset(Fault) - {Fault.STOPPED_HALFWAY}
 
-    def __init__(self, till: Till, proxy: TcpProxy, settings: dict) -> None:
+    def __init__(self, till: Till, proxy: TcpProxy, settings: dict, untrusted: int) -> None:
         self.proxy = proxy
         base = f"http://127.0.0.1:{proxy.port}"
         auth = {"type": "oauth2_client_credentials", "token_url": f"{base}/token"}
@@ -186,6 +186,7 @@ class TillPartner(SinkPartner):
         self.wrong = (
             Wrong(probe="dns", settings={"base_url": "http://no-such-host.invalid"}),
             Wrong(probe="tcp", settings={"base_url": "http://127.0.0.1:9"}),
+            Wrong(probe="tls", settings={"base_url": f"https://127.0.0.1:{untrusted}"}),
             Wrong(probe="auth", secrets={"TILL": "another-secret-Q7"}),
         )
         self._till = till

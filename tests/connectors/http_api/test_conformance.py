@@ -1,5 +1,6 @@
 """http_api passes the conformance kit at a till that fails in every way, with and without keys."""
 
+import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
@@ -36,14 +37,20 @@ BY_KEY = {
 WITHOUT = {"errors": [REFUSED], "deliver": {"steps": [SEND], "result": RESULT}}
 
 
-def opener(settings, *, honours_keys):
+def hang_up(_reader, writer):
+    writer.close()
+
+
+def opener(settings, tls, *, honours_keys):
     @asynccontextmanager
     async def open_partner():
         async with (
             Till(honours_keys=honours_keys).open() as till,
             TcpProxy("127.0.0.1", till.port) as proxy,
+            await asyncio.start_server(hang_up, "127.0.0.1", 0, ssl=tls.server()) as untrusted,
         ):
-            yield TillPartner(till, proxy, settings)
+            port = untrusted.sockets[0].getsockname()[1]
+            yield TillPartner(till, proxy, settings, untrusted=port)
 
     return open_partner
 
@@ -52,8 +59,8 @@ class TestByKey(SinkConformance):
     connector = CONNECTOR
 
     @pytest.fixture
-    def partner(self):
-        return opener(BY_KEY, honours_keys=True)
+    def partner(self, tls):
+        return opener(BY_KEY, tls, honours_keys=True)
 
 
 class TestWithoutIdempotency(SinkConformance):
@@ -65,5 +72,5 @@ class TestWithoutIdempotency(SinkConformance):
     }
 
     @pytest.fixture
-    def partner(self):
-        return opener(WITHOUT, honours_keys=False)
+    def partner(self, tls):
+        return opener(WITHOUT, tls, honours_keys=False)
