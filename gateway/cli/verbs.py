@@ -221,6 +221,13 @@ VERBS = (
     ),
     _verb(
         Group.BUILD,
+        "sim",
+        "Run the hub in seeded worlds of faults, on virtual time, and check its promises.",
+        "sim --seeds 300",
+        "sim --seeds 1 --from 4711 --trace",
+    ),
+    _verb(
+        Group.BUILD,
         "docs",
         "Write the generated tables of the README files, or check them.",
         "docs",

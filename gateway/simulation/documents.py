@@ -86,7 +86,7 @@ def _read(raw: bytes) -> list[Any]:
 def _file(number: int, payments: int, fault: str) -> tuple[bytes, tuple[int, ...]]:
     """Return one 835 file and the amounts of its payments in cents."""
     made = generate_835(
-        payments=payments, seed=number, claims_per_payment=2 + number % 3, fault=fault or None
+        payments=payments, seed=number, claims_per_payment=1 + number % 3, fault=fault or None
     )
     raw = b"".join(made)
     amounts = re.findall(rb"BPR\*[A-Z]\*([0-9.-]+)\*", raw)
@@ -134,7 +134,7 @@ def _file_item(number: int, pool: int, interface: str, chance: Randomness, poiso
     if not fault and chance.random() < 0.002:
         raw, cents = _large_file(1)
     else:
-        raw, cents = _file(pool, 1 + pool % 3, fault)
+        raw, cents = _file(pool, 1 + (pool % 7 == 0) + 2 * (pool % 11 == 0), fault)
     if poison is Poison.UNREADABLE:
         cents = ()
     return Item(number=number, interface=interface, raw=raw, cents=cents, poison=poison)

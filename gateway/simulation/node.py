@@ -1,5 +1,6 @@
 """One hub process of the simulated site: started, crashed, stopped in good order, started again."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,12 @@ class Node:
         self.clock = SimulatedClock(loop)
         self.hub: _Hub | None = None
         self.process: Process | None = None
-        self.stays_down = False
+        self.back = asyncio.Event()
+        """Cleared while the process is to stay down."""
+        self.back.set()
+        self.down = asyncio.Event()
+        """Set whenever the process has ended, by a crash or in good order."""
+        self.down.set()
         self.crashes = 0
         self._store: SimulatedStore | None = None
         self._loop = loop
@@ -53,6 +59,19 @@ class Node:
         self._chance = chance
         self._site = site
         self._at_fail_point = at_fail_point
+
+    @property
+    def stays_down(self) -> bool:
+        """Whether nobody starts the process again for the time being."""
+        return not self.back.is_set()
+
+    def goes_away(self) -> None:
+        """Let nobody start the process again until `comes_back`."""
+        self.back.clear()
+
+    def comes_back(self) -> None:
+        """Let the process be started again."""
+        self.back.set()
 
     @property
     def runs(self) -> bool:
@@ -67,6 +86,7 @@ class Node:
     async def start(self) -> None:
         """Start a process. Raises HubError, Crashed; nothing is left running then."""
         self.process = Process(self.name, self._loop)
+        self.down.clear()
         try:
             await self.process.call(self._start())
         except BaseException:
@@ -106,7 +126,7 @@ class Node:
             return
         await self.process.call(self.hub.close())
         self.process.crash()
-        self.hub = self._store = self.process = None
+        self._ended()
 
     def crash(self) -> None:
         """End here and now."""
@@ -116,7 +136,11 @@ class Node:
         self.process.crash()
         if self._store is not None:
             self._store.dropped_with(self.process)
+        self._ended()
+
+    def _ended(self) -> None:
         self.hub = self._store = self.process = None
+        self.down.set()
 
     def _fail_point(self, name: str) -> None:
         process = running_process()

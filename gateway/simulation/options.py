@@ -1,7 +1,5 @@
 """What one seed decides before its story begins: how many of everything, and how bad it gets."""
 
-import random
-
 import msgspec
 
 from connectors.base import Idempotency
@@ -76,7 +74,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def chance_of(seed: int, name: str) -> Randomness:
     """Return the seed's randomness for one purpose: what one part draws changes no other's."""
-    return random.Random(f"{seed}/{name}")  # noqa: TID251, S311 - the seed decides
+    return Randomness(f"{seed}/{name}")
 
 
 def draw_options(seed: int) -> Options:

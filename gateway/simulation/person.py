@@ -70,6 +70,7 @@ class Person:
         if not running:
             return
         node = self._chance.choice(running)
+        assert node.process is not None  # noqa: S101 - it runs
         try:
             await node.process.call(act(node))
         except (Crashed, HubError) as trouble:

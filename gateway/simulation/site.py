@@ -138,13 +138,16 @@ routes:
   - {name: to-erp, contract: posting-confirmation, to: erp,
      mapping: posting-confirmation-to-journal-entry}
   - {name: to-portal, contract: remittance-advice, to: portal,
-     when: 'payment.amount != 0.00'}
+     when: 'payment.amount > 200.00'}
   - {name: to-archive, contract: remittance-advice, to: archive}
   - {name: to-registry, contract: remittance-advice, to: registry,
-     when: 'payment.amount > 100.00'}
-  - {name: first-share, contract: remittance-advice, to: shares, mapping: first-share}
-  - {name: second-share, contract: remittance-advice, to: shares, mapping: second-share}
-  - {name: rest-share, contract: remittance-advice, to: shares, mapping: rest-share}
+     when: 'payment.amount > 300.00'}
+  - {name: first-share, contract: remittance-advice, to: shares, mapping: first-share,
+     when: 'payment.amount > 150.00'}
+  - {name: second-share, contract: remittance-advice, to: shares, mapping: second-share,
+     when: 'payment.amount > 150.00'}
+  - {name: rest-share, contract: remittance-advice, to: shares, mapping: rest-share,
+     when: 'payment.amount > 150.00'}
 """
 _SHARE = """\
 mapping: NAME

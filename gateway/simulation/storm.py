@@ -43,12 +43,14 @@ class Storm:
         chance = chance_of(self._options.seed, f"up-{node.name}")
         world = self._world
         while True:
+            await node.down.wait()
+            if node.stays_down:
+                await node.back.wait()
+            elif world.loop.time() > 0:
+                long = self._options.nodes > 1 and chance.random() < 0.4 and world.storming
+                await world.sleep(0.1 + chance.random() * (15 if long else 2))
             if node.process is None and not node.stays_down:
-                if world.loop.time() > 0:
-                    long = self._options.nodes > 1 and chance.random() < 0.4 and world.storming
-                    await world.sleep(chance.random() * (15 if long else 2))
                 await self._start(node)
-            await world.sleep(0.25)
 
     async def _start(self, node: Node) -> None:
         try:
@@ -140,11 +142,11 @@ class Storm:
             away = chance.random() * (12 if self._options.nodes > 1 else 3)
             await self.stop(node)
             await world.sleep(away)
-            node.stays_down = False
+            node.comes_back()
 
     async def stop(self, node: Node) -> None:
         """Stop a process in good order; it may crash on the way."""
-        node.stays_down = True
+        node.goes_away()
         self._world.count(f"stop {node.name}")
         try:
             await node.stop()

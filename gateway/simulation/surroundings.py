@@ -1,7 +1,6 @@
 """The ports of a simulated process: clocks, ids, chance, and fail points at which it may crash."""
 
 import asyncio
-import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -80,5 +79,5 @@ def ports_of(
     clock: SimulatedClock, chance: Randomness, fail_point: Callable[[str], None]
 ) -> Ports:
     """Return the ports of one process; `chance` is its own."""
-    seeded = random.Random(chance.random())  # noqa: TID251, S311 - the seed decides
+    seeded = Randomness(chance.random())
     return Ports(clock=clock, ids=SeededIds(chance), randomness=seeded, fail_point=fail_point)

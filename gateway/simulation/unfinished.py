@@ -52,12 +52,12 @@ def _may_wait(world: World, row: dict[str, Any]) -> bool:
 
 
 def cursed_at(world: World) -> set[str]:
-    """Return the partners at which something waits that they never take."""
-    waiting = world.disk.rows(_WAITING)
-    return {r["destination"] for r in waiting if world.network.cursed(r["delivery_id"])}
+    """Return the partners that are owed something they never take: each looks sick now and then."""
+    owed = world.disk.rows(_OWED)
+    return {row["destination"] for row in owed if world.network.cursed(row["delivery_id"])}
 
 
-_WAITING = """
-SELECT l.destination, o.delivery_id FROM retry r JOIN owed o USING (lane_id, seq)
-JOIN lane l USING (lane_id) WHERE r.state = 'waiting' AND r.part_offset = -1
+_OWED = """
+SELECT l.destination, o.delivery_id FROM owed o JOIN lane l USING (lane_id)
+WHERE l.kind = 'deliver'
 """
