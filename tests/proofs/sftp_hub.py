@@ -29,7 +29,7 @@ connector: sftp
 accepts: remittance-advice@^1.0
 concurrency: 4
 deadline_seconds: 20
-retry: {schedule_seconds: [%s], jitter: 0, breaker_failures: 1000000}
+retry: {schedule_seconds: [%s], jitter: 0, breaker_failures: 1000000, breaker_calls: 1000000}
 """
 
 

@@ -56,6 +56,7 @@ deadline_seconds: %(deadline)s
 retry:
   schedule_seconds: [%(schedule)s]
   breaker_failures: 1000000
+  breaker_calls: 1000000
 """
 
 
