@@ -21,7 +21,9 @@ from gateway.store import (
     verify_chain,
 )
 from gateway.store.migrations import HEAD_REVISION
+from gateway.store.postgres.compiling import compiled, compiled_read
 from gateway.store.postgres.session import LOCK_CLASS
+from gateway.store.statements import Pace, all_blocks
 from tests.gateway.store.commit_proxy import CommitProxy, Loss
 from tests.postgres import Postgres
 
@@ -329,3 +331,21 @@ class TestRefusals:
         with pytest.raises(StoreUnavailable) as caught:
             await open_store(PostgresSettings(url=url), keys, Ports())
         assert caught.value.code == "store_unreachable"
+
+
+async def test_every_statement_says_its_parameters_types_by_itself(postgres):
+    connection = await asyncpg.connect(postgres.migrated())
+    wrong = {}
+    for name, block in all_blocks().items():
+        if block.pace is Pace.WRITE:
+            prepared = compiled(name)
+            pieces = [*prepared.pieces, *([prepared.together] if prepared.together else [])]
+        else:
+            pieces = [compiled_read(name)[1]]
+        for piece in pieces:
+            try:
+                await connection.prepare(piece.sql)
+            except asyncpg.PostgresError as error:
+                wrong[name] = str(error)
+    await connection.close()
+    assert wrong == {}
