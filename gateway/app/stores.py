@@ -1,13 +1,13 @@
 """From `store:` in hub.yaml to the settings of the engine that it names."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.errors import ConfigError
 from gateway.settings import HubSettings, Secrets
 from gateway.store import PostgresSettings, StoreSettings
 
-__all__ = ["store_settings"]
+__all__ = ["password_of", "store_settings"]
 
 
 def store_settings(
@@ -19,16 +19,19 @@ def store_settings(
         return StoreSettings(path=root / there.path, reader_threads=there.reader_threads)
     return PostgresSettings(
         url=there.postgres,
-        password=_password(there.password_secret, Secrets(root / hub.secrets_folder, environment)),
+        password=password_of(there.password_secret, root, hub, environment),
         readers=there.reader_threads * 2,
     )
 
 
-def _password(name: str, secret: Callable[[str], str]) -> str | None:
+def password_of(
+    name: str, root: Path, hub: HubSettings, environment: Mapping[str, str]
+) -> str | None:
+    """Return the secret of that name, None where no name is given. Raises ConfigError."""
     if not name:
         return None
     try:
-        return secret(name)
+        return Secrets(root / hub.secrets_folder, environment)(name)
     except KeyError:
         raise ConfigError(
             f"secret {name!r} of the database is not set",

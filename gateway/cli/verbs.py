@@ -53,6 +53,7 @@ NOUNS = {
     "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
     "mapping": "Test, run and explain a mapping.",
     "message": "Messages with their deliveries and attempts.",
+    "store": "The database itself: move it to another engine.",
 }
 """What each noun is about."""
 
@@ -160,6 +161,13 @@ VERBS = (
         "doctor",
         "Look for what will hurt: keys, clock, disk, permissions, partners.",
         "doctor",
+    ),
+    _verb(
+        Group.RUN,
+        "store copy",
+        "Copy a stopped hub's database to PostgreSQL, or back, and verify the copy.",
+        "store copy --to postgresql://remithub@db.example/remithub --password-secret store-password",
+        "store copy --to var/back.db",
     ),
     _verb(
         Group.WRITE,
