@@ -194,9 +194,9 @@ class Units:
         statements += [*made, *self._nudges(result.replies), *result.kept[0]]
         if plan.pause:
             statements.append(self._pause(item, plan, at))
-        if isinstance(outcome, Failed | Pending) and outcome.reply is not None:
-            if not result.replies:
-                bodies.append(self._beside(item, number, outcome.reply))
+        said = outcome.reply if isinstance(outcome, Failed | Pending) else None
+        if said is not None and not result.replies:
+            bodies.append(self._beside(item, number, said))
         return Unit(
             statements=tuple(statements),
             bodies=(*bodies, *result.kept[1]),

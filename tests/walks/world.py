@@ -62,6 +62,10 @@ class Partner:
     later: Callable[["Partner", str], Awaitable[Any]] | None = None
     """Answers instead of the usual 200 once the script is through, and may take its time."""
     url: str = ""
+    closed: bool = False
+    """Nobody gets in to ask."""
+    down: bool = False
+    """It cannot say what is there."""
 
     async def deliver(self, request: web.Request) -> web.StreamResponse:
         await request.read()
@@ -81,6 +85,8 @@ class Partner:
     async def find(self, request: web.Request) -> web.Response:
         key = request.match_info["key"]
         self.lookups.append(key)
+        if self.closed or self.down:
+            return web.Response(status=401 if self.closed else 503)
         if key in self.effects:
             return web.json_response({"id": "doc-found"})
         return web.Response(status=404)
@@ -107,7 +113,7 @@ def silence(_partner: Partner, request: web.Request, _key: str) -> web.Response:
     return web.Response()
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20) -> None:
     """Wait until that is so."""
     async with asyncio.timeout(seconds):
         while not await condition():
@@ -173,7 +179,7 @@ class World:
 
         return await self.hub.flow.accept(Arrival(interface="feed", **options), blocks())
 
-    async def settled(self, seconds: float = 5) -> None:
+    async def settled(self, seconds: float = 20) -> None:
         """Wait until nothing is under way and nothing waits for its time."""
         async with asyncio.timeout(seconds):
             while True:
