@@ -76,6 +76,17 @@ class Person:
         except (Crashed, HubError) as trouble:
             world.tell(f"person {type(trouble).__name__}")
 
+    async def replay(self, node: Node, delivery: str) -> None:
+        """Ask for one delivery to be replayed, whatever its state."""
+        assert node.hub is not None  # noqa: S101 - it runs
+        assert node.process is not None  # noqa: S101 - it runs
+        selection = Selection(ids=(delivery,))
+        act = node.hub.operator.act(Action.REPLAY, selection, actor="person")
+        try:
+            await node.process.call(act)
+        except (Crashed, HubError) as trouble:
+            self._world.tell(f"replay {delivery} {type(trouble).__name__}")
+
     async def _order(self, node: Node) -> None:
         world, chance = self._world, self._chance
         assert node.hub is not None  # noqa: S101 - it runs

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 6.0
 
 SENDING_SECONDS = 90.0
 
-AFTERWARDS = 2
+AFTERWARDS = 4
 """So many items are sent once everybody is well: they must get through by themselves."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ from gateway.delivery.destination import BreakerState
 from gateway.pipeline import milliseconds
 from gateway.simulation.invariants import Violation, examine, on_the_way
 from gateway.simulation.loop import Deadlock, VirtualLoop
-from gateway.simulation.options import Options, draw_options
+from gateway.simulation.options import Options, chance_of, draw_options
 from gateway.simulation.person import Person
 from gateway.simulation.senders import Senders
 from gateway.simulation.storm import Storm
@@ -24,6 +25,9 @@ __all__ = ["Verdict", "simulate"]
 
 HEALED_SECONDS = 600.0
 """After this long without faults everything must be final."""
+
+PROBES = 3
+"""Successes that close a breaker."""
 
 FAR_SECONDS = 120
 NIGHT_SECONDS = 10 * 3600.0
@@ -108,6 +112,7 @@ class _Story:
         if self._only_time_is_missing():
             await self._night(senders)
         self._look_at_breakers()
+        await self._replay_what_is_done()
         for task in storm:
             task.cancel()
         for node in world.nodes:
@@ -167,12 +172,39 @@ class _Story:
     def _look_at_breakers(self) -> None:
         world = self._world
         sick = {world.options.dead_partner} | cursed_at(world)
+        lately = Counter(e.partner for e in world.book.effects if e.at > STORM_SECONDS)
         for node in world.running():
             assert node.hub is not None  # noqa: S101 - it runs
             for name, destination in node.hub.workers.destinations.items():
-                if name not in sick and destination.breaker is BreakerState.OPEN:
-                    told = f"{name} at {node.name} is well and its breaker is open"
+                well = name not in sick and lately[name] >= PROBES * len(world.nodes)
+                state = destination.breaker
+                if well and state is not BreakerState.CLOSED:
+                    told = f"{name} at {node.name} is well and its breaker is {state}"
                     self.violations.append(Violation("I10 breakers close", told))
+
+    async def _replay_what_is_done(self) -> None:
+        """I12: what is settled cannot be replayed, and bytes that are here are not taken again."""
+        world = self._world
+        done = world.disk.rows(_DONE)
+        running = world.running()
+        if not running or not done:
+            return
+        before = len(world.book.effects)
+        for row in done:
+            await self._person.replay(running[0], row["delivery_id"])
+        item = next((item for item in world.acked.values() if item.interface != "drop"), None)
+        if item is not None:
+            await self._senders.send(item, 0, chance_of(world.options.seed, "again"))
+        await world.sleep(10)
+        if len(world.book.effects) > before:
+            told = "a replay of what is done had an effect"
+            self.violations.append(Violation("I12 done is done", told))
+
+
+_DONE = """
+SELECT o.delivery_id FROM owed o JOIN attempt a USING (lane_id, seq) JOIN lane l USING (lane_id)
+WHERE a.outcome = 'done' AND l.kind = 'deliver' ORDER BY o.delivery_id LIMIT 5
+"""
 
 
 def _failed(task: "asyncio.Task[None]") -> bool:
