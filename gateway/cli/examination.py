@@ -1,5 +1,6 @@
 """What `remithub doctor` looks at; every probe only reads."""
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.app import read_bundle
+from gateway.app.stores import store_settings
 from gateway.cli.remote import Remote, running_hub
 from gateway.errors import HubError
 from gateway.pipeline import Bundle
@@ -70,7 +72,10 @@ def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
         yield _sight(Mark.BROKEN, "configuration", error.message, "`remithub check` shows all.")
     settings = bundle.config.hub if bundle else HubSettings()
     yield from _files(root, settings)
-    yield from _database(root / settings.store.path)
+    if settings.store.postgres:
+        yield _shared_database(root, settings)
+    else:
+        yield from _database(root / settings.store.path)
     with running_hub(root) as hub:
         yield from _hub(hub, root)
 
@@ -155,6 +160,26 @@ def _database(file: Path) -> Iterator[Sight]:
     else:
         yield _sight(Mark.OK, "database", size)
     yield _sight(Mark.OK, "lock", _holder(file.with_name(file.name + ".lock")))
+
+
+def _shared_database(root: Path, settings: HubSettings) -> Sight:
+    """Ask a PostgreSQL what it is, by the hub's own way to it."""
+    from gateway.store.postgres import look
+
+    about = "database"
+    try:
+        seen = asyncio.run(look(store_settings(root, settings, os.environ)))
+    except HubError as error:
+        return _sight(Mark.BROKEN, about, error.message, error.next_step)
+    found = (
+        f"PostgreSQL {seen.version}, {seen.bytes / 1024**2:,.1f} MiB, schema {seen.schema or '-'}"
+    )
+    found += f", {seen.writers} hubs write"
+    if seen.schema > HEAD_REVISION:
+        return _sight(Mark.BROKEN, about, found, "this program is older: install the newer one.")
+    if seen.schema < HEAD_REVISION:
+        return _sight(Mark.ODD, about, found, f"the next run brings it to {HEAD_REVISION}.")
+    return _sight(Mark.OK, about, found)
 
 
 def _holder(lock: Path) -> str:

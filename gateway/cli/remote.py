@@ -220,8 +220,8 @@ async def _open(root: Path) -> tuple[Any, Any, str]:
     from gateway.app.services import HubServices
     from gateway.settings import read_config
 
-    database = root / read_config(root / "config", os.environ).hub.store.path
-    if not database.exists():
+    there = read_config(root / "config", os.environ).hub.store
+    if not there.postgres and not (root / there.path).exists():
         raise NotFound(
             "No hub has run on this folder yet.",
             code="database_missing",

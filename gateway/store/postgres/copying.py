@@ -11,15 +11,12 @@ from gateway.errors import StorageFault
 from gateway.store.copying import Records
 from gateway.store.interface import PostgresSettings
 from gateway.store.postgres.faults import store_fault
+from gateway.store.postgres.looking import writers
 from gateway.store.postgres.migrate import migrate
-from gateway.store.postgres.session import LOCK_CLASS, connect
+from gateway.store.postgres.session import connect
 
 __all__ = ["postgres_side"]
 
-_WRITERS = (
-    "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = CAST($1 AS OID)"
-    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-)
 _LANES = (
     "SELECT setval(pg_get_serial_sequence('lane', 'lane_id'),"
     " GREATEST(1, (SELECT MAX(lane_id) FROM lane)))"
@@ -66,7 +63,7 @@ async def postgres_side(settings: PostgresSettings) -> AsyncIterator[_PostgresSi
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise store_fault(error) from error
     try:
-        if await connection.fetchval(_WRITERS, LOCK_CLASS):
+        if await writers(connection):
             raise StorageFault(
                 "A hub uses the database.", code="store_locked", next_step="stop it first."
             )

@@ -11,6 +11,7 @@ from gateway.store.interface import PostgresSettings, Store, StoreStats
 from gateway.store.keys import KeyRing
 from gateway.store.migrations import HEAD_REVISION
 from gateway.store.postgres.faults import store_fault
+from gateway.store.postgres.looking import must_be_durable
 from gateway.store.postgres.migrate import migrate, schema_version
 from gateway.store.postgres.readers import Readers
 from gateway.store.postgres.session import connect
@@ -46,7 +47,7 @@ async def open_postgres(settings: PostgresSettings, keys: KeyRing, ports: Ports)
 async def _prepare(settings: PostgresSettings, keys: KeyRing) -> str:
     connection = await connect(settings)
     try:
-        await _must_be_durable(connection, settings)
+        await must_be_durable(connection, settings)
         if await schema_version(connection) != HEAD_REVISION:
             if not settings.create:
                 raise NotFound(
@@ -57,19 +58,6 @@ async def _prepare(settings: PostgresSettings, keys: KeyRing) -> str:
         return str(await connection.fetchval("SHOW server_version"))
     finally:
         await connection.close()
-
-
-async def _must_be_durable(connection: Any, settings: PostgresSettings) -> None:
-    """Refuse a server that acknowledges what a power loss takes back."""
-    if await connection.fetchval("SHOW server_encoding") != "UTF8":
-        raise StorageFault("The database is not in UTF-8.", code="store_unsafe")
-    for name in ("fsync", "synchronous_commit", "full_page_writes"):
-        if await connection.fetchval(f"SHOW {name}") == "off" and not settings.unsafe:
-            raise StorageFault(
-                f"The database server runs with {name} = off: it may forget what it has committed.",
-                code="store_unsafe",
-                next_step=f"set {name} = on for this database's server.",
-            )
 
 
 async def _check_key(connection: Any, keys: KeyRing) -> None:

@@ -10,6 +10,7 @@ from gateway.cli.examination import GOOD_SQLITE
 from gateway.cli.exits import Exit
 from tests.gateway.cli.live_verbs import Typed
 from tests.gateway.live import Live, make_root, write
+from tests.postgres import Postgres
 
 OLD_SQLITE = sqlite3.sqlite_version_info < GOOD_SQLITE
 
@@ -79,3 +80,16 @@ def test_a_secret_others_may_read_is_found(
     assert "chmod 600" in seen["secret open-one"]["next"]
     assert "secret own-one" not in seen
     assert "Quillmark" not in f"{seen}"
+
+
+def test_a_shared_database_is_asked_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], postgres: Postgres
+) -> None:
+    typed = Typed(make_root(tmp_path), capsys)
+    write(tmp_path, "hub.yaml", f"store: {{postgres: '{postgres.migrated()}'}}\n")
+    seen = looked(typed, Exit.PARTIAL)
+    assert seen["database"]["mark"] == "ok"
+    assert "PostgreSQL" in seen["database"]["found"]
+    write(tmp_path, "hub.yaml", "store: {postgres: 'postgresql://nobody@127.0.0.1:1/none'}\n")
+    seen = looked(typed, Exit.FAILED)
+    assert "cannot be reached" in seen["database"]["found"]
