@@ -17,6 +17,7 @@ from gateway.health import (
     InterfaceHealth,
     LaneFacts,
     PollFacts,
+    Sums,
     look,
     render,
     snapshot,
@@ -39,6 +40,7 @@ class HubServices:
         self.store = hub.store
         self.operator = hub.operator
         self.ports = hub.ports
+        self._sums = Sums(hub.store, hub.ports.clock)
         self._registry: tuple[str, Registry] = ("", registry_of(hub.root))
         self._views: dict[tuple[str, str, str], ContractView] = {}
 
@@ -89,7 +91,7 @@ class HubServices:
                 known = ", ".join(sorted(facts))
                 raise NotFound(f"There is no such interface (there are: {known}).")
         chosen = [facts[name] for name in wanted or sorted(facts)]
-        return await look(chosen, self._lanes(), self.store, now=self._now())
+        return await look(chosen, self._lanes(), self.store, now=self._now(), sums=self._sums)
 
     def _facts(self) -> dict[str, InterfaceFacts]:
         sources = {name: self._source(name) for name in self.bundle.sources}

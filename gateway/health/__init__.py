@@ -3,6 +3,7 @@
 from gateway.health.facts import DestinationFacts, Direction, InterfaceFacts, LaneFacts, PollFacts
 from gateway.health.interfaces import InterfaceHealth, InterfaceState, SetAside, look
 from gateway.health.metrics import METRICS, Metric, Snapshot, render, snapshot
+from gateway.health.sums import Sums
 
 __all__ = [
     "METRICS",
@@ -16,6 +17,7 @@ __all__ = [
     "PollFacts",
     "SetAside",
     "Snapshot",
+    "Sums",
     "look",
     "render",
     "snapshot",

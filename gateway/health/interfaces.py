@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.health.facts import DestinationFacts, Direction, InterfaceFacts, LaneFacts
+from gateway.health.sums import Sums
 from gateway.model.money import decimal_text
 from gateway.store import Row, Store
 
@@ -76,9 +77,15 @@ class _Backlog(msgspec.Struct):
 
 
 async def look(
-    facts: Iterable[InterfaceFacts], lanes: Mapping[str, LaneFacts], store: Store, *, now: int
+    facts: Iterable[InterfaceFacts],
+    lanes: Mapping[str, LaneFacts],
+    store: Store,
+    *,
+    now: int,
+    sums: Sums | None = None,
 ) -> list[InterfaceHealth]:
-    """Return the health of those interfaces, in their order. `now` is in milliseconds.
+    """Return the health of those interfaces, in their order. `now` is in milliseconds; `sums`
+    keeps what is slow to sum from one look to the next.
 
     Counts come from counters and sequence numbers, never from scanning what is large; only the
     retry table, which holds what did not succeed, is summed.
@@ -87,7 +94,7 @@ async def look(
     counters: dict[str, dict[str, int]] = {}
     for row in await store.fetch("counters"):
         counters.setdefault(row["interface"], {})[row["name"]] = row["value"]
-    aside = _aside(await store.fetch("retry_sums"))
+    aside = _aside(await (sums.rows() if sums else store.fetch("retry_sums")))
     return [
         _health(
             fact,
