@@ -63,7 +63,7 @@ class HubProcess:
         token = (root / "var/api.token").read_text().strip()
         session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-            connector=aiohttp.TCPConnector(limit=256),
+            connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=5),
             timeout=aiohttp.ClientTimeout(total=120),
         )
         return cls(root, process, url, session, began)
