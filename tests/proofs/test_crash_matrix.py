@@ -48,7 +48,8 @@ def nth(point: str, chance: random.Random) -> int:
     """The how-manieth passing it happens at: the first reload of a hub is its start."""
     if point.startswith("reload."):
         return 2
-    return 1 if point in BIG_POINTS else chance.randint(1, 3)
+    once = point in BIG_POINTS or point.startswith("set_aside.")  # replays go in one batch
+    return 1 if once else chance.randint(1, 3)
 
 
 async def played(scene: Scene, cells: list[Cell], *, check_each: bool) -> Counter[str]:

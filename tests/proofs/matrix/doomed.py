@@ -17,11 +17,11 @@ from gateway.app import Hub
 from gateway.app.server import serving
 from gateway.delivery import Action, Selection
 from gateway.errors import HubError
-from gateway.model.states import RetryState
+from gateway.model.states import LaneKind, RetryState
 from gateway.ports import Ports
 from gateway.store import StoreUnavailable
 
-__all__ = ["DONE", "NEVER_PASSED", "TRAFFIC_OVER"]
+__all__ = ["DONE", "NEVER_PASSED", "TRAFFIC_OVER", "owns_all"]
 
 DONE, NEVER_PASSED = 0, 3
 TRAFFIC_OVER = "traffic.over"
@@ -82,7 +82,13 @@ async def run(root: Path, point: str, doom: Doom) -> None:
 
 def _all_taken(root: Path, hub: Hub) -> bool:
     waiting = [*(root / "inbox").glob("*.json"), *(root / "big").glob("*.835")]
-    return not waiting and (root / TRAFFIC_OVER).exists() and hub.workers.idle
+    return not waiting and (root / TRAFFIC_OVER).exists() and owns_all(hub) and hub.workers.idle
+
+
+def owns_all(hub: Hub) -> bool:
+    """Whether every lane to be worked is this hub's: a dead one's lease may still run."""
+    wanted = {name for name, kind, *_ in hub.bundles.current.lanes() if kind != LaneKind.POLL}
+    return wanted <= hub.workers.runners.keys()
 
 
 async def _until(condition: Callable[[], bool]) -> None:

@@ -26,7 +26,7 @@ from gateway.pipeline import Arrival
 from gateway.simulators.remittances import generate_835
 from gateway.store import verify_chain
 from tests.gateway.live import advice
-from tests.proofs.matrix.doomed import DONE, NEVER_PASSED, TRAFFIC_OVER
+from tests.proofs.matrix.doomed import DONE, NEVER_PASSED, TRAFFIC_OVER, owns_all
 from tests.walks.world import PARTNER, Partner, World, listening
 
 __all__ = ["PARTNER_POINTS", "Cell", "Scene", "points", "scene_in"]
@@ -239,13 +239,16 @@ class Scene:
         await self._all_taken()
         await self._check()
         await self.world.stop()
-        broken = [one.about for one in examine(self.root) if one.mark is Mark.BROKEN]
+        sights = await asyncio.to_thread(lambda: list(examine(self.root)))
+        broken = [one.about for one in sights if one.mark is Mark.BROKEN]
         assert not broken, "the doctor finds something"
 
     async def _all_taken(self) -> None:
         async with asyncio.timeout(60):
             folders = ((self.root / "inbox", "*.json"), (self.root / "big", "*.835"))
             while any(list(folder.glob(names)) for folder, names in folders):
+                await asyncio.sleep(0.02)
+            while not owns_all(self.world.hub):
                 await asyncio.sleep(0.02)
         await self.world.settled(seconds=60)
 
