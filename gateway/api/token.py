@@ -21,10 +21,20 @@ def open_token(path: Path, ids: Ids) -> str:
     except NotFound:
         token = ids.new("tok")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # Made beside and moved: a hub that is cut off here leaves no token file, or a whole one.
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(token + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)  # unlike a rename it takes nobody's place
+    except FileExistsError:
+        return read_token(path)
+    finally:
+        part.unlink()
     return token
 
 

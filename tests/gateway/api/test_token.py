@@ -56,3 +56,18 @@ def test_what_is_no_token_is_refused_without_showing_it(tmp_path: Path, content:
         read_token(path)
     assert caught.value.code == "token_file_invalid"
     assert "Evil" not in str(caught.value)
+
+
+def test_two_hubs_that_make_the_token_at_once_end_with_one_and_the_same(tmp_path):
+    path = tmp_path / "api.token"
+
+    class SlowIds(SystemIds):
+        def new(self, prefix: str) -> str:
+            if not path.exists():  # the other one is faster
+                path.touch(mode=0o600)
+                path.write_text(SystemIds().new("tok") + "\n")
+            return super().new(prefix)
+
+    token = open_token(path, SlowIds())
+    assert path.read_text().strip() == token
+    assert [file.name for file in tmp_path.iterdir()] == ["api.token"]
