@@ -166,7 +166,7 @@ async def test_a_million_for_a_dead_destination_cost_the_others_nothing(tmp_path
 
 @pytest.mark.soak
 async def test_a_million_blocked_keys_cost_the_others_nothing(tmp_path, report):
-    figures = await stood(tmp_path, 1_000_000, rounds=30, status=422)
+    figures = await stood(tmp_path, 1_000_000, rounds=20, status=422)
     report("T-1M-KEYS", **figures)
     within_the_lines(figures)
 
