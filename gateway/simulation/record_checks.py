@@ -26,10 +26,7 @@ def money_balances(seen: Seen) -> Iterator[str]:
     """A partner took what its deliveries weigh, shares are the whole, journals balance."""
     took: Counter[str] = Counter()
     owed: Counter[str] = Counter()
-    shares: Counter[str] = Counter()
     for delivery in seen.deliveries:
-        if delivery.contract == "payment-share":
-            shares[delivery.cause_id] += delivery.amount_cents or 0
         effects = seen.effects.get(delivery.delivery_id, ())
         if effects and delivery.destination != "erp":
             took[delivery.destination] += sum(effect.cents for effect in effects)
@@ -37,13 +34,21 @@ def money_balances(seen: Seen) -> Iterator[str]:
     for name in took:
         if took[name] != owed[name]:
             yield f"{name} took {took[name]} cents of {owed[name]}"
+    for row in seen.world.disk.rows(_REFUSED):
+        if row["n"]:
+            yield f"the ledger refused {row['n']} journals"
+    yield from _shares(seen)
+
+
+def _shares(seen: Seen) -> Iterator[str]:
+    shares: Counter[str] = Counter()
+    for delivery in seen.deliveries:
+        if delivery.contract == "payment-share":
+            shares[delivery.cause_id] += delivery.amount_cents or 0
     for row in seen.world.disk.rows(_ADVICES):
         cents = row["amount_cents"]
         if cents > SHARED_ABOVE_CENTS and shares[row["message_id"]] != cents:
             yield f"the shares of {row['message_id']} are not the whole"
-    for row in seen.world.disk.rows(_REFUSED):
-        if row["n"]:
-            yield f"the ledger refused {row['n']} journals"
 
 
 def counters_agree(seen: Seen) -> Iterator[str]:

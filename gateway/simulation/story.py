@@ -18,7 +18,7 @@ from gateway.simulation.options import Options, chance_of, draw_options
 from gateway.simulation.person import Person
 from gateway.simulation.senders import Senders
 from gateway.simulation.storm import Storm
-from gateway.simulation.unfinished import cursed_at, unfinished
+from gateway.simulation.unfinished import cursed_at, only_time_is_missing, unfinished
 from gateway.simulation.world import STORM_SECONDS, World
 
 __all__ = ["Verdict", "simulate"]
@@ -136,12 +136,7 @@ class _Story:
         """Whether all that is left is due long from now: a wall clock was set back."""
         now = min(node.clock.now() for node in self._world.nodes)
         late = milliseconds(now) + FAR_SECONDS * 1000
-        rows = self._world.disk.rows(
-            "SELECT sum(due_at <= ?) AS soon, count(*) AS n FROM retry"
-            " WHERE state IN ('waiting', 'confirming')",
-            late,
-        )
-        return bool(rows[0]["n"]) and not rows[0]["soon"]
+        return only_time_is_missing(self._world, after_ms=late)
 
     async def _night(self, senders: list["asyncio.Task[None]"]) -> None:
         """Stop every process for some hours: what waits for a time that a wrong clock has set is

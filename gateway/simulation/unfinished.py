@@ -1,25 +1,24 @@
 """What is owed and not final yet, and which of it may stay so: behind a blocked key, at the dead."""
 
-from typing import Any
-
 from gateway.settings import OnDead
 from gateway.simulation.world import World
+from gateway.store import Row
 
-__all__ = ["cursed_at", "unfinished"]
+__all__ = ["cursed_at", "only_time_is_missing", "unfinished"]
 
 _OPEN = """
 SELECT o.lane_id, o.seq, o.delivery_id, o.order_key, l.name, l.destination,
-       (SELECT state FROM retry r WHERE r.lane_id = o.lane_id AND r.seq = o.seq
-        AND r.part_offset = -1) AS state
+       r.state, r.due_at
 FROM owed o JOIN lane l ON l.lane_id = o.lane_id
+LEFT JOIN retry r ON r.lane_id = o.lane_id AND r.seq = o.seq AND r.part_offset = -1
 WHERE NOT EXISTS (SELECT 1 FROM attempt a WHERE a.lane_id = o.lane_id AND a.seq = o.seq
                   AND a.part_offset = -1 AND a.outcome IN ('done', 'discarded'))
-  AND NOT EXISTS (SELECT 1 FROM retry r WHERE r.lane_id = o.lane_id AND r.seq = o.seq
-                  AND r.part_offset = -1 AND r.state IN ('dead', 'held', 'parked'))
+  AND coalesce(r.state, '') NOT IN ('dead', 'held', 'parked')
 ORDER BY o.lane_id, o.seq
 """
 _PARTS = """
-SELECT l.name, r.seq, r.part_offset, r.state FROM retry r JOIN lane l ON l.lane_id = r.lane_id
+SELECT l.name, r.seq, o.delivery_id || '@' || r.part_offset AS delivery_id, r.state, r.due_at
+FROM retry r JOIN lane l USING (lane_id) JOIN owed o USING (lane_id, seq)
 WHERE r.part_offset >= 0 AND r.state IN ('waiting', 'confirming')
 """
 _BLOCKERS = "SELECT lane_id, seq, state FROM retry WHERE order_key = ? AND lane_id = ?"
@@ -27,23 +26,26 @@ _BLOCKERS = "SELECT lane_id, seq, state FROM retry WHERE order_key = ? AND lane_
 
 def unfinished(world: World) -> list[str]:
     """Return what should be final and is not, told by lane, number and state."""
-    left = [
-        f"{row['name']} {row['seq']} {row['delivery_id']} {row['state']}"
-        for row in world.disk.rows(_OPEN)
-        if not _may_wait(world, row)
+    return [
+        f"{row['name']} {row['seq']} {row['delivery_id']} {row['state'] or 'not tried'}"
+        for row in _left(world)
     ]
-    left += [
-        f"{r['name']} {r['seq']}@{r['part_offset']} {r['state']}" for r in world.disk.rows(_PARTS)
-    ]
-    return left
 
 
-def _may_wait(world: World, row: dict[str, Any]) -> bool:
-    dead = world.options.dead_partner
-    if dead and row["destination"] == dead:
-        return True
-    if world.network.cursed(row["delivery_id"]) and row["state"] == "waiting":
-        return True  # once it is alone, it looks as if its partner were not well
+def only_time_is_missing(world: World, *, after_ms: int) -> bool:
+    """Return whether all that is left is due after that: a wall clock was set back."""
+    left = _left(world)
+    return bool(left) and all((row["due_at"] or 0) > after_ms for row in left)
+
+
+def _left(world: World) -> list[Row]:
+    sick = {world.options.dead_partner} | cursed_at(world)
+    rows = world.disk.rows(_OPEN)
+    found = [r for r in rows if r["destination"] not in sick and not _may_wait(world, r)]
+    return found + world.disk.rows(_PARTS)
+
+
+def _may_wait(world: World, row: Row) -> bool:
     if not row["order_key"] or row["state"] is not None:
         return False
     hold = world.options.archive_on_dead is OnDead.HOLD
@@ -52,12 +54,14 @@ def _may_wait(world: World, row: dict[str, Any]) -> bool:
 
 
 def cursed_at(world: World) -> set[str]:
-    """Return the partners that are owed something they never take: each looks sick now and then."""
-    owed = world.disk.rows(_OWED)
-    return {row["destination"] for row in owed if world.network.cursed(row["delivery_id"])}
+    """Return the partners that wait for something they never take. Among other deliveries it is
+    found out; but probed in turn with them it keeps a breaker from closing for long."""
+    waiting = world.disk.rows(_WAITING)
+    return {row["destination"] for row in waiting if world.network.cursed(row["delivery_id"])}
 
 
-_OWED = """
+_WAITING = """
 SELECT l.destination, o.delivery_id FROM owed o JOIN lane l USING (lane_id)
-WHERE l.kind = 'deliver'
+WHERE l.kind = 'deliver' AND NOT EXISTS (SELECT 1 FROM retry r WHERE r.lane_id = o.lane_id
+AND r.seq = o.seq AND r.state IN ('dead', 'parked'))
 """
