@@ -47,7 +47,8 @@ class AsideDetail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which ones and how: by ids, or by group, state and interface, or `everything`."""
+    """Which ones and how: by ids, or by group, state and interface, or `everything`. The same
+    order again under the id that `order` gives it does nothing twice."""
 
     ids: tuple[str, ...] = ()
     group: str = ""
@@ -56,16 +57,19 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     everything: bool = False
     reason: str = ""
     dry_run: bool = False
+    order: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[A-Za-z0-9._:-]*$")] = ""
 
 
 class ActionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action did, or would do; `ids` are the first of them."""
+    """What an action did so far, or would do; `ids` are the first of them."""
 
     action: Action
     dry_run: bool
     count: int
     amount: str
     ids: tuple[str, ...]
+    order: str
+    cancelled: bool
 
 
 @get("/v1/set-aside", summary="What is set aside", tags=["set aside"])
@@ -132,7 +136,12 @@ async def _act(request: HubRequest, action: Action) -> ActionReport:
         everything=order.everything,
     )
     report = await services(request).operator.act(
-        action, selection, actor=ACTOR, reason=order.reason, dry_run=order.dry_run
+        action,
+        selection,
+        actor=ACTOR,
+        reason=order.reason,
+        dry_run=order.dry_run,
+        order_id=order.order,
     )
     return _report(report)
 
@@ -144,6 +153,8 @@ def _report(report: Report) -> ActionReport:
         count=report.count,
         amount=decimal_text(report.amount_cents),
         ids=report.ids,
+        order=report.order_id,
+        cancelled=report.cancelled,
     )
 
 
@@ -181,4 +192,33 @@ async def discard(request: HubRequest) -> ActionReport:
     return await _act(request, Action.DISCARD)
 
 
-ROUTES = (list_set_aside, list_groups, show_set_aside, replay, release, park, discard)
+@get("/v1/set-aside/orders/{order_id:str}", summary="How far an order is", tags=["set aside"])
+async def show_order(request: HubRequest, order_id: FromPath[str]) -> ActionReport:
+    """Return what an order that is being carried out has done so far."""
+    return _report(services(request).operator.progress(order_id))
+
+
+@post(
+    "/v1/set-aside/orders/{order_id:str}/cancel",
+    status_code=HTTP_200_OK,
+    summary="Stop an order",
+    tags=["set aside"],
+)
+async def cancel_order(request: HubRequest, order_id: FromPath[str]) -> ActionReport:
+    """Stop an order between two batches; what it did stays done."""
+    operator = services(request).operator
+    operator.cancel(order_id)
+    return _report(operator.progress(order_id))
+
+
+ROUTES = (
+    list_set_aside,
+    list_groups,
+    show_set_aside,
+    replay,
+    release,
+    park,
+    discard,
+    show_order,
+    cancel_order,
+)

@@ -53,6 +53,8 @@ def test_a_payment_seen_before_is_held_until_it_is_released(live: Live) -> None:
         "count": 1,
         "amount": "6490.00",
         "ids": [name],
+        "order": "",
+        "cancelled": False,
     }
     until(lambda: not aside(live))
     found = live.get("/v1/messages", correlation=f"{201:064x}")["messages"]
@@ -180,3 +182,16 @@ def test_a_wrong_order_is_named_without_its_value(live: Live, order: dict[str, A
 def test_an_unknown_state_or_cursor_is_a_problem(live: Live) -> None:
     assert live.client.get("/v1/set-aside?state=lost").status_code == 400
     assert live.client.get("/v1/set-aside?after=dlv_none").status_code == 404
+
+
+def test_the_same_order_again_does_nothing_and_another_order_cannot_have_its_id(
+    live: Live,
+) -> None:
+    names = [held(live, number) for number in (231, 232)]
+    first = act(live, "park", ids=names, order="desk-17")
+    again = act(live, "park", ids=names, order="desk-17")
+    assert (first["count"], first["order"]) == (2, "desk-17")
+    assert again == first
+    other = live.post("/v1/set-aside/park", {"everything": True, "order": "desk-17"})
+    assert other.status_code == 409
+    assert live.post("/v1/set-aside/orders/desk-17/cancel", {}).status_code == 404
