@@ -74,6 +74,7 @@ class LaneRunner:
         self._flying: dict[Place, asyncio.Task[None]] = {}
         self._fresh_next = True
         self._recovered = False
+        self._turning = False
         self._stopping = False
 
     async def run(self) -> None:
@@ -81,6 +82,7 @@ class LaneRunner:
         else ends it: a lane without an owner would be money that nobody looks at."""
         while not self._stopping:
             self._bell.clear()
+            self._turning = True  # what it reads may be on its way for a while
             try:
                 await self._turn()
             except LaneLost:
@@ -140,7 +142,7 @@ class LaneRunner:
     def idle(self) -> bool:
         """Whether nothing is under way and nothing new is owed that has not been started."""
         busy = self._flying or self._window or self._window.more or self._due
-        return not (busy or self._bell.is_set())
+        return not (busy or self._turning or self._bell.is_set())
 
     # -- what is to be done --------------------------------------------------------------------
 
@@ -154,6 +156,7 @@ class LaneRunner:
         await self._tell_others()
         await self._start()
         await self._window.move_cursor(least=CURSOR_EVERY)
+        self._turning = False
         await self._wait()
 
     async def _tell_others(self) -> None:
