@@ -186,6 +186,12 @@ async def park(request: HubRequest) -> ActionReport:
     return await _act(request, Action.PARK)
 
 
+@post("/v1/set-aside/confirm", status_code=HTTP_200_OK, summary="It is there", tags=["set aside"])
+async def confirm(request: HubRequest) -> ActionReport:
+    """Settle deliveries whose effect a person has seen at the destination; with a reason."""
+    return await _act(request, Action.CONFIRM)
+
+
 @post("/v1/set-aside/discard", status_code=HTTP_200_OK, summary="Give up", tags=["set aside"])
 async def discard(request: HubRequest) -> ActionReport:
     """Give them up for good, with a reason; they stay on record."""
@@ -218,6 +224,7 @@ ROUTES = (
     replay,
     release,
     park,
+    confirm,
     discard,
     show_order,
     cancel_order,

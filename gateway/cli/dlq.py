@@ -1,4 +1,4 @@
-"""`remithub dlq`: dead letters, held parts, parked deliveries: look, replay, release, park, discard."""
+"""`remithub dlq`: dead letters, held parts, parked deliveries: look, replay, release, park, confirm, discard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gateway.cli.output import Output
     from gateway.cli.remote import Remote
 
-__all__ = ["Choice", "discard", "groups", "list", "park", "release", "replay", "show"]
+__all__ = ["Choice", "confirm", "discard", "groups", "list", "park", "release", "replay", "show"]
 
 _LIST = {
     "id": "Id",
@@ -47,7 +47,9 @@ class Choice:
     state: Annotated[str, _option("Everything in this state: dead, held, parked, waiting.")] = ""
     interface: Annotated[str, _option("Everything at this interface.")] = ""
     all: Annotated[bool, _option("Everything that is set aside.")] = False
-    reason: Annotated[str, _option("Why, for the audit record; a discard needs one.")] = ""
+    reason: Annotated[str, _option("Why, for the audit record; confirm and discard need one.")] = (
+        ""
+    )
     dry_run: Annotated[bool, _option("Only say how many and how much money.")] = False
     yes: Annotated[bool, _option("Do not ask.")] = False
     root: Annotated[Path, _option("The hub's folder.")] = Path()
@@ -227,6 +229,19 @@ def park(*ids: str, choice: Choice | None = None) -> int:
     return _act("park", ids, choice or Choice())
 
 
+def confirm(*ids: str, choice: Choice | None = None) -> int:
+    """Settle a delivery whose effect you have seen at the destination; needs a reason.
+
+    The other choice for one whose outcome is unknown is `dlq replay`, which sends it again.
+
+    Parameters
+    ----------
+    ids
+        What `dlq list` names them.
+    """
+    return _act("confirm", ids, choice or Choice())
+
+
 def discard(*ids: str, choice: Choice | None = None) -> int:
     """Give it up for good, with a reason; it stays on record.
 
@@ -278,7 +293,13 @@ def _ask(action: str, hub: "Remote", order: Mapping[str, Any], output: "Output")
         raise UsageFault("Nothing was done.")
 
 
-_DONE = {"replay": "Replayed", "release": "Released", "park": "Parked", "discard": "Discarded"}
+_DONE = {
+    "replay": "Replayed",
+    "release": "Released",
+    "park": "Parked",
+    "confirm": "Confirmed",
+    "discard": "Discarded",
+}
 
 
 def _words(report: Mapping[str, Any]) -> str:

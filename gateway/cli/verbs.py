@@ -145,6 +145,12 @@ VERBS = (
     _verb(Group.RUN, "dlq park", "Set it aside for later.", "dlq park dlv_0f3a"),
     _verb(
         Group.RUN,
+        "dlq confirm",
+        "Settle one whose effect you have seen at the destination.",
+        'dlq confirm dlv_0f3a --reason "document 4711 is in the ledger"',
+    ),
+    _verb(
+        Group.RUN,
         "dlq discard",
         "Close it without effect, with a reason.",
         'dlq discard dlv_0f3a --reason "sent by paper"',

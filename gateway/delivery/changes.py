@@ -60,8 +60,20 @@ class Changes:
             case Action.PARK:
                 row |= {"state": RetryState.PARKED.value, "attempts": aside.attempts}
                 return (Statement("retry_put", row),)
+            case Action.CONFIRM:
+                return (await self._ended(AttemptOutcome.DONE, aside, place),)
             case Action.DISCARD:
-                return await self._discard(aside, place, milliseconds(self._clock.now()))
+                return await self._discard(aside, place)
+
+    @staticmethod
+    def counts(action: Action, aside: Aside) -> list[tuple[str, str, int]]:
+        """Return what the decision adds to the counters: what a person confirms is delivered."""
+        if action is not Action.CONFIRM:
+            return []
+        counts = [(aside.interface, "deliveries_done", 1)]
+        if aside.amount_cents is not None:
+            counts.append((aside.interface, "cents_done", aside.amount_cents))
+        return counts
 
     async def _unsure(self, aside: Aside) -> bool:
         """Return whether some try of this generation may have had its effect, whatever the
@@ -70,29 +82,30 @@ class Changes:
         generation = aside.generation
         return bool(await self._store.fetch("attempt_unknown", **place, generation=generation))
 
-    async def _discard(
-        self, aside: Aside, place: dict[str, int], now: int
-    ) -> tuple[Statement, ...]:
+    async def _ended(
+        self, outcome: AttemptOutcome, aside: Aside, place: dict[str, int]
+    ) -> Statement:
+        """Return the record of how a person ended it."""
         last = await self._store.fetch("attempt_last", **place)
-        attempt = Statement(
-            "attempt_insert",
-            {
-                **place,
-                "number": last[0]["number"] + 1 if last else 1,
-                "generation": aside.generation,
-                "at": now,
-                "took_ms": 0,
-                "outcome": AttemptOutcome.DISCARDED.value,
-                "failure": aside.failure,
-                "code": aside.code,
-                "detail": "",
-                "fingerprint": aside.fingerprint,
-                "external_id": "",
-                "reply_id": "",
-                "epoch": aside.epoch,
-            },
-            expect=1,
-        )
+        row = {
+            **place,
+            "number": last[0]["number"] + 1 if last else 1,
+            "generation": aside.generation,
+            "at": milliseconds(self._clock.now()),
+            "took_ms": 0,
+            "outcome": outcome.value,
+            "failure": aside.failure,
+            "code": aside.code,
+            "detail": "",
+            "fingerprint": aside.fingerprint,
+            "external_id": "",
+            "reply_id": "",
+            "epoch": aside.epoch,
+        }
+        return Statement("attempt_insert", row, expect=1)
+
+    async def _discard(self, aside: Aside, place: dict[str, int]) -> tuple[Statement, ...]:
+        attempt = await self._ended(AttemptOutcome.DISCARDED, aside, place)
         if aside.part_offset < 0:
             return (attempt,)
         state = {
@@ -100,6 +113,6 @@ class Changes:
             "revision": 0,
             "part_offset": aside.part_offset,
             "state": PartState.DISCARDED.value,
-            "at": now,
+            "at": attempt.params["at"],
         }
         return attempt, Statement("part_set_state", state, expect=1)

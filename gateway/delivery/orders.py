@@ -13,12 +13,12 @@ import msgspec
 
 from gateway.delivery.changes import Changes
 from gateway.delivery.set_aside import (
-    ALLOWED,
     Action,
     Aside,
     Report,
     Selection,
     Shelf,
+    allows,
     must_make_sense,
 )
 from gateway.errors import Conflict, HubError, NotFound
@@ -223,13 +223,16 @@ class Operator(Shelf):
             writes, entry = await self._changes.of(order.action, aside, actor, reason)
             statements += writes
             audit.append(entry)
+        counts = tuple(c for aside in batch for c in self._changes.counts(order.action, aside))
         after = msgspec.structs.replace(order, after=last, ids=[*order.ids])
         after.add(batch)
         self._ports.fail_point("set_aside.before_commit")
         try:
             if order.order_id:
                 statements.append(self._mark(after, RUNNING))
-            await self._store.commit(Unit(statements=tuple(statements), audit=tuple(audit)))
+            await self._store.commit(
+                Unit(statements=tuple(statements), audit=tuple(audit), counts=counts)
+            )
         except UnitConflict:
             if len(batch) == 1:
                 return []
@@ -255,7 +258,7 @@ class Operator(Shelf):
 
 
 def _allowed(action: Action, aside: Aside, selection: Selection) -> bool:
-    if aside.state in ALLOWED[action]:
+    if allows(action, aside):
         return True
     if selection.ids:
         raise Conflict(f"{aside.id} is {aside.state}: it cannot be {action}ed.")

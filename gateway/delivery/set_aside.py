@@ -9,7 +9,17 @@ from gateway.errors import NotFound, UsageFault
 from gateway.model.states import LaneKind, RetryState
 from gateway.store import Row, Store
 
-__all__ = ["ALLOWED", "PAGE", "Action", "Aside", "Report", "Selection", "Shelf", "must_make_sense"]
+__all__ = [
+    "ALLOWED",
+    "PAGE",
+    "Action",
+    "Aside",
+    "Report",
+    "Selection",
+    "Shelf",
+    "allows",
+    "must_make_sense",
+]
 
 PAGE = 500
 
@@ -23,6 +33,8 @@ class Action(StrEnum):
     """Let a held part go in spite of what is suspect about it."""
     PARK = "park"
     """Keep it from being tried until somebody says so."""
+    CONFIRM = "confirm"
+    """It is there: a person has seen its effect at the destination. Done, with a reason."""
     DISCARD = "discard"
     """Give it up for good, with a reason; it stays on record."""
 
@@ -31,8 +43,11 @@ ALLOWED = {
     Action.REPLAY: {RetryState.DEAD, RetryState.PARKED, RetryState.WAITING},
     Action.RELEASE: {RetryState.HELD},
     Action.PARK: {RetryState.DEAD, RetryState.WAITING, RetryState.HELD},
+    Action.CONFIRM: {RetryState.PARKED, RetryState.CONFIRMING, RetryState.DEAD},
     Action.DISCARD: set(RetryState),
 }
+
+MUST_GIVE_A_REASON = (Action.CONFIRM, Action.DISCARD)
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,11 +108,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def must_make_sense(action: Action, selection: Selection, *, reason: str) -> None:
-    """Raise UsageFault where nothing was selected, or a discard gives no reason."""
+    """Raise UsageFault where nothing was selected, or what needs a reason gives none."""
     if selection.empty:
         raise UsageFault("Say which ones: ids, a group, a state or an interface.")
-    if action is Action.DISCARD and not reason:
-        raise UsageFault("A discard needs a reason.", next_step="say --reason.")
+    if action in MUST_GIVE_A_REASON and not reason:
+        raise UsageFault(f"A {action} needs a reason.", next_step="say --reason.")
+
+
+def allows(action: Action, aside: Aside) -> bool:
+    """Return whether that may be done to what is in that state."""
+    if action is Action.CONFIRM and aside.kind is not LaneKind.DELIVER:
+        return False
+    return aside.state in ALLOWED[action]
 
 
 def _aside(row: Row) -> Aside:

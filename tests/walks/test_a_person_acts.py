@@ -2,13 +2,15 @@
 
 import asyncio
 
+import pytest
 from aiohttp import web
 
 from gateway.delivery import Action, Selection
+from gateway.errors import UsageFault
 from gateway.model.states import RetryState
 from gateway.ports import Ports
 from gateway.store import StoreUnavailable
-from tests.walks.world import silence, status, until
+from tests.walks.world import effect_then_silence, silence, status, until
 
 
 async def test_what_is_discarded_while_it_is_sent_is_on_record_as_sent(world, partner, advice):
@@ -140,6 +142,23 @@ async def test_a_person_may_send_again_where_nobody_can_be_asked(world, partner,
     await world.settled()
     assert await world.states() == []
     assert len(partner.requests) == 2
+
+
+async def test_a_person_who_has_seen_the_effect_settles_it(world, partner, advice):
+    world.partner_is("none")
+    partner.script = [effect_then_silence]
+    await world.start()
+    await world.hand_over(advice(1))
+    await world.settled()
+    parked = Selection(state=RetryState.PARKED)
+    with pytest.raises(UsageFault, match="reason"):
+        await world.hub.operator.act(Action.CONFIRM, parked, actor="t")
+    await world.hub.operator.act(Action.CONFIRM, parked, actor="t", reason="document 4711")
+    assert await world.states() == []
+    assert len(partner.requests) == 1
+    assert await world.counter("partner", "deliveries_done") == 1
+    (row,) = await world.hub.store.fetch("audit_tail", limit=1)
+    assert (row["action"], row["reason"]) == ("set_aside.confirm", "document 4711")
 
 
 async def test_replaying_a_refused_delivery_twice_makes_one_new_key(world, partner, advice):
