@@ -6,7 +6,9 @@ from gateway.delivery import Action, Selection
 from gateway.model.states import RetryState
 from gateway.ports import Ports
 from gateway.simulators.remittances import generate_835
-from tests.walks.world import status
+from tests.walks.world import on_both_engines, status
+
+pytestmark = on_both_engines
 
 FEED = """\
 interface: feed
