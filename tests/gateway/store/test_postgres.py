@@ -201,24 +201,23 @@ class TestSharing:
             assert verify_chain(chain) is None
         await store.close()
 
-    async def test_a_stale_owner_never_settles_whatever_the_hurry(self, open_postgres, rows):
-        one, two = await open_postgres(), await open_postgres()
-        lane = await rows.make_lane(one)
-        take = Statement("lane_take", {"lane_id": lane, "owner": ""})
-        epoch = 0
-        for turn in range(1, 30):
-            settle = rows.attempt(lane, turn, epoch=epoch)
-            taken, settled = await asyncio.gather(
-                two.commit(Unit(statements=(take,))),
-                one.commit(Unit(statements=(settle,))),
-                return_exceptions=True,
-            )
-            assert not isinstance(taken, Exception)
-            epoch = taken.rows[0][0]["epoch"]
-            late = rows.attempt(lane, 1000 + turn, epoch=epoch - 1)
+    async def test_a_stale_owner_never_settles_whatever_the_hurry(self, postgres, keys, rows):
+        url = postgres.migrated()
+        store = await open_store(PostgresSettings(url=url), keys, Ports())
+        lane = await rows.make_lane(store)
+        other = await asyncpg.connect(url)
+        for epoch in range(5):
+            settle = Unit(statements=(rows.attempt(lane, epoch + 1, epoch=epoch),))
+            async with other.transaction():
+                await other.execute("UPDATE lane SET epoch = epoch + 1 WHERE lane_id = $1", lane)
+                settling = asyncio.create_task(store.commit(settle))
+                await asyncio.sleep(0.2)
+                assert not settling.done(), "it waits for who takes the lane"
             with pytest.raises(UnitConflict):
-                await one.commit(Unit(statements=(late,)))
-            assert settled is not None
+                await settling
+            assert await store.fetch("attempts_of", lane_id=lane, seq=epoch + 1) == []
+        await other.close()
+        await store.close()
 
     async def test_two_groups_in_each_other_s_way_both_go_through(self, open_postgres):
         one, two = await open_postgres(), await open_postgres()
