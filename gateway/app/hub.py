@@ -16,6 +16,7 @@ from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
 from gateway.app.bundles import BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
+from gateway.app.node_mark import NodeMark
 from gateway.app.stores import store_settings
 from gateway.delivery import (
     Node,
@@ -49,6 +50,9 @@ __all__ = ["Hub", "Reloaded"]
 log = logging.getLogger("remithub")
 
 PAUSED_BY_A_PERSON = "paused by a person"
+
+MARKS = "var/nodes"
+"""Below the root folder: which nodes its processes are."""
 
 IN_FORCE = "bundle"
 """Where the store keeps the hash of the configuration that all nodes follow."""
@@ -98,6 +102,7 @@ class Hub:
         self.flow = self._make_flow()
         self._paused: dict[str, str] = {}
         self._refused = ""
+        self._mark: NodeMark | None = None
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
         self.pollers = Pollers(
             flow=self.flow,
@@ -158,7 +163,7 @@ class Hub:
                 f"role '{role}' needs a database that processes can share",
                 next_step="set `store.postgres` in hub.yaml, or run without --role.",
             )
-        return cls(
+        hub = cls(
             root,
             store,
             keys,
@@ -168,6 +173,9 @@ class Hub:
             transport_factory=transport_factory,
             role=role,
         )
+        if store.shared:
+            hub._mark = NodeMark.claim(root / MARKS)
+        return hub
 
     async def start(self) -> None:
         """Take the lanes and start to work. Raises ConfigError where a secret is missing, or an
@@ -175,7 +183,10 @@ class Hub:
         left = await forget_unfinished(self.store, self.ports.clock)
         if left:
             log.warning("%d uploads had not been finished; their senders still have them.", left)
+        if self._mark and self._mark.name:
+            await self.node.bury(self._mark.name)
         await self.node.join(self.bundles.current.hash)
+        self._write_mark()
         others = await self._followed_by_others()
         if others is None:
             await self.workers.may_leave(self.bundles.current)
@@ -183,6 +194,10 @@ class Hub:
         else:
             await self._follow(others, announce=False)
         self.ready = True
+
+    def _write_mark(self) -> None:
+        if self._mark and self._mark.name != self.node.name:
+            self._mark.write(self.node.name)
 
     async def _followed_by_others(self) -> Bundle | None:
         """Return the configuration that living nodes follow: one that joins does as they do."""
@@ -206,6 +221,9 @@ class Hub:
         await self.ownership.stop()
         self.pollers.stop()
         await self.connections.close()
+        if self._mark:
+            self._mark.release()
+            self._mark = None
         self._executor.shutdown(wait=True)
         await self.store.close()
 
@@ -264,6 +282,7 @@ class Hub:
 
     async def _each_turn(self) -> None:
         """Follow what another node has put in force, and look around."""
+        self._write_mark()
         await self._look_around()
         wanted = await self._in_force()
         if wanted in (self.bundles.current.hash, self._refused, "") or self._reloading.locked():

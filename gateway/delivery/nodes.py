@@ -63,6 +63,10 @@ class Node:
             await self._store.commit(Unit(statements=(Statement("nodes_clear", {}),)))
         await self.renew(bundle)
 
+    async def bury(self, name: str) -> None:
+        """Give back whatever a node had that is known to be dead. Raises StorageFault."""
+        await self._store.commit(Unit(statements=(Statement("node_leave", {"name": name}),)))
+
     async def renew(self, bundle: str) -> bool:
         """Renew the lease and learn who lives; False where it had run out, which the node finds
         out by its own clock too. Raises StorageFault."""
@@ -111,8 +115,6 @@ class Node:
     async def leave(self) -> None:
         """Give back whatever is ours, so that nobody waits for the lease to run out."""
         try:
-            await self._store.commit(
-                Unit(statements=(Statement("node_leave", {"name": self.name}),))
-            )
+            await self.bury(self.name)
         except StorageFault as trouble:
             log.warning("The node leaves without a word: %s", trouble.code)

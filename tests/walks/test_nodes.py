@@ -129,7 +129,7 @@ async def test_a_node_that_falls_silent_is_replaced_and_cannot_settle_any_more(
 
     await until(all_there, seconds=20)
     for runner in one.workers.runners.values():
-        runner.look_again()  # whatever it still does must come to nothing
+        await runner.unblock()  # whatever it still does must come to nothing
     await asyncio.sleep(0.5)
     assert set(partner.effects.values()) == {1}
     rows = await two.store.fetch("lanes")
@@ -203,3 +203,18 @@ async def test_a_reload_at_one_node_is_followed_by_all_and_by_those_that_join(cl
     with contextlib.suppress(TimeoutError):
         await until(lambda: shared(one, two, three), seconds=15)
     assert await shared(one, two, three)
+
+
+@pytest.mark.slow
+async def test_a_node_that_is_started_again_takes_its_lanes_back_at_once(cluster, raw):
+    one = await cluster.start(0)
+    before = owned(one)
+    for task in one.ownership._tasks:  # killed: it renews nothing and says nothing
+        task.cancel()
+    one._mark.release()
+    one._mark = None
+    began = asyncio.get_running_loop().time()
+    again = await cluster.start(0)
+    await until(lambda: shared(again), seconds=3)
+    assert asyncio.get_running_loop().time() - began < LEASE_SECONDS
+    assert owned(again) == before
