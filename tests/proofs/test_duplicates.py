@@ -138,6 +138,7 @@ async def posted_once(root: Path, payments: int) -> dict[str, float]:
             before = await send_all(hub, post.files)
             async with asyncio.timeout(120 + payments / 10):
                 while (await held_codes(hub)).total() < post.held:
+                    assert city["books"].doubled == 0, "a payment was posted twice"
                     await asyncio.sleep(0.1)
                 while len(city["books"].effects) < post.payments:
                     await asyncio.sleep(0.1)
