@@ -10,7 +10,7 @@ from gateway.store.group import LoopCommit
 from gateway.store.interface import PostgresSettings, Store, StoreStats
 from gateway.store.keys import KeyRing
 from gateway.store.migrations import HEAD_REVISION
-from gateway.store.postgres.faults import store_fault
+from gateway.store.postgres.faults import store_fault, unreachable
 from gateway.store.postgres.looking import must_be_durable
 from gateway.store.postgres.migrate import migrate, schema_version
 from gateway.store.postgres.readers import Readers
@@ -81,6 +81,7 @@ class PostgresStore:
         version: str,
     ) -> None:
         self._settings = settings
+        self._engine = writer
         self._writer = LoopCommit(writer, ports)
         self._readers = readers
         self._cache = BodyCache(settings.cache_bytes)
@@ -96,8 +97,11 @@ class PostgresStore:
     async def commit(self, unit: Unit) -> Committed:
         """Write the unit; return only after the group commit it belongs to is durable.
 
-        Raises StoreUnavailable (`store_crowded`) while too much waits to be written.
+        Raises StoreUnavailable: `store_crowded` while too much waits to be written, and at once
+        while the writer finds out what became of a commit.
         """
+        if self._engine.resolving:
+            raise unreachable()
         size = sum(len(body.data) for body in unit.bodies)
         if (
             self._writer.waiting >= self._settings.waiting_units

@@ -38,14 +38,9 @@ class PostgresWriter:
         self._keys = keys
         self._ports = ports
         self._session: Session | None = None
-        self._last: Session | None = None
         self._not_before = 0.0
-
-    @property
-    def name(self) -> str:
-        """The writer's name, as counters and audit rows bear it; the last one while it is away."""
-        session = self._session or self._last
-        return session.name if session else ""
+        self.resolving = False
+        """It is finding out what became of a commit: nothing new should wait for that."""
 
     async def open(self) -> None:
         """Connect and claim a slot. Raises StoreUnavailable, StorageFault."""
@@ -127,7 +122,6 @@ class PostgresWriter:
         except Exception as error:
             self._not_before = clock.monotonic() + _PAUSE_SECONDS
             raise store_fault(error) from error
-        self._last = self._session
         return self._session
 
     async def _failed(self, error: Exception) -> HubError:
@@ -158,7 +152,11 @@ class PostgresWriter:
             raise
         except Exception:
             self._drop()
+        self.resolving = True
+        try:
             return await self._resolve(session, mark)
+        finally:
+            self.resolving = False
 
     async def _resolve(self, lost: Session, mark: str) -> bool:
         clock = self._ports.clock
@@ -172,7 +170,7 @@ class PostgresWriter:
             except Exception:  # noqa: S110  away: tried again until the deadline
                 pass
             else:
-                self._session = self._last = session
+                self._session = session
                 try:
                     return await group_mark(session.connection, lost.name) == mark
                 except Exception:

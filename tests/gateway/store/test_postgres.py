@@ -122,12 +122,15 @@ class TestLostCommits:
         unit = Unit(statements=(rows.owe(lane, "x"),))
         proxy.losses.append(Loss.REPLY)
         proxy.open.clear()
-        with pytest.raises(StoreUnavailable) as caught:
-            await store.commit(unit)
-        assert caught.value.code == "writer_lost"
+        waiting = asyncio.create_task(store.commit(unit))
+        await asyncio.sleep(0.3)
         with pytest.raises(StoreUnavailable) as caught:
             await store.commit(unit)
         assert caught.value.code == "store_unreachable"
+        assert not waiting.done(), "nobody waits behind the one that is found out about"
+        with pytest.raises(StoreUnavailable) as caught:
+            await waiting
+        assert caught.value.code == "writer_lost"
         proxy.open.set()
         await asyncio.sleep(0.3)
         assert (await store.commit(unit)).affected == (0,), "it was there: a unit may run twice"
