@@ -220,19 +220,21 @@ class LaneRunner:
             item = msgspec.structs.replace(item, probe=True)
         self._fresh_next = item.retrying
         self._order.started(item)
-        self._flying[item.seq, item.part_offset] = asyncio.create_task(
-            self._perform(item, ticket), name=item.delivery_id
-        )
+        place = (item.seq, item.part_offset)
+        attempt = asyncio.create_task(self._perform(item, ticket), name=item.delivery_id)
+        self._flying[place] = attempt
+        # Not in a `finally`: an attempt that is cut off before its first step has none.
+        attempt.add_done_callback(lambda _: self._landed(place))
+
+    def _landed(self, place: Place) -> None:
+        self._flying.pop(place, None)
+        self.destination.leave()
 
     async def _perform(self, item: LaneItem, ticket: Ticket) -> None:
-        settled: Settled | None = None
-        try:
-            settled = await self._settle(item)
-        finally:
-            del self._flying[item.seq, item.part_offset]
-            if settled is not None:
-                self._learn(item, settled, ticket)
-            self.destination.leave()
+        settled = await self._settle(item)
+        self._flying.pop((item.seq, item.part_offset), None)
+        if settled is not None:
+            self._learn(item, settled, ticket)
 
     async def _settle(self, item: LaneItem) -> Settled | None:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""
@@ -294,9 +296,14 @@ class LaneRunner:
         if self._order.retry_waited(item.order_key):
             self._due.look_again()
 
+    def look_again(self) -> None:
+        """Read anew what is due."""
+        self._due.look_again()
+        self._bell.set()
+
     async def unblock(self) -> None:
         """Somebody changed what is set aside: read anew what is due and which keys are blocked."""
-        self._due.look_again()
+        self.look_again()
         await self._learn_keys()
         for key in self._order.waiting():
             if not (self._order.must_ask(key) and await self._holds(key)):

@@ -10,7 +10,6 @@ from gateway.delivery import orders as orders_module
 from gateway.errors import Conflict
 from gateway.model.states import RetryState
 from gateway.ports import Ports
-from gateway.store.sqlite import SqliteStore
 from tests.walks.world import status, until
 
 DEAD = Selection(state=RetryState.DEAD)
@@ -42,14 +41,14 @@ async def test_an_order_goes_in_batches_and_is_audited_item_by_item_and_as_one(
     dead, partner, monkeypatch
 ):
     sizes = []
-    commit = SqliteStore.commit
+    commit = dead.hub.store.commit
 
-    async def counted(store, unit):
+    async def counted(unit):
         sizes.append(sum(s.name == "retry_delete_if" for s in unit.statements))
-        return await commit(store, unit)
+        return await commit(unit)
 
     await dead.hub.pause("partner", actor="t", reason="")
-    monkeypatch.setattr(SqliteStore, "commit", counted)
+    monkeypatch.setattr(dead.hub.store, "commit", counted)
     report = await dead.hub.operator.act(Action.REPLAY, DEAD, actor="ann", order_id="ord_1")
     monkeypatch.undo()
     assert (report.count, report.order_id, report.cancelled) == (21, "ord_1", False)
