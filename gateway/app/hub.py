@@ -95,10 +95,7 @@ class Hub:
             secret=secrets, transport=transport_factory, ports=ports
         )
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
-        where = bundle.config.hub.store
-        # A database elsewhere says itself when it is full.
-        low = 0 if store.shared else where.free_bytes_low
-        self.space = Space((root / where.path).parent, low, ports.clock)
+        self.space = self._make_space(bundle)
         self.flow = self._make_flow()
         self._paused: dict[str, str] = {}
         self._refused = ""
@@ -112,17 +109,26 @@ class Hub:
             paused=self._paused,
         )
         self.node = Node(store, self.lanes, ports, role)
-        self.ownership = Ownership(
-            node=self.node,
-            lanes=self.lanes,
-            store=store,
-            ports=ports,
-            runs=lambda kind: self.pollers if kind is LaneKind.POLL else self.workers,
-            each_turn=self._each_turn,
-        )
+        self.ownership = self._make_ownership()
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
         self._reloading = asyncio.Lock()
         self.ready = False
+
+    def _make_space(self, bundle: Bundle) -> Space:
+        where = bundle.config.hub.store
+        # A database elsewhere says itself when it is full.
+        low = 0 if self.store.shared else where.free_bytes_low
+        return Space((self.root / where.path).parent, low, self.ports.clock)
+
+    def _make_ownership(self) -> Ownership:
+        return Ownership(
+            node=self.node,
+            lanes=self.lanes,
+            store=self.store,
+            ports=self.ports,
+            runs=lambda kind: self.pollers if kind is LaneKind.POLL else self.workers,
+            each_turn=self._each_turn,
+        )
 
     def _make_flow(self) -> Flow:
         return Flow(
@@ -368,9 +374,11 @@ class Hub:
             "detail": "",
         }
         audit = AuditEntry(actor, f"interface.{state}", name, reason)
-        await self.store.commit(
-            Unit(statements=(Statement("destination_put", row),), audit=(audit,))
-        )
+        statements = [Statement("destination_put", row)]
+        if state is DestinationState.RUN:  # a person says it is well: no breaker stays open
+            closed = {"name": name, "open_until": 0, "opened": 0}
+            statements.append(Statement("destination_breaker", closed))
+        await self.store.commit(Unit(statements=tuple(statements), audit=(audit,)))
         self._apply_pause(name, row["reason"])
 
     async def drained(self, *, within_seconds: float) -> bool:

@@ -1,5 +1,6 @@
-"""T-REL: two hundred reloads under traffic: a wrong configuration never applies, and what was
-accepted under one configuration is processed under it."""
+"""T-REL: two hundred reloads under traffic: a wrong configuration never applies.
+
+What was accepted under one configuration is processed under it."""
 
 import asyncio
 import contextlib

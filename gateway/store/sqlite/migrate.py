@@ -52,7 +52,7 @@ def _upgrade(path: Path) -> None:
     with engine.begin() as connection:
         # By itself sqlite3 commits before every CREATE: a migration that was cut off half-way
         # could then neither be finished nor begun again.
-        connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+        connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]  # it is connected
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -13,7 +13,7 @@ class Doomed(Engine):
     def apply(self, units, **options):
         where, marker = os.environ["REMITHUB_TEST_DIES"].split(":", 1)
         tell = options.pop("told")
-        dying = any("msg_1" in str(unit) for unit in units) and not os.path.exists(marker)  # noqa: PTH110
+        dying = any("msg_1" in str(unit) for unit in units) and not os.path.exists(marker)  # noqa: PTH110 - a plain question
 
         def told(outcomes):
             tell(outcomes)
@@ -27,7 +27,7 @@ class Doomed(Engine):
 
     @staticmethod
     def _die(marker):
-        with open(marker, "x"):  # noqa: PTH123
+        with open(marker, "x"):  # noqa: PTH123 - made once or not at all
             os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -307,6 +307,6 @@ async def scene_in(root: Path, hub_yaml: str = "") -> AsyncIterator[Scene]:
             text = text.replace("interface: partner", f"interface: {name}")
             world.write(f"config/interfaces/{name}.yaml", text)
         try:
-            yield Scene(world, {mode: made[mode] for mode in MODES})  # type: ignore[misc]
+            yield Scene(world, {mode: made[mode] for mode in MODES})  # type: ignore[misc]  # as fixtures make them
         finally:
             await world.stop()

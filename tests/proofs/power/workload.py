@@ -1,5 +1,6 @@
-"""What is recorded: a store made from nothing, then items that live through intake, processing,
-attempts, retry, discard and pruning. `python -m tests.proofs.power.workload FOLDER SEED SYNC`.
+"""What is recorded: a store made from nothing, then items from intake to pruning.
+
+Between them: processing, attempts, retry, discard. `python -m tests.proofs.power.workload FOLDER SEED SYNC`.
 
 Every item takes the steps of `Step` in order, each one unit of the product's own statements. An
 acknowledged step is written to the file `acks` of the folder, which the recorder sees too.
