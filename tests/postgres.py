@@ -30,6 +30,8 @@ START_SECONDS = 60
 USER = "remithub"
 _ADDRESS = "127.0.0.1"
 _ROOM_BYTES = 2 << 30
+_PREFIX = "remithub-postgres-"
+_OLD_SECONDS = 6 * 3600
 
 # Becomes the server: as another user where root may not run one, and gone when the tests are.
 _LAUNCHER = """
@@ -69,7 +71,9 @@ class Postgres:
             return
         self._bin = _programs()
         self.port = _free_port()
-        self._folder = Path(tempfile.mkdtemp(prefix="remithub-postgres-", dir=self._place()))
+        place = self._place() or Path(tempfile.gettempdir())
+        _sweep(place)
+        self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
         uid, gid = _server_user()
         os.chown(self._folder, uid, gid)
         made = subprocess.run(
@@ -258,6 +262,14 @@ def _running(server: Postgres) -> Iterator[Postgres]:
         yield server
     finally:
         server.destroy()
+
+
+def _sweep(place: Path) -> None:
+    """Remove what tests that were killed left behind: their servers ended with them."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _OLD_SECONDS:
+                shutil.rmtree(folder)
 
 
 def _programs() -> Path:
