@@ -73,7 +73,7 @@ class LaneRunner:
         self._due = Due(lane, store, lanes.due_time)
         self._flying: dict[Place, asyncio.Task[None]] = {}
         self._fresh_next = True
-        self._recovered = False
+        self._recovered = self._keys_known = False
         self._turning = False
         self._stopping = False
 
@@ -90,7 +90,7 @@ class LaneRunner:
             except Exception as trouble:
                 log.warning("lane %s waits: %s", self.lane.name, _told(trouble))
                 self._seat.rest()
-                self._due.look_again()
+                self.look_again()
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
         self._seat.leave()
         await asyncio.gather(*self._flying.values(), return_exceptions=True)
@@ -149,8 +149,9 @@ class LaneRunner:
     async def _turn(self) -> None:
         if not self._recovered:
             await self._window.recover()
-            await self._learn_keys()
             self._recovered = True
+        if not self._keys_known:
+            await self._learn_keys()
         if self._lanes.made_due(self.lane.name):
             self._due.look_again()
         await self._tell_others()
@@ -297,21 +298,21 @@ class LaneRunner:
             self._due.look_again()
 
     def look_again(self) -> None:
-        """Read anew what is due."""
+        """Somebody changed what is set aside: what is due and which keys are blocked is read anew
+        in the next turn, once, however often this is said until then."""
         self._due.look_again()
+        self._keys_known = False
         self._bell.set()
 
-    async def unblock(self) -> None:
-        """Somebody changed what is set aside: read anew what is due and which keys are blocked."""
-        self.look_again()
-        await self._learn_keys()
+    async def _learn_keys(self) -> None:
+        self._keys_known = True
+        await self._learn_blocked()
         for key in self._order.waiting():
             if not (self._order.must_ask(key) and await self._holds(key)):
                 for released in self._order.free(key):
                     self._window.put_back(released)
-        self._bell.set()
 
-    async def _learn_keys(self) -> None:
+    async def _learn_blocked(self) -> None:
         self._order.begin_to_learn()
         rows = await self._store.fetch("retry_keys", lane_id=self.lane.lane_id, limit=MAX_KEYS + 1)
         self._order.learn(rows)

@@ -117,8 +117,7 @@ class Workers:
     def look_again(self, name: str) -> None:
         """Somebody changed what that lane has set aside: its owner reads it anew."""
         if name in self.runners:
-            task = asyncio.create_task(self.runners[name].unblock())
-            task.add_done_callback(_log_failure)
+            self.runners[name].look_again()
 
     def lost(self) -> set[str]:
         """Return the lanes that turned out to belong to somebody else."""
@@ -164,8 +163,3 @@ class Workers:
     def idle(self) -> bool:
         """Whether nothing new is owed and nothing is under way."""
         return all(runner.idle for runner in self.runners.values())
-
-
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a lane could not look again: %s", type(task.exception()).__name__)

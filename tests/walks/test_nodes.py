@@ -129,7 +129,7 @@ async def test_a_node_that_falls_silent_is_replaced_and_cannot_settle_any_more(
 
     await until(all_there, seconds=20)
     for runner in one.workers.runners.values():
-        await runner.unblock()  # whatever it still does must come to nothing
+        runner.look_again()  # whatever it still does must come to nothing
     await asyncio.sleep(0.5)
     assert set(partner.effects.values()) == {1}
     rows = await two.store.fetch("lanes")

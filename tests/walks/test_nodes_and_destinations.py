@@ -87,7 +87,7 @@ async def test_a_breaker_that_one_node_opens_is_open_on_the_other_and_closes_the
     await until(lambda: states_are("open"), 30)
     there(second).paused = ""
     assert len(partner.requests) == 2
-    await first.resume("partner", actor="t")
+    await second.resume("partner", actor="t")  # it needs no news of its own to be heard
     await until(lambda: states_are("closed"), 30)
 
     async def all_there() -> bool:
