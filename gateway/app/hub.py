@@ -101,13 +101,7 @@ class Hub:
         self._refused = ""
         self._mark: NodeMark | None = None
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
-        self.pollers = Pollers(
-            flow=self.flow,
-            store=store,
-            ports=ports,
-            ticks=ticks or SchedulerTicks(),
-            paused=self._paused,
-        )
+        self.pollers = self._make_pollers(ticks or SchedulerTicks())
         self.node = Node(store, self.lanes, ports, role)
         self.ownership = self._make_ownership()
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
@@ -119,6 +113,11 @@ class Hub:
         # A database elsewhere says itself when it is full.
         low = 0 if self.store.shared else where.free_bytes_low
         return Space((self.root / where.path).parent, low, self.ports.clock)
+
+    def _make_pollers(self, ticks: Ticks) -> Pollers:
+        return Pollers(
+            flow=self.flow, store=self.store, ports=self.ports, ticks=ticks, paused=self._paused
+        )
 
     def _make_ownership(self) -> Ownership:
         return Ownership(
