@@ -78,6 +78,7 @@ class Destination:
 
     @nodes.setter
     def nodes(self, count: int) -> None:
+        """So many from now on."""
         if count != self._nodes:
             self._nodes = max(1, count)
             self._bucket.follow(self._rate, 1 / self._nodes)
