@@ -205,7 +205,11 @@ class LaneRunner:
         return self._order.may_retry(row["order_key"] or "", row["seq"])
 
     async def _may_start(self, item: LaneItem) -> bool:
-        blocked = self._order.must_ask(item.order_key) and await self._holds(item.order_key)
+        try:
+            blocked = self._order.must_ask(item.order_key) and await self._holds(item.order_key)
+        except BaseException:
+            self._window.put_back(item)  # nobody else knows of it
+            raise
         return self._order.may_start(item, blocked=blocked)
 
     async def _holds(self, key: str) -> bool:

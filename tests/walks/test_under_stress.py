@@ -11,7 +11,7 @@ from gateway.delivery import order as order_module
 from gateway.delivery import window as window_module
 from gateway.model.states import RetryState
 from gateway.ports import Ports, SystemClock
-from gateway.store import Statement, Unit
+from gateway.store import Statement, StoreUnavailable, Unit
 from tests.walks.world import status, until
 
 INTERFACE = "config/interfaces/partner.yaml"
@@ -327,6 +327,33 @@ async def test_more_blocked_keys_than_are_kept_in_memory_still_block_theirs(
     )
     await world.settled(30)
     assert len(partner.effects) == 10
+
+
+async def test_what_could_not_be_asked_about_is_not_forgotten(world, partner, advice, monkeypatch):
+    monkeypatch.setattr(order_module, "MAX_KEYS", 1)
+    monkeypatch.setattr("gateway.delivery.runner.TROUBLE_SECONDS", 0.05)
+    partner.script = [status(422)] * 3
+    world.partner_is("key", "order_by: input.payment_key\non_dead: hold\nconcurrency: 1\n")
+    await world.start()
+    for number in range(3):
+        await world.hand_over(advice(number))
+    await world.settled()
+    fetch, failed = world.hub.store.fetch, []
+
+    async def fails_twice(query, **params):
+        if query == "retry_states_of_key" and len(failed) < 2:
+            failed.append(query)
+            raise StoreUnavailable("Busy.")
+        return await fetch(query, **params)
+
+    monkeypatch.setattr(world.hub.store, "fetch", fails_twice)
+    await world.hand_over(advice(5))
+    await until(lambda: _effects(partner, 1))
+    assert len(failed) == 2
+
+
+async def _effects(partner, count: int) -> bool:
+    return len(partner.effects) == count
 
 
 # -- clocks -------------------------------------------------------------------------------------
