@@ -8,6 +8,7 @@ from aiohttp import web
 from gateway.delivery import Action, Selection
 from gateway.model.states import RetryState
 from gateway.pipeline import Arrival
+from gateway.ports import Ports
 from tests.walks.world import effect_then_silence, until
 
 ACKS = """\
@@ -310,6 +311,43 @@ async def test_nobody_asks_before_what_is_there_can_be_seen(world, partner, advi
     (aside,) = await world.hub.operator.find(Selection(state=RetryState.WAITING))
     assert aside.due_at - aside.since > 25_000
     assert partner.lookups == []
+
+
+class Crash(BaseException):
+    """What no part of the hub catches."""
+
+
+def crash_after_reply(name: str) -> None:
+    if name == "dispatch.after_reply":
+        raise Crash
+
+
+async def test_after_a_crash_too_nobody_asks_before_what_is_there_can_be_seen(
+    world, partner, advice
+):
+    world.partner_is("lookup")
+    text = (world.root / "config/interfaces/partner.yaml").read_text()
+    text = text.replace("retry: {", "retry: {lookup_after_seconds: 30, ")
+    world.write(
+        "config/interfaces/partner.yaml",
+        text.replace("deadline_seconds: 2", "deadline_seconds: 0.5"),
+    )
+    await world.start(Ports(fail_point=crash_after_reply))
+    await world.hand_over(advice(1))
+
+    async def sent() -> bool:
+        return len(partner.requests) == 1 and world.hub.workers.idle
+
+    await until(sent)
+    await world.stop()
+    await world.start()
+    await until(are(world, "waiting"))
+    (aside,) = await world.hub.operator.find(Selection())
+    assert (aside.code, aside.failure) == ("begun_before", "unknown")
+    assert partner.lookups == []
+    await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
+    await until(are(world))
+    assert (len(partner.lookups), len(partner.requests)) == (1, 1)
 
 
 async def test_a_partner_that_cannot_tell_keeps_it_confirming_and_its_breaker_as_it_was(
