@@ -66,17 +66,31 @@ def _show(output: "Output", found: list[dict[str, Any]], *, now: int) -> None:
 
     rows = [
         {
-            **{key: one[key] for key in ("name", "direction", "state", "backlog", "reason")},
+            **{key: one[key] for key in ("name", "direction", "state", "backlog")},
             "done": _done(one),
             "oldest": age(one["oldest_at"], now),
             "waits": one["waits_for_person"]["count"],
             "money": dollars(one["waits_for_person"]["amount"]),
             "last": age(one["last_file_at"], now),
+            "reason": _reason(one, now),
         }
         for one in found
     ]
     empty = "No interface is configured. Next: put a file into config/interfaces, then `remithub reload`."
     output.table(columns(_COLUMNS, _FIGURES), rows, empty=empty)
+
+
+def _reason(one: dict[str, Any], now: int) -> str:
+    """Say why it is as it is, what it is held back by, and for how long something is not final."""
+    from gateway.cli.wording import age
+
+    there, since = one["destination"], one["confirming_since"]
+    words = [one["reason"]]
+    if there and there["per_second"]:
+        words.append(f"{there['per_second']:g} calls/s")
+    if since:
+        words.append(f"not final for {age(since, now)}")
+    return ", ".join(word for word in words if word)
 
 
 def _done(one: dict[str, Any]) -> int:

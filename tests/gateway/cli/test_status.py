@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.exits import Exit
+from gateway.cli.status import _reason
 from gateway.cli.wording import age, dollars, moment
 from tests.gateway.cli.live_verbs import Typed
 from tests.gateway.live import Live, advice, live_hub, make_root, until
@@ -116,3 +117,11 @@ def test_moments_and_ages_are_words() -> None:
     assert moment(1_775_044_800_000) == "2026-04-01 12:00:00Z"
     spans = {999: "0 s", 59_000: "59 s", 60_000: "1 min", 7_200_000: "2 h", 172_800_000: "2 d"}
     assert {span: age(1, 1 + span) for span in spans} == spans
+
+
+def test_a_reason_tells_the_rate_and_since_when_something_is_not_final() -> None:
+    one = {"reason": "", "destination": None, "confirming_since": 0}
+    assert _reason(one, 10_000) == ""
+    there = {"per_second": 20.0}
+    slow = {"reason": "breaker open", "destination": there, "confirming_since": 3_000}
+    assert _reason(slow, 10_000) == "breaker open, 20 calls/s, not final for 7 s"
