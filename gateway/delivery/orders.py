@@ -251,7 +251,7 @@ class Operator(Shelf):
 
     async def _tell(self, lanes: Iterable[str]) -> None:
         """Have the owners of those lanes look again, here or on another node."""
-        for name in lanes:
+        for name in sorted(lanes):
             self._changed(name)
         if self._store.shared:
             await self._lanes.ask(*lanes)

@@ -73,7 +73,7 @@ class Ownership:
         self._giving: dict[str, asyncio.Task[None]] = {}
         self._leaving = False
         self._balancing = asyncio.Lock()
-        self._heard: dict[int, tuple[int, int]] = {}
+        self._heard: dict[str, tuple[int, int]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def follow(self, bundle: Bundle) -> None:
@@ -149,18 +149,26 @@ class Ownership:
         """Take what falls to us and is free, give back what falls to others."""
         mine = self._node.share(self._plans)
         planned = {name for name, *_ in self._plans}
-        for lost in {name for kind in LaneKind for name in self._runs(kind).lost()}:
+        for lost in sorted({name for kind in LaneKind for name in self._runs(kind).lost()}):
             self._lose(lost)
         if self._leaving:
             return
-        for name in self._lanes.owned().keys() & planned - mine - self._giving.keys():
+        for name in sorted(self._lanes.owned().keys() & planned - mine - self._giving.keys()):
             self._giving[name] = asyncio.create_task(self._give_back(name))
         for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
             lane = await self._lanes.take(name, self._node.name)
             self._ports.fail_point("lane.after_take")
             if lane is not None:
-                self._heard[lane.lane_id] = (lane.head, -1)
+                self._heard.pop(name, None)
                 self._runs_of(name).start_lane(lane)
+        await self._free_orphans(mine)
+
+    async def _free_orphans(self, mine: set[str]) -> None:
+        """Give back what is ours by the store and run by nobody: the answer to a take was lost,
+        or a release was, and the lane falls to another node by now."""
+        for row in await self._store.fetch("lane_news", owner=self._node.name):
+            if row["name"] not in self._lanes.owned().keys() | mine | self._giving.keys():
+                await self._lanes.free(row["lane_id"], row["epoch"])
 
     async def _give_back(self, name: str) -> None:
         try:
@@ -180,19 +188,19 @@ class Ownership:
         while True:
             await self._ports.clock.sleep(NEWS_SECONDS)
             try:
-                for row in await self._store.fetch("lane_news", owner=self._node.name):
-                    self._hear(row)
+                self._hear(await self._store.fetch("lane_news", owner=self._node.name))
             except HubError as trouble:
                 log.warning("The node hears nothing: %s", trouble.code)
                 await self._ports.clock.sleep(RENEW_SECONDS)
 
-    def _hear(self, row: Row) -> None:
-        lane_id, name = row["lane_id"], row["name"]
-        if name not in self._lanes.owned():
-            return
-        head, asked = self._heard.get(lane_id, (0, -1))
-        self._heard[lane_id] = (row["head"], row["asked"])
-        if row["head"] != head:
+    def _hear(self, rows: list[Row]) -> None:
+        owned = self._lanes.owned()
+        for row in rows:
+            name, said = row["name"], (row["head"], row["asked"])
+            before = self._heard.get(name)
+            if said == before or name not in owned:
+                continue
+            self._heard[name] = said
             self._lanes.ring((name,))
-        if row["asked"] != asked:
-            self._runs_of(name).look_again(name)
+            if before is None or said[1] != before[1]:
+                self._runs_of(name).look_again(name)

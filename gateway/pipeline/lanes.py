@@ -153,5 +153,9 @@ class Lanes:
         lane = self._lanes[name]
         self.forget(name)
         if lane.epoch != NOT_OURS:
-            params = {"lane_id": lane.lane_id, "epoch": lane.epoch}
-            await self._store.commit(Unit(statements=(Statement("lane_release", params),)))
+            await self.free(lane.lane_id, lane.epoch)
+
+    async def free(self, lane_id: int, epoch: int) -> None:
+        """Let any node take a lane, unless one has since."""
+        params = {"lane_id": lane_id, "epoch": epoch}
+        await self._store.commit(Unit(statements=(Statement("lane_release", params),)))
