@@ -1,6 +1,7 @@
 """T-BP: producers that send more than the hub can work off are told so; what it took, it works off.
 
-Remittances cost less to take than to process: senders that never pause outrun the hub.
+Large remittances cost less to take than to process, one at a time: senders that never pause outrun
+the hub.
 """
 
 import asyncio
@@ -21,12 +22,16 @@ direction: in
 format: x12-835
 mapping: x12-835-to-remittance-advice
 production: false
+concurrency: 1
 behind_seconds: %g
 """
 ROUTES = "routes: [{name: all, contract: remittance-advice, to: books}]\n"
 SENDERS = 24
-CLAIMS = 60
-MEMORY_MB = 320
+CLAIMS = 400
+MEMORY_MB = 400
+OUTRUN = 10
+"""How many times faster than processing the producers may be: so much longer than the limit the last
+one taken may wait."""
 
 
 def write_root(root: Path, sink: str, behind_seconds: float) -> None:
@@ -38,12 +43,18 @@ def write_root(root: Path, sink: str, behind_seconds: float) -> None:
     (root / "config/hub.yaml").write_text("api: {port: 0}\n")
 
 
-def files(count: int) -> list[bytes]:
-    """Some remittances; their payments are told apart when they are sent."""
-    return [
-        b"".join(generate_835(payments=1, seed=n, claims_per_payment=CLAIMS, usage="T"))
-        for n in range(count)
-    ]
+class Remittances:
+    """Large remittances, quickly: one that was generated, under another trace number each."""
+
+    def __init__(self) -> None:
+        made = generate_835(payments=1, seed=1, claims_per_payment=CLAIMS, usage="T")
+        self.raw = b"".join(made)
+        self.trace = self.raw.partition(b"~TRN*1*")[2].partition(b"*")[0]
+        self.number = 0
+
+    def next(self) -> bytes:
+        self.number += 1
+        return self.raw.replace(self.trace, b"BP%09d" % self.number)
 
 
 class Producers:
@@ -53,14 +64,12 @@ class Producers:
         self.hub = hub
         self.answers: Counter[int] = Counter()
         self.without_word: int = 0
-        self.number = 0
+        self.remittances = Remittances()
 
     async def send_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
-            self.number += 1
-            made = generate_835(payments=1, seed=self.number, claims_per_payment=CLAIMS, usage="T")
             target = f"{self.hub.url}/v1/interfaces/feed/files"
-            async with self.hub.session.post(target, data=b"".join(made)) as answer:
+            async with self.hub.session.post(target, data=self.remittances.next()) as answer:
                 await answer.read()
                 self.answers[answer.status] += 1
                 told = answer.headers.get("Retry-After")
@@ -92,7 +101,7 @@ async def pressed(root: Path, *, seconds: float, behind_seconds: float) -> dict[
             await until(lambda: len(city["books"].effects) >= taken, 240)
             drained = time.monotonic() - began
             await asyncio.sleep(0.5)
-            code = await hub.hand_over(files(1)[0] + b"\n", "feed")
+            code = await hub.hand_over(producers.remittances.next(), "feed")
             assert code == 202, "once it has caught up it takes again"
             assert producers.answers.keys() <= {202, 503}
             assert producers.answers[503], "it was never pressed"
@@ -123,5 +132,5 @@ async def test_a_hub_that_is_behind_says_so_and_loses_nothing(tmp_path, report):
 async def test_ten_minutes_of_pressure_lose_nothing_and_take_no_memory(tmp_path, report):
     figures = await pressed(tmp_path, seconds=600, behind_seconds=5)
     report("T-BP", **figures)
-    assert figures["oldest_seconds"] <= 2 * figures["limit_seconds"]
+    assert figures["oldest_seconds"] <= OUTRUN * figures["limit_seconds"]
     assert figures["peak_mb"] <= MEMORY_MB

@@ -117,6 +117,15 @@ async def test_settled_ones_above_a_lazy_cursor_do_not_count(store):
         await later(clock, pressure, LIMIT + 1)
 
 
+async def test_a_settled_one_that_grows_too_old_between_two_looks_closes_nothing(store):
+    clock = Clock()
+    pressure = Pressure(store, clock)
+    await owe(store, clock, 1)
+    await settle(store, 1)
+    await later(clock, pressure, LIMIT - LOOK_SECONDS / 2)
+    await later(clock, pressure, LOOK_SECONDS * 0.75)
+
+
 async def test_one_interface_behind_closes_no_other_and_zero_closes_none(store):
     clock = Clock()
     pressure = Pressure(store, clock)
