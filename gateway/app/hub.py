@@ -375,7 +375,7 @@ class Hub:
         audit = AuditEntry(actor, f"interface.{state}", name, reason)
         statements = [Statement("destination_put", row)]
         if state is DestinationState.RUN:  # a person says it is well: no breaker stays open
-            closed = {"name": name, "open_until": 0, "opened": 0}
+            closed = {"name": name, "open_until": row["since"], "opened": 0}
             statements.append(Statement("destination_breaker", closed))
         await self.store.commit(Unit(statements=tuple(statements), audit=(audit,)))
         self._apply_pause(name, row["reason"])

@@ -222,7 +222,9 @@ class Destination:
     def _tell(self) -> None:
         now = milliseconds(self._clock.now())
         opened = self._breaker.opened
-        until = now + int(self._breaker.opens_in() * 1000) if opened else 0
+        # A closing has a time too: else one between two looks of another node would look like
+        # nothing at all.
+        until = now + int(self._breaker.opens_in() * 1000)
         self._news = {"open_until": until, "opened": opened}
         self._told = (until, opened)
 

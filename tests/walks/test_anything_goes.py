@@ -128,6 +128,11 @@ class Chaos:
         again = action is Action.REPLAY and self.partner.mode == "none"
         if again and f"{aside.id}-{aside.generation}" in self.partner.effects:
             action = Action.DISCARD  # a person looks first whether it is there
+        if (
+            action is Action.CONFIRM
+            and f"{aside.id}-{aside.generation}" not in self.partner.effects
+        ):
+            action = Action.PARK
         try:
             await self.world.hub.operator.act(
                 action, Selection(ids=(aside.id,)), actor="t", reason="because"

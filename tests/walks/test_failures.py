@@ -154,7 +154,7 @@ async def test_an_open_breaker_makes_no_attempts_and_no_retry_rows(world, partne
     partner.script = [status(503)] * 3
     world.partner_is("key")
     text = (world.root / "config/interfaces/partner.yaml").read_text()
-    text = text.replace("breaker_failures: 100", "breaker_failures: 3, breaker_seconds: 0.5")
+    text = text.replace("breaker_failures: 100", "breaker_failures: 3, breaker_seconds: 600")
     world.write("config/interfaces/partner.yaml", text + "concurrency: 1\n")
     await world.start()
     for number in range(20):
@@ -162,6 +162,7 @@ async def test_an_open_breaker_makes_no_attempts_and_no_retry_rows(world, partne
     await asyncio.sleep(0.3)
     assert len(partner.requests) == 3
     assert len(await world.states()) <= 3
+    await world.hub.resume("partner", actor="t")
     await world.settled()
     assert len(partner.effects) == 20
 

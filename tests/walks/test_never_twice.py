@@ -135,7 +135,7 @@ async def test_a_mapping_that_breaks_after_a_lost_reply_refuses_nothing(world, p
     partner.script = [effect_then_silence]
     text = (world.root / "config/interfaces/partner.yaml").read_text()
     world.write(
-        "config/interfaces/partner.yaml", text.replace("[0, 0.05, 0.05, 0.05]", "[0, 0.3, 0.05]")
+        "config/interfaces/partner.yaml", text.replace("[0, 0.05, 0.05, 0.05]", "[0, 3, 0.05]")
     )
     await world.start()
     await world.hand_over(advice(1))

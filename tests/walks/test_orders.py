@@ -10,7 +10,7 @@ from gateway.delivery import orders as orders_module
 from gateway.errors import Conflict
 from gateway.model.states import RetryState
 from gateway.ports import Ports
-from tests.walks.world import status, until
+from tests.walks.world import status
 
 DEAD = Selection(state=RetryState.DEAD)
 
@@ -103,15 +103,15 @@ async def test_five_operators_with_overlapping_filters_replay_everything_once(de
 async def test_an_order_is_cancelled_between_two_batches(dead):
     await dead.hub.pause("partner", actor="t", reason="")
     operator = dead.hub.operator
-    running = asyncio.create_task(operator.act(Action.PARK, DEAD, actor="ann", order_id="ord_1"))
+    seen = []
 
-    async def begun() -> bool:
-        return "ord_1" in operator._running and operator.progress("ord_1").count > 0
+    def changed(_lane: str) -> None:  # called behind the first batch
+        seen.append(operator.progress("ord_1").count)
+        operator.cancel("ord_1")
 
-    await until(begun)
-    operator.cancel("ord_1")
-    report = await running
-    assert report.cancelled
+    operator._changed = changed
+    report = await operator.act(Action.PARK, DEAD, actor="ann", order_id="ord_1")
+    assert (report.cancelled, seen) == (True, [4])
     assert 0 < report.count < 21
     assert Counter(await dead.states()) == {"parked": report.count, "dead": 21 - report.count}
     again = await operator.act(Action.PARK, DEAD, actor="ann", order_id="ord_1")

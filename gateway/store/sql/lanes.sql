@@ -64,8 +64,8 @@ VALUES (:name, :state, :reason, :since, :detail, 0, 0)
 ON CONFLICT (name) DO UPDATE SET state = excluded.state, reason = excluded.reason,
     since = excluded.since, detail = excluded.detail;
 
--- A breaker as every node sees it: open until then (store time, milliseconds; 0: closed), for
--- the how manieth time in a row.
+-- A breaker as every node sees it: open until then (milliseconds), for the how manieth time in a
+-- row; 0 times: closed since then.
 -- name: destination_breaker
 INSERT INTO destination (name, state, reason, since, detail, open_until, opened)
 VALUES (:name, 'run', '', :store_now, '', :open_until, :opened)

@@ -266,7 +266,8 @@ def test_a_breaker_is_told_once_when_it_opens_and_once_when_it_closes(opened, cl
     opened.end(DONE, DONE)
     assert opened.it.news() is None
     opened.end(DONE)
-    assert opened.it.news() == {"name": "billing", "open_until": 0, "opened": 0}
+    news = opened.it.news()
+    assert (news["name"], news["opened"]) == ("billing", 0)
 
 
 def test_a_breaker_open_elsewhere_is_open_here_and_closes_with_a_ramp(opened, clock):
@@ -278,6 +279,17 @@ def test_a_breaker_open_elsewhere_is_open_here_and_closes_with_a_ramp(opened, cl
     opened.end(DONE, DONE, DONE)
     other.it.hear(row(opened.it.news()))
     assert (other.it.breaker, other.most()) == (BreakerState.CLOSED, 1)
+
+
+def test_an_opening_and_closing_between_two_looks_is_noticed(opened, clock):
+    """The node that opened its breaker sees only that another one has closed it meanwhile."""
+    opened.it.hear(row(None))
+    opened.it.news()
+    other = Lane(clock)
+    other.it.hear({"open_until": int(clock.now().timestamp() * 1000) + 10_000, "opened": 1})
+    other.it.resume()
+    opened.it.hear(row(other.it.news()))
+    assert opened.it.breaker is BreakerState.CLOSED
 
 
 def test_an_old_row_does_not_close_a_breaker_that_has_just_opened(lane):
