@@ -29,7 +29,7 @@ ROUTES = "routes: [{name: all, contract: remittance-advice, to: books}]\n"
 SENDERS = 24
 CLAIMS = 400
 MEMORY_MB = 400
-OUTRUN = 10
+OUTRUN = 15
 """How many times faster than processing the producers may be: so much longer than the limit the last
 one taken may wait."""
 
