@@ -103,7 +103,7 @@ def draw_options(seed: int) -> Options:
         swizzles=chance.choice([0, 0, 1, 2]),
         reloads=chance.choice([0, 1, 3]),
         restarts=chance.choice([0, 0, 1, 3]),
-        orders=chance.choice([0, 4, 12]),
+        orders=chance.choice([0, 6, 20]),
         archive_on_dead=chance.choice([OnDead.HOLD, OnDead.SKIP]),
         registry_mode=chance.choice([Idempotency.KEY, Idempotency.LOOKUP]),
         unknown_accounts=chance.choice([0, 25]),

@@ -18,6 +18,9 @@ __all__ = ["Person"]
 LOOKS_AFTER_SECONDS = 20.0
 """At a partner that cannot be asked by machine, a person looks, and waits before that."""
 
+PARTS_FIRST = 0.4
+"""How often a person turns to held and dead parts first: there are few of them."""
+
 ALLOWED = {
     RetryState.DEAD: (Action.REPLAY, Action.REPLAY, Action.PARK, Action.DISCARD),
     RetryState.PARKED: (Action.REPLAY, Action.REPLAY, Action.DISCARD),
@@ -93,7 +96,8 @@ class Person:
         found = await node.hub.operator.find(Selection())
         if not found:
             return
-        aside = chance.choice(found)
+        held = [aside for aside in found if aside.part_offset >= 0]
+        aside = chance.choice(held if held and chance.random() < PARTS_FIRST else found)
         action = self._choose(aside)
         if action is None:
             return
@@ -112,7 +116,9 @@ class Person:
         age_ms = milliseconds(self._world.clock.now()) - aside.since
         if not set_aside or abs(age_ms) < LOOKS_AFTER_SECONDS * 1000:
             return None
-        return Action.DISCARD if self._world.book.has(aside.id) else action
+        if not self._world.book.has(aside.id):
+            return action
+        return self._chance.choice([Action.DISCARD, Action.CONFIRM])
 
 
 async def _resume(node: Node, name: str) -> None:

@@ -17,12 +17,7 @@ SOAK_SEEDS = 2000
 QUICK_SEEDS = 60
 SOAK_HUNT_SEEDS = 500
 
-RARE = {
-    "held_part_is_released_again_and_again",
-    "the_epoch_is_not_checked",
-    "a_lease_is_ignored",
-    "the_audit_is_written_in_another_transaction",
-}
+RARE = {"the_epoch_is_not_checked", "the_generation_is_raised_after_an_unknown"}
 """Bugs that need a coincidence: hunted at full length only."""
 
 
