@@ -169,7 +169,7 @@ class _Story:
 
     def _look_at_breakers(self) -> None:
         world = self._world
-        sick = {world.options.dead_partner} | cursed_at(world, whatever_became=True)
+        sick = {world.options.dead_partner} | cursed_at(world)
         lately = Counter(e.partner for e in world.book.effects if e.at > STORM_SECONDS)
         for node in world.running():
             assert node.hub is not None  # noqa: S101 - it runs

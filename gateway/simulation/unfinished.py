@@ -53,21 +53,14 @@ def _may_wait(world: World, row: Row) -> bool:
     return any(b["state"] != "dead" or hold for b in blockers)
 
 
-def cursed_at(world: World, *, whatever_became: bool = False) -> set[str]:
-    """Return the partners that wait for something they never take, or `whatever_became` of it
-    have been owed it. Among other deliveries it is found out; but probed in turn with them it
-    keeps a breaker from closing for long."""
-    rows = world.disk.rows(_TO_PARTNERS)
-    return {
-        row["destination"]
-        for row in rows
-        if world.network.cursed(row["delivery_id"]) and (whatever_became or not row["aside"])
-    }
+def cursed_at(world: World) -> set[str]:
+    """Return the partners that are owed something they never take. Among other deliveries it is
+    found out; but probed in turn with them it keeps a breaker from closing for long."""
+    owed = world.disk.rows(_TO_PARTNERS)
+    return {row["destination"] for row in owed if world.network.cursed(row["delivery_id"])}
 
 
 _TO_PARTNERS = """
-SELECT l.destination, o.delivery_id, r.state IS NOT NULL AND r.state <> 'waiting' AS aside
-FROM owed o JOIN lane l USING (lane_id)
-LEFT JOIN retry r ON r.lane_id = o.lane_id AND r.seq = o.seq AND r.part_offset = -1
+SELECT l.destination, o.delivery_id FROM owed o JOIN lane l USING (lane_id)
 WHERE l.kind = 'deliver'
 """

@@ -41,15 +41,7 @@ class World:
         )
         self.drop = self.disk.path.parent / "drop"
         self.drop.mkdir()
-        partners = make_partners(
-            self.book,
-            self.clock,
-            chance_of(seed, "partners"),
-            unknown_accounts=options.unknown_accounts,
-        )
-        self.network = Network(loop, chance_of(seed, "network"), partners, self.book, self.tell)
-        self.network.fates = options.fates
-        self.network.cursed_one_in = options.cursed_one_in
+        self.network = self._make_network()
         self.items = draw_items(chance_of(seed, "items"), options.items, options.poison_share)
         self.acked: dict[int, Item] = {}
         """Items whose source was told that it may forget them, by number."""
@@ -68,6 +60,20 @@ class World:
             )
             for number in range(options.nodes)
         ]
+
+    def _make_network(self) -> Network:
+        options = self.options
+        partners = make_partners(
+            self.book,
+            self.clock,
+            chance_of(options.seed, "partners"),
+            unknown_accounts=options.unknown_accounts,
+        )
+        chance = chance_of(options.seed, "network")
+        network = Network(self.loop, chance, partners, self.book, self.tell)
+        network.fates = options.fates
+        network.cursed_one_in = options.cursed_one_in
+        return network
 
     def site(self) -> Site:
         """Return the configuration as it is now."""

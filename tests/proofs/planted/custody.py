@@ -100,7 +100,7 @@ def poller_settles_before_it_accepts(patch: Plant) -> None:
         async def fetched() -> Any:
             yield blocks
 
-        self._blocks = lambda _offer: fetched()  # type: ignore[method-assign, assignment]
+        self._blocks = lambda _offer: fetched()  # type: ignore[method-assign, assignment]  # the patch
         return await original(self, offer)
 
     patch.setattr(Poller, "_take", take)
@@ -167,7 +167,7 @@ def split_amounts_are_rounded(patch: Plant) -> None:
         original()
         site._compiled.cache_clear()
 
-    patch.undo = undo  # type: ignore[method-assign]
+    patch.undo = undo  # type: ignore[method-assign]  # the patch
 
 
 @bug
