@@ -108,7 +108,7 @@ class _Story:
         world.tell("healed")
         await world.sleep(1)
         await self._person.resume_all()
-        if not await self._quiet(senders):
+        if not await self._quiet(senders, may_end_early=True):
             await self._night(senders)
         self._look_at_breakers()
         await self._replay_what_is_done()
@@ -148,9 +148,9 @@ class _Story:
         for node in world.nodes:
             node.comes_back()
         await world.sleep(5)
-        await self._quiet(senders)
+        await self._quiet(senders, may_end_early=False)
 
-    async def _quiet(self, senders: list["asyncio.Task[None]"]) -> bool:
+    async def _quiet(self, senders: list["asyncio.Task[None]"], *, may_end_early: bool) -> bool:
         """Wait until everything is final, or may stay as it is; False where only time is missing."""
         world = self._world
         end = world.loop.time() + HEALED_SECONDS
@@ -160,7 +160,7 @@ class _Story:
             up = len(world.running()) == len(world.nodes)
             if sent and up and not unfinished(world):
                 return True
-            if sent and up and self._only_time_is_missing():
+            if sent and up and may_end_early and self._only_time_is_missing():
                 return False
             await world.sleep(wait)
             wait = min(wait * 1.2, 20)
