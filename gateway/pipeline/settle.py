@@ -51,13 +51,14 @@ class Settling:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
         except UnitConflict as conflict:
             await self._lanes.must_still_hold(item.lane)
-            changed = await self._on_record(item, plan, result, at)
-            if changed is None:
-                stands = await self._stands(item, number)
-                if stands is None:
-                    raise conflict from None
-                return stands
-            plan = changed
+            if await self._stands(item, number, at=at) is None:  # else this very unit did it
+                changed = await self._on_record(item, plan, result, at)
+                if changed is None:
+                    stands = await self._stands(item, number)
+                    if stands is None:
+                        raise conflict from None
+                    return stands
+                plan = changed
         self._ports.fail_point("settle.after_commit")
         self._lanes.ring(lanes_of(result.replies))
         if result.kept[0]:
@@ -90,13 +91,17 @@ class Settling:
         """Return whether a person has discarded the item while it was under way."""
         return item.retrying and not await self._store.fetch("retry_one", **self._place(item))
 
-    async def _stands(self, item: LaneItem, number: int) -> Settled | None:
-        """Return how this attempt was settled before, None where it was not: whatever failed
-        after that transaction does not make it undone."""
+    async def _stands(self, item: LaneItem, number: int, *, at: int = 0) -> Settled | None:
+        """Return how this attempt was settled before (`at` that moment, where it is given), None
+        where it was not: whatever failed after that transaction does not make it undone."""
         place = {"lane_id": self._lanes[item.lane].lane_id, "seq": item.seq}
         attempts = await self._store.fetch("attempts_of", **place)
         same = (item.part_offset, number)
-        ends = [row["outcome"] for row in attempts if (row["part_offset"], row["number"]) == same]
+        ends = [
+            row["outcome"]
+            for row in attempts
+            if (row["part_offset"], row["number"]) == same and at in (0, row["at"])
+        ]
         if not ends:
             return None
         aside = await self._store.fetch("retry_one", **place, part_offset=item.part_offset)

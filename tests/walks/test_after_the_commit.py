@@ -3,6 +3,8 @@
 import pytest
 
 from gateway.ports import Ports
+from gateway.store import StoreUnavailable
+from tests.walks.world import on_both_engines, status
 
 
 class Bug(Exception):
@@ -28,3 +30,36 @@ async def test_a_bug_right_after_the_commit_leaves_nothing_under_way_for_ever(
     assert await world.states() == []
     assert sorted(world.partner.effects.values()) == [1, 1, 1]
     assert await world.counter("partner", "deliveries_done") == 3
+
+
+def lost_after(name: str, nth: int) -> Ports:
+    """Return ports of a store that does not know what became of its next commit, which is durable,
+    once `name` has been passed so often."""
+    left, lost = nth, False
+
+    def fail(passing: str) -> None:
+        nonlocal left, lost
+        left -= passing == name
+        if passing == "store.after_commit" and left == 0 and not lost:
+            lost = True
+            raise StoreUnavailable("Who knows.", code="writer_lost")
+
+    return Ports(fail_point=fail)
+
+
+@on_both_engines
+@pytest.mark.parametrize("mode", ["key", "lookup", "none"])
+async def test_a_second_try_whose_commit_was_lost_is_one_attempt_and_counts_once(
+    world, partner, advice, mode
+):
+    world.partner_is(mode)
+    partner.script = [status(503)]
+    await world.start(lost_after("dispatch.after_reply", 2))
+    await world.hand_over(advice(1))
+    await world.settled()
+    assert len(partner.requests) == 2
+    rows = await world.hub.store.fetch("lanes")
+    (lane,) = [row["lane_id"] for row in rows if row["kind"] == "deliver"]
+    attempts = await world.hub.store.fetch("attempts_of", lane_id=lane, seq=1)
+    assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
+    assert await world.counter("partner", "deliveries_done") == 1
