@@ -21,7 +21,7 @@ from gateway.delivery.set_aside import (
     allows,
     must_make_sense,
 )
-from gateway.errors import Conflict, HubError, NotFound
+from gateway.errors import Conflict, HubError, NotFound, StorageFault
 from gateway.model.ids import text_id
 from gateway.pipeline import Lanes, milliseconds
 from gateway.ports import Ports
@@ -125,8 +125,7 @@ class Operator(Shelf):
         order = _Order(order_id="", action=action)
         async for aside in self.select(selection):
             _allowed(action, aside, selection)
-            done = await self._write(order, [aside], "", actor, reason)
-            await self._tell({aside.lane for aside in done})
+            await self._write(order, [aside], "", actor, reason)
         return order.report()
 
     def progress(self, order_id: str) -> Report:
@@ -184,8 +183,7 @@ class Operator(Shelf):
             async for batch, last in batches:
                 if order.cancelled:
                     break
-                done = await self._write(order, batch, last, actor, reason)
-                await self._tell({aside.lane for aside in done})
+                await self._write(order, batch, last, actor, reason)
         await self._store.commit(Unit(statements=(self._mark(order, ENDED),)))
 
     async def _batches(
@@ -212,11 +210,11 @@ class Operator(Shelf):
 
     async def _write(
         self, order: _Order, batch: list[Aside], last: str, actor: str, reason: str
-    ) -> list[Aside]:
+    ) -> None:
         """Change a batch in one unit; where some of it has moved meanwhile, the rest in smaller
-        ones. Return what was changed."""
+        ones."""
         if not batch:
-            return []
+            return
         statements: list[Statement] = []
         audit: list[AuditEntry] = []
         for aside in batch:
@@ -227,6 +225,9 @@ class Operator(Shelf):
         after = msgspec.structs.replace(order, after=last, ids=[*order.ids])
         after.add(batch)
         self._ports.fail_point("set_aside.before_commit")
+        if self._store.shared:  # with the change: an owner that is not told would not look again
+            lanes = sorted({aside.lane_id for aside in batch})
+            statements += [Statement("lane_ask", {"lane_id": lane}) for lane in lanes]
         try:
             if order.order_id:
                 statements.append(self._mark(after, RUNNING))
@@ -234,27 +235,27 @@ class Operator(Shelf):
                 Unit(statements=tuple(statements), audit=tuple(audit), counts=counts)
             )
         except UnitConflict:
-            if len(batch) == 1:
-                return []
-            half = len(batch) // 2
-            first = await self._write(order, batch[:half], batch[half - 1].id, actor, reason)
-            return first + await self._write(order, batch[half:], last, actor, reason)
+            if half := len(batch) // 2:
+                await self._write(order, batch[:half], batch[half - 1].id, actor, reason)
+                await self._write(order, batch[half:], last, actor, reason)
+            return
+        except StorageFault:
+            self._tell(batch)  # it may have been written
+            raise
         self._ports.fail_point("set_aside.after_commit")
         order.add(batch)
         order.after = last
-        return batch
+        self._tell(batch)
+
+    def _tell(self, batch: list[Aside]) -> None:
+        """Have this node's owners of those lanes look again; the others hear of it by the store."""
+        for lane in sorted({aside.lane for aside in batch}):
+            self._changed(lane)
 
     def _mark(self, order: _Order, status: int) -> Statement:
         reference = msgspec.json.encode(order).decode()
         key = {"scope": SCOPE, "idem_key": order.order_id}
         return Statement("idempotency_set", {**key, "reference": reference, "status": status})
-
-    async def _tell(self, lanes: Iterable[str]) -> None:
-        """Have the owners of those lanes look again, here or on another node."""
-        for name in sorted(lanes):
-            self._changed(name)
-        if self._store.shared:
-            await self._lanes.ask(*lanes)
 
 
 def _allowed(action: Action, aside: Aside, selection: Selection) -> bool:
