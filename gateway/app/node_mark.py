@@ -37,10 +37,11 @@ class NodeMark:
         return None
 
     def write(self, name: str) -> None:
-        """Be that node from now on."""
+        """Be that node from now on. On a disk that takes no mark the lease runs out in its time."""
         self.name = name
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, name.encode() + b"\n", 0)
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, name.encode() + b"\n", 0)
 
     def release(self) -> None:
         """Let go; the file stays."""

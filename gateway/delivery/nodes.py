@@ -92,15 +92,17 @@ class Node:
         end = self._lanes.lease_end
         return end is not None and self._ports.clock.monotonic() >= end
 
-    def share(self, plans: Iterable[LanePlan]) -> set[str]:
+    def share(self, plans: Iterable[LanePlan], bundle: str) -> set[str]:
         """Return the names of the lanes that fall to this node: every node that may own a kind
-        has as many as any other, give or take one, and all nodes reckon the same."""
+        has as many as any other, give or take one, and all nodes reckon the same. Only those that
+        follow the same configuration count: who cannot follow it does not know its lanes."""
         mine: set[str] = set()
         by_kind: dict[LaneKind, list[str]] = {}
         for name, kind, *_ in plans:
             by_kind.setdefault(LaneKind(kind), []).append(name)
+        here = [n for n in self.living if n.bundle == bundle or n.name == self.name]
         for kind, names in by_kind.items():
-            able = sorted(node.name for node in self.living if node.role.owns(kind))
+            able = sorted(node.name for node in here if node.role.owns(kind))
             mine |= {
                 name
                 for position, name in enumerate(sorted(names))

@@ -110,8 +110,8 @@ class Ownership:
                 await self._renew()
                 await self._balance()
                 await self._each_turn()
-            except HubError as trouble:
-                log.warning("The node waits: %s", trouble.code)
+            except Exception as trouble:  # whatever it is: a node that renews no more owns nothing
+                log.warning("The node waits: %s", _told(trouble))
                 self._give_up_when_late()
 
     async def _renew(self) -> None:
@@ -147,7 +147,7 @@ class Ownership:
 
     async def _take_and_give(self) -> None:
         """Take what falls to us and is free, give back what falls to others."""
-        mine = self._node.share(self._plans)
+        mine = self._node.share(self._plans, self._bundle)
         planned = {name for name, *_ in self._plans}
         for lost in sorted({name for kind in LaneKind for name in self._runs(kind).lost()}):
             self._lose(lost)
@@ -156,12 +156,16 @@ class Ownership:
         for name in sorted(self._lanes.owned().keys() & planned - mine - self._giving.keys()):
             self._giving[name] = asyncio.create_task(self._give_back(name))
         for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
-            lane = await self._lanes.take(name, self._node.name)
-            self._ports.fail_point("lane.after_take")
-            if lane is not None:
-                self._heard.pop(name, None)
-                self._runs_of(name).start_lane(lane)
+            await self._take(name)
         await self._free_orphans(mine)
+
+    async def _take(self, name: str) -> None:
+        lane = await self._lanes.take(name, self._node.name)
+        self._ports.fail_point("lane.after_take")
+        if lane is None or self._leaving:  # `stop` has not seen it: nobody would end it
+            return
+        self._heard.pop(name, None)
+        self._runs_of(name).start_lane(lane)
 
     async def _free_orphans(self, mine: set[str]) -> None:
         """Give back what is ours by the store and run by nobody: the answer to a take was lost,
@@ -189,8 +193,8 @@ class Ownership:
             await self._ports.clock.sleep(NEWS_SECONDS)
             try:
                 self._hear(await self._store.fetch("lane_news", owner=self._node.name))
-            except HubError as trouble:
-                log.warning("The node hears nothing: %s", trouble.code)
+            except Exception as trouble:
+                log.warning("The node hears nothing: %s", _told(trouble))
                 await self._ports.clock.sleep(RENEW_SECONDS)
 
     def _hear(self, rows: list[Row]) -> None:
@@ -204,3 +208,7 @@ class Ownership:
             self._lanes.ring((name,))
             if before is None or said[1] != before[1]:
                 self._runs_of(name).look_again(name)
+
+
+def _told(trouble: Exception) -> str:
+    return trouble.code if isinstance(trouble, HubError) else type(trouble).__name__
