@@ -15,7 +15,7 @@ from gateway.registry import Registry, starter_root
 from gateway.settings import read_config
 from gateway.store import Store
 
-__all__ = ["BundleShelf", "read_bundle", "registry_of"]
+__all__ = ["IN_FORCE", "BundleShelf", "read_bundle", "registry_of"]
 
 log = logging.getLogger("remithub")
 
@@ -56,6 +56,9 @@ def _read_files(
         return compile_bundle(config, Registry(root), monotonic=monotonic)
 
 
+IN_FORCE = "bundle"
+"""Where the store keeps the hash of the configuration that all nodes follow."""
+
 HELD = 8
 """Compiled configurations kept in memory; others are compiled again when something needs them."""
 
@@ -85,6 +88,11 @@ class BundleShelf:
     async def pinned(self, name: str) -> Bundle:
         """Return the bundle of that hash; the current one where it cannot be read any more."""
         return self._held.get(name) or await self.recall(name) or self._hold(name, self._current)
+
+    async def in_force(self) -> str:
+        """Return the hash of the bundle that all nodes are to follow, "" before the first."""
+        rows = await self._store.fetch("hub_get", key=IN_FORCE)
+        return str(rows[0]["value"]) if rows else ""
 
     async def recall(self, name: str) -> Bundle | None:
         """Compile a bundle from what the store keeps of it; None where that cannot be."""

@@ -14,7 +14,7 @@ import msgspec
 
 from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
-from gateway.app.bundles import BundleShelf, read_bundle
+from gateway.app.bundles import IN_FORCE, BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
 from gateway.app.node_mark import NodeMark
 from gateway.app.stores import store_settings
@@ -53,9 +53,6 @@ PAUSED_BY_A_PERSON = "paused by a person"
 
 MARKS = "var/nodes"
 """Below the root folder: which nodes its processes are."""
-
-IN_FORCE = "bundle"
-"""Where the store keeps the hash of the configuration that all nodes follow."""
 
 
 class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,17 +205,13 @@ class Hub:
         """Return the configuration that living nodes follow: one that joins does as they do."""
         if all(living.name == self.node.name for living in self.node.living):
             return None
-        found = await self.bundles.recall(await self._in_force())
+        found = await self.bundles.recall(await self.bundles.in_force())
         if found is not None and found.hash != self.bundles.current.hash:
             log.warning(
                 "The other nodes follow another configuration than this folder's: theirs is taken."
                 " `remithub reload` here makes all follow this one."
             )
         return found
-
-    async def _in_force(self) -> str:
-        rows = await self.store.fetch("hub_get", key=IN_FORCE)
-        return str(rows[0]["value"]) if rows else ""
 
     async def close(self) -> None:
         """Start nothing more, let what is under way end, close everything."""
@@ -289,7 +282,7 @@ class Hub:
         """Follow what another node has put in force, and look around."""
         self._write_mark()
         await self._look_around()
-        wanted = await self._in_force()
+        wanted = await self.bundles.in_force()
         if wanted in (self.bundles.current.hash, self._refused, "") or self._reloading.locked():
             return
         async with self._reloading:

@@ -109,9 +109,7 @@ class Flow:
         Every part's verdict is durable by itself; nothing that stands in an artifact raises.
         """
         artifact = await self.reading.artifact(item.item_id)
-        bundle = await self._bundles.pinned(artifact.bundle)
-        if item.retrying or artifact.interface not in {**bundle.sources, **bundle.sinks}:
-            bundle = self._bundles.current
+        bundle = await self.reading.bundle(artifact, item, self._bundles)
         number = await self.reading.attempt_number(item)
         if artifact.interface in bundle.sinks:
             return await self._process_reply(artifact, bundle, item, number)

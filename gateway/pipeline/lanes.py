@@ -61,6 +61,10 @@ class Lanes:
     def __getitem__(self, name: str) -> Lane:
         return self._lanes[name]
 
+    def know(self, plans: Iterable[LanePlan]) -> bool:
+        """Return whether anything may be owed to all of those lanes."""
+        return all(name in self._lanes for name, *_ in plans)
+
     def all(self) -> list[Lane]:
         """Return every lane known so far."""
         return list(self._lanes.values())

@@ -11,7 +11,7 @@ from gateway.formats import Blocks
 from gateway.pipeline.bundle import Bundle
 from gateway.pipeline.facts import Artifact, LaneItem, StoredMessage
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.surroundings import Sealer
+from gateway.pipeline.surroundings import Bundles, Sealer
 from gateway.store import Store
 
 __all__ = ["SMALL_BYTES", "Reading", "context_of"]
@@ -48,6 +48,18 @@ class Reading:
         row = dict(found)
         meta = self._sealer.open_small(f"artifact.meta.{name}", row.pop("meta"))
         return msgspec.convert({**row, "meta": msgspec.json.decode(meta)}, Artifact)
+
+    async def bundle(self, artifact: Artifact, item: LaneItem, bundles: Bundles) -> Bundle:
+        """Return the configuration an artifact was accepted under; the current one for a replay,
+        and where an earlier one's interface or lanes are gone."""
+        pinned, current = await bundles.pinned(artifact.bundle), bundles.current
+        if item.retrying or artifact.interface not in {**pinned.sources, **pinned.sinks}:
+            return current
+        if not self._lanes.know(pinned.lanes()):
+            if await bundles.in_force() == current.hash:
+                return current
+            await self._lanes.ensure(pinned.lanes())  # this node is about to follow it
+        return pinned
 
     async def blocks(self, artifact: Artifact) -> Blocks:
         """Return what opens the artifact's bytes; a small one is read now."""

@@ -20,6 +20,10 @@ class Bundles(Protocol):
         """Return the bundle of that hash, or the current one where it cannot be read any more."""
         ...
 
+    async def in_force(self) -> str:
+        """Return the hash of the bundle that all nodes are to follow; this one may be behind."""
+        ...
+
 
 class Connections(Protocol):
     """Live connectors by interface."""
