@@ -51,7 +51,7 @@ def a_lease_is_ignored(patch: Plant) -> None:
     rewritten(
         patch, "lane_take", "AND (owner = '' OR owner = :owner OR NOT EXISTS", "AND (1 OR EXISTS"
     )
-    patch.setattr(Node, "share", lambda _self, plans: {name for name, *_ in plans})
+    patch.setattr(Node, "share", lambda _self, plans, *_: {name for name, *_ in plans})
 
 
 @bug
