@@ -47,6 +47,12 @@ class Breaker:
             return BreakerState.CLOSED
         return BreakerState.HALF_OPEN if self.opens_in() <= 0 else BreakerState.OPEN
 
+    @property
+    def answered(self) -> bool:
+        """Whether the partner has answered a probe well since the last wait: it is up, and what
+        fails now fails by itself."""
+        return self.state is BreakerState.HALF_OPEN and self._in_a_row > 0
+
     def opens_in(self) -> float:
         """Return the seconds until a probe is due, 0 or less when it is or the breaker is closed."""
         return self._open_until - self._clock.monotonic() if self.opened else 0.0
@@ -76,7 +82,8 @@ class Breaker:
                 ):
                     self.open(self.wait_seconds(0), 1)
             case BreakerState.HALF_OPEN:
-                self.open(self.wait_seconds(self.opened), self.opened + 1)
+                before = 0 if self.answered else self.opened  # one that is up is not shunned
+                self.open(self.wait_seconds(before), before + 1)
             case BreakerState.OPEN:
                 pass  # as above: no news, no longer wait
 

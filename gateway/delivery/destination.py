@@ -25,7 +25,7 @@ SICK = ("destination", "unknown")
 
 class Ticket(msgspec.Struct, frozen=True):
     """One place, taken: when it was in the breaker's life and in the ramp's, and whether its
-    attempt is a probe."""
+    attempt is a probe of whether the partner is up at all."""
 
     term: int
     number: int
@@ -92,6 +92,11 @@ class Destination:
         return self._breaker.state
 
     @property
+    def probing(self) -> bool:
+        """Whether one attempt at a time is made, to see."""
+        return self.breaker is BreakerState.HALF_OPEN
+
+    @property
     def places(self) -> int:
         """How many attempts may be under way at once, now and on this node."""
         most = max(1, self.concurrency // self._nodes)
@@ -151,7 +156,7 @@ class Destination:
         self._bucket.take()
         self.busy += 1
         self._taken += 1
-        probe = self.breaker is BreakerState.HALF_OPEN
+        probe = self.breaker is BreakerState.HALF_OPEN and not self._breaker.answered
         return Ticket(self._breaker.term, self._taken, probe)
 
     def leave(self) -> None:

@@ -16,7 +16,7 @@ from gateway.delivery.due import Due, Place
 from gateway.delivery.order import MAX_KEYS, KeyOrder
 from gateway.delivery.window import Window
 from gateway.errors import HubError, TryAgain
-from gateway.model.states import AttemptOutcome, LaneKind, RetryState
+from gateway.model.states import AttemptOutcome, DestinationState, LaneKind, RetryState
 from gateway.pipeline import Lane, LaneItem, LaneLost, Lanes, Settled
 from gateway.ports import Ports
 from gateway.settings import OnDead, Priority
@@ -184,13 +184,14 @@ class LaneRunner:
         self._seat.rest()
 
     async def _choose(self) -> LaneItem | None:
-        """Return what goes next: fresh and due items in turn while there are both."""
+        """Return what goes next: fresh and due items in turn while there are both; to a partner
+        that is probed what has not failed yet."""
         while True:
             await self._due.ready(self._may_retry, len(self._flying))
             fresh = await self._window.fill()
             if not (self._due or fresh):
                 return None
-            if fresh and (self._fresh_next or not self._due):
+            if fresh and (self._fresh_next or self.destination.probing or not self._due):
                 item = self._window.take()
                 if await self._may_start(item):
                     return item
@@ -237,9 +238,19 @@ class LaneRunner:
 
     async def _perform(self, item: LaneItem, ticket: Ticket) -> None:
         settled = await self._settle(item)
+        if settled is not None and settled.pause:
+            settled = await self._unless_resumed(settled)
         self._flying.pop((item.seq, item.part_offset), None)
         if settled is not None:
             self._learn(item, settled, ticket)
+
+    async def _unless_resumed(self, settled: Settled) -> Settled:
+        """The record says whether the destination is paused: a person may have resumed it since
+        this attempt was settled."""
+        rows = await self._store.fetch("destination_by_name", name=self.destination.name)
+        if rows and rows[0]["state"] == DestinationState.RUN:
+            return msgspec.structs.replace(settled, pause=False, news=False)
+        return settled
 
     async def _settle(self, item: LaneItem) -> Settled | None:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""

@@ -46,8 +46,8 @@ class _Waits:
 
     A probe of a stopped destination counts no try, whatever comes of it: an outage of a weekend
     is probed hundreds of times, and the few items that lend themselves to that would be dead
-    letters for it. One that is itself what the partner fails at is found out all the same: due
-    and fresh items probe in turn, and once another closes the breaker its tries count again.
+    letters for it. One that is itself what the partner fails at is found out all the same: once
+    another probe was answered, what fails beside it counts.
     """
 
     def __init__(self, retry: RetrySettings, randomness: Randomness, *, counted: bool) -> None:

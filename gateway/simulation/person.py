@@ -50,19 +50,12 @@ class Person:
             await self.resume_all()
 
     async def resume_all(self) -> None:
-        """Resume whatever is paused, by the record or on any process, by way of one that is up.
-
-        The two may differ: an attempt that began before a resume may pause its process after it.
-        """
-        world = self._world
-        rows = world.disk.rows("SELECT name FROM destination WHERE state = 'paused'")
-        paused = {row["name"] for row in rows}
-        for node in world.running():
-            assert node.hub is not None  # noqa: S101 - it runs
-            there = node.hub.workers.destinations
-            paused |= {name for name, destination in there.items() if destination.paused}
-        for each in sorted(paused):
-            await self._on_some_node(lambda node, name=each: _resume(node, name))
+        """Resume whatever is paused, by way of any process that is up."""
+        paused = self._world.disk.rows(
+            "SELECT name FROM destination WHERE state = 'paused' ORDER BY name"
+        )
+        for row in paused:
+            await self._on_some_node(lambda node, name=row["name"]: _resume(node, name))
 
     async def _act(self, at: float) -> None:
         world, chance = self._world, self._chance

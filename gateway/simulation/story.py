@@ -17,7 +17,7 @@ from gateway.simulation.options import Options, chance_of, draw_options
 from gateway.simulation.person import Person
 from gateway.simulation.senders import Senders
 from gateway.simulation.storm import Storm
-from gateway.simulation.unfinished import cursed_at, only_time_is_missing, unfinished
+from gateway.simulation.unfinished import only_time_is_missing, plagued, unfinished
 from gateway.simulation.world import STORM_SECONDS, World
 
 __all__ = ["Verdict", "simulate"]
@@ -169,7 +169,7 @@ class _Story:
 
     def _look_at_breakers(self) -> None:
         world = self._world
-        sick = {world.options.dead_partner} | cursed_at(world)
+        sick = {world.options.dead_partner} | plagued(world)
         lately = Counter(e.partner for e in world.book.effects if e.at > STORM_SECONDS)
         for node in world.running():
             assert node.hub is not None  # noqa: S101 - it runs

@@ -4,7 +4,7 @@ from gateway.settings import OnDead
 from gateway.simulation.world import World
 from gateway.store import Row
 
-__all__ = ["cursed_at", "only_time_is_missing", "unfinished"]
+__all__ = ["only_time_is_missing", "plagued", "unfinished"]
 
 _OPEN = """
 SELECT o.lane_id, o.seq, o.delivery_id, o.order_key, l.name, l.destination,
@@ -38,29 +38,25 @@ def only_time_is_missing(world: World, *, after_ms: int) -> bool:
     return bool(left) and all((row["due_at"] or 0) > after_ms for row in left)
 
 
-def _left(world: World) -> list[Row]:
-    sick = {world.options.dead_partner} | cursed_at(world)
+def plagued(world: World) -> set[str]:
+    """Return the partners to which something waits that they never take. Alone it cannot be told
+    from an outage, so it may wait; what else is owed there may not."""
     rows = world.disk.rows(_OPEN)
-    found = [r for r in rows if r["destination"] not in sick and not _may_wait(world, r)]
-    return found + world.disk.rows(_PARTS)
+    return {r["destination"] for r in rows if world.network.cursed(r["delivery_id"])}
+
+
+def _left(world: World) -> list[Row]:
+    rows = world.disk.rows(_OPEN)
+    return [row for row in rows if not _may_wait(world, row)] + world.disk.rows(_PARTS)
 
 
 def _may_wait(world: World, row: Row) -> bool:
+    if row["destination"] == world.options.dead_partner or world.network.cursed(
+        row["delivery_id"]
+    ):
+        return True
     if not row["order_key"] or row["state"] is not None:
         return False
     hold = world.options.archive_on_dead is OnDead.HOLD
     blockers = world.disk.rows(_BLOCKERS, row["order_key"], row["lane_id"])
     return any(b["state"] != "dead" or hold for b in blockers)
-
-
-def cursed_at(world: World) -> set[str]:
-    """Return the partners that are owed something they never take. Among other deliveries it is
-    found out; but probed in turn with them it keeps a breaker from closing for long."""
-    owed = world.disk.rows(_TO_PARTNERS)
-    return {row["destination"] for row in owed if world.network.cursed(row["delivery_id"])}
-
-
-_TO_PARTNERS = """
-SELECT l.destination, o.delivery_id FROM owed o JOIN lane l USING (lane_id)
-WHERE l.kind = 'deliver'
-"""
