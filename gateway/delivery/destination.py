@@ -239,6 +239,11 @@ class Destination:
         news, self._news = self._news, None
         return {"name": self.name, **news} if news else None
 
+    def not_told(self, news: dict[str, Any]) -> None:
+        """That did not get through: it is news again, unless there is newer."""
+        if self._news is None:
+            self._news = {key: news[key] for key in ("open_until", "opened")}
+
     def hear(self, row: Mapping[str, Any]) -> None:
         """Do as another node, or this one before a restart, has found: `row` is that of the table
         `destination`. Only what has changed since the last time is news."""

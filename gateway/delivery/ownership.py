@@ -20,6 +20,9 @@ log = logging.getLogger("remithub.delivery")
 RENEW_SECONDS = 1.0
 """Between two looks at who lives and who owns what."""
 
+LOOK_SECONDS = 5.0
+"""The same where one process has the store alone."""
+
 NEWS_SECONDS = 0.1
 """Between two looks at what other nodes have put on our lanes."""
 
@@ -81,9 +84,12 @@ class Ownership:
         self._plans, self._bundle = bundle.lanes(), bundle.hash
         await self._lanes.ensure(self._plans)
         await self._balance()
-        if self._node.shared and not self._tasks:
-            loops = (self._renew_forever(), self._listen_forever())
-            self._tasks = [asyncio.create_task(loop) for loop in loops]
+        if self._tasks:
+            return
+        loops = [self._look_forever()]
+        if self._node.shared:
+            loops = [self._renew_forever(), self._listen_forever()]
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
 
     async def stop(self) -> None:
         """Give back every lane once nothing of it is under way, then leave. The lease is renewed
@@ -100,6 +106,16 @@ class Ownership:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._node.name:
             await self._node.leave()
+
+    async def _look_forever(self) -> None:
+        """Nobody else is there, but what is in memory must not differ from the record for long:
+        the answer to a commit may have been lost."""
+        while True:
+            await self._ports.clock.sleep(LOOK_SECONDS)
+            try:
+                await self._each_turn()
+            except Exception as trouble:
+                log.warning("The node does not see the record: %s", _told(trouble))
 
     # -- who owns what -------------------------------------------------------------------------
 

@@ -170,6 +170,7 @@ class LaneRunner:
                 await self._store.commit(unit)
             except HubError as trouble:
                 log.warning("a breaker is known here only: %s", trouble.code)
+                self.destination.not_told(news)
 
     async def _start(self) -> None:
         while not self._stopping and self.destination.may_start:

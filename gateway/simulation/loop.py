@@ -10,6 +10,7 @@ nothing any more, not even a `finally`; one that stands still runs it all later,
 import asyncio
 import contextvars
 import selectors
+import warnings
 from asyncio import events
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
@@ -227,11 +228,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def dispose(self) -> None:
         """End whatever still waits, without letting it do anything, and close the loop."""
         self.close()
-        for task in self._started:
-            if not task.done():
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other word for "on purpose"
-                _end(task.get_coro())
-        self._started.clear()
+        with warnings.catch_warnings():
+            # What a `finally` would still begin finds the loop closed.
+            warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+            for task in self._started:
+                if not task.done():
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other word for "on purpose"
+                    _end(task.get_coro())
+            self._started.clear()
 
 
 def _end(coroutine: Any) -> None:

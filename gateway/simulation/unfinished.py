@@ -21,6 +21,10 @@ SELECT l.name, r.seq, o.delivery_id || '@' || r.part_offset AS delivery_id, r.st
 FROM retry r JOIN lane l USING (lane_id) JOIN owed o USING (lane_id, seq)
 WHERE r.part_offset >= 0 AND r.state IN ('waiting', 'confirming')
 """
+_TO_PARTNERS = """
+SELECT l.destination, o.delivery_id FROM owed o JOIN lane l USING (lane_id)
+WHERE l.kind = 'deliver'
+"""
 _BLOCKERS = "SELECT lane_id, seq, state FROM retry WHERE order_key = ? AND lane_id = ?"
 
 
@@ -39,10 +43,11 @@ def only_time_is_missing(world: World, *, after_ms: int) -> bool:
 
 
 def plagued(world: World) -> set[str]:
-    """Return the partners to which something waits that they never take. Alone it cannot be told
-    from an outage, so it may wait; what else is owed there may not."""
-    rows = world.disk.rows(_OPEN)
-    return {r["destination"] for r in rows if world.network.cursed(r["delivery_id"])}
+    """Return the partners that are or were owed something they never take. Alone it cannot be
+    told from an outage: it may wait, and leave a breaker half open; what else is owed there may
+    not wait."""
+    owed = world.disk.rows(_TO_PARTNERS)
+    return {row["destination"] for row in owed if world.network.cursed(row["delivery_id"])}
 
 
 def _left(world: World) -> list[Row]:
