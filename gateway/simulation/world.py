@@ -48,18 +48,18 @@ class World:
         self.touched: set[str] = set()
         """Deliveries that a person acted on."""
         self._crashing = chance_of(seed, "crashes")
-        self.nodes = [
-            Node(
-                f"hub-{number}",
-                loop=loop,
-                disk=self.disk,
-                network=self.network,
-                chance=chance_of(seed, f"node-{number}"),
-                site=self.site,
-                at_fail_point=self._fail_point,
-            )
-            for number in range(options.nodes)
-        ]
+        self.nodes = [self._make_node(number) for number in range(options.nodes)]
+
+    def _make_node(self, number: int) -> Node:
+        return Node(
+            f"hub-{number}",
+            loop=self.loop,
+            disk=self.disk,
+            network=self.network,
+            chance=chance_of(self.options.seed, f"node-{number}"),
+            site=self.site,
+            at_fail_point=self._fail_point,
+        )
 
     def _make_network(self) -> Network:
         options = self.options
