@@ -174,6 +174,22 @@ class Ownership:
         for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
             await self._take(name)
         await self._free_orphans(mine)
+        if self._node.shared:  # where one process has it all, a start refuses to leave any behind
+            await self._adopt(planned)
+
+    async def _adopt(self, planned: set[str]) -> None:
+        """Run what a lane still owes that no configuration names any more and nobody living has:
+        something came for it while its route was removed, and its owner has left since."""
+        taken = planned | {node.name for node in self._node.living}
+        for row in await self._store.fetch("lanes"):
+            kind = LaneKind(row["kind"])
+            if {row["name"], row["owner"]} & taken or not self._node.role.owns(kind):
+                continue
+            owes = row["head"] > row["cursor"]
+            if owes or await self._store.fetch("retries", lane=row["name"], limit=1):
+                plan = (row["interface"], row["destination"], row["route"])
+                await self._lanes.ensure([(row["name"], kind.value, *plan)])
+                await self._take(row["name"])
 
     async def _take(self, name: str) -> None:
         lane = await self._lanes.take(name, self._node.name)

@@ -81,9 +81,15 @@ class Workers:
                 )
                 work, order = Work(flow.process, flow.set_aside), KeyOrder()
             case LaneKind.DELIVER:
-                destination = self.destinations[lane.destination]
+                sink = bundle.sinks.get(lane.destination)  # of one that is gone all is set aside
+                destination = self.destinations.get(lane.destination) or Destination(
+                    lane.name,
+                    concurrency=REPLY_CONCURRENCY,
+                    retry=RetrySettings(),
+                    clock=self._ports.clock,
+                )
                 work = Work(flow.dispatch, flow.set_aside)
-                order = KeyOrder(bundle.sinks[lane.destination].settings.on_dead)
+                order = KeyOrder(sink.settings.on_dead) if sink else KeyOrder()
         runner = LaneRunner(
             lane,
             work,
