@@ -86,10 +86,9 @@ class Ownership:
         await self._balance()
         if self._tasks:
             return
-        loops = [self._look_forever()]
-        if self._node.shared:
-            loops = [self._renew_forever(), self._listen_forever()]
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+        shared = (self._renew_forever, self._listen_forever)
+        loops = shared if self._node.shared else (self._look_forever,)
+        self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
     async def stop(self) -> None:
         """Give back every lane once nothing of it is under way, then leave. The lease is renewed
