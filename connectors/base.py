@@ -116,6 +116,9 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     retry_after_seconds: float | None = None
     reply: Any = None
     """A refusal in the partner's own words, kept sealed beside the attempt, never logged."""
+    conflict: bool = False
+    """The partner says that it has, or had, another request of this kind (HTTP 409): this try had
+    no effect, but an earlier one that nobody recorded may have had it. Never reason for a new key."""
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True, tag="unknown"):

@@ -28,6 +28,7 @@ _REDIRECTS = (301, 302, 307, 308)
 _OVERLOADED = (408, 421, 423, 425, 503)
 """Statuses by which a server says that it did not do what was asked (RFC 9110, 4918, 8470)."""
 _UNSUPPORTED = (501, 505, 511)
+_CONFLICT = 409
 _NO_ENTRY = (401, 403, 407, 410)
 
 
@@ -51,6 +52,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     retry_after_seconds: float | None = None
     external_id: str = ""
     words: Any = None
+    conflict: bool = False
 
     @property
     def failure(self) -> Failure:
@@ -140,6 +142,7 @@ def judge(
         detail=f"step {step}",
         retry_after_seconds=retry_after_seconds(reading.headers, now),
         words=_words(reading, "") if class_ == "message" else None,
+        conflict=reading.status == _CONFLICT,
     )
 
 
@@ -262,6 +265,6 @@ def _class_of(reading: Reading) -> ErrorClass:
         return "credential"
     if status in _REDIRECTS or status in _OVERLOADED or status in _UNSUPPORTED:
         return "destination"
-    if status == 409 and "retry-after" in reading.headers:
+    if status == _CONFLICT and "retry-after" in reading.headers:
         return "unknown"  # another try with the same key is still under way at the partner
     return "message" if 400 <= status < 500 else "unknown"

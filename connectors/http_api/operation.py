@@ -215,6 +215,7 @@ def _stopped(run: Run, judgement: Judgement) -> Stopped:
         judgement.detail,
         retry_after_seconds=judgement.retry_after_seconds,
         reply=judgement.words,
+        conflict=judgement.conflict,
     )
 
 

@@ -83,6 +83,9 @@ def _failed(outcome: Failed, item: LaneItem, waits: _Waits) -> Plan:
         retry_after_seconds=outcome.retry_after_seconds,
     )
     match outcome.failure:
+        case Failure.MESSAGE if outcome.conflict:
+            # A dead letter all the same, but its replay keeps the key.
+            return msgspec.structs.replace(plan, outcome=AttemptOutcome.UNKNOWN)
         case Failure.MESSAGE:
             return plan
         case Failure.CREDENTIAL:

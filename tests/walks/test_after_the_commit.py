@@ -2,13 +2,26 @@
 
 import pytest
 
+from gateway.delivery import Action, Selection
 from gateway.ports import Ports
 from gateway.store import StoreUnavailable
-from tests.walks.world import on_both_engines, status
+from tests.walks.world import on_both_engines, status, until
 
 
 class Bug(Exception):
     pass
+
+
+class Crash(BaseException):
+    """Ends an attempt as the end of its process does: nothing of it is recorded."""
+
+
+def crash_at(point: str) -> Ports:
+    def fail(name: str) -> None:
+        if name == point:
+            raise Crash
+
+    return Ports(fail_point=fail)
 
 
 @pytest.mark.parametrize("point", ["process.after_commit", "settle.after_commit"])
@@ -63,3 +76,22 @@ async def test_a_second_try_whose_commit_was_lost_is_one_attempt_and_counts_once
     attempts = await world.hub.store.fetch("attempts_of", lane_id=lane, seq=1)
     assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
     assert await world.counter("partner", "deliveries_done") == 1
+
+
+async def test_a_conflict_after_a_crash_is_no_reason_for_a_new_key(world, partner, advice):
+    await world.start(crash_at("dispatch.after_reply"))
+    await world.hand_over(advice(1))
+
+    async def sent() -> bool:
+        return len(partner.requests) == 1 and world.hub.workers.idle
+
+    await until(sent)
+    await world.stop()
+    partner.script = [status(409)]
+    await world.start()
+    await world.settled()
+    (aside,) = await world.hub.operator.find(Selection())
+    await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
+    await world.settled()
+    assert len(partner.requests) == 3
+    assert len(set(partner.requests)) == 1
