@@ -287,9 +287,9 @@ async def test_a_file_that_stood_still_too_long_is_no_payment_before_it_is_whole
             file.write_bytes(raw[: int(len(raw) * share)])
             taken = len(made.taken())
             await made.until(lambda: len(made.taken()) > taken)  # noqa: B023 - awaited at once
+            await made.until(lambda: len(made.parts()) > len(expected))  # noqa: B023 - as above
             await hub.drained(within_seconds=30)
             assert set(made.parts()) <= {"held", "dead"}
-            assert len(made.parts()) > len(expected)
             expected = made.parts()
         file.write_bytes(raw)
         await made.until(lambda: made.parts().count("accepted") == 4)
