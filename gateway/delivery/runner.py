@@ -73,6 +73,8 @@ class LaneRunner:
         self._due = Due(lane, store, lanes.due_time)
         self._flying: dict[Place, asyncio.Task[None]] = {}
         self._fresh_next = True
+        self._tried: set[Place] = set()
+        """What was owed before this node owned the lane, and was tried here since."""
         self._recovered = self._keys_known = False
         self._turning = False
         self._stopping = False
@@ -225,6 +227,10 @@ class LaneRunner:
     def _launch(self, item: LaneItem, ticket: Ticket) -> None:
         if ticket.probe:
             item = msgspec.structs.replace(item, probe=True)
+        place = (item.seq, item.part_offset)
+        if item.seq <= self.lane.head and place not in self._tried:
+            item = msgspec.structs.replace(item, inherited=True)
+            self._tried.add(place)
         self._fresh_next = item.retrying
         self._order.started(item)
         place = (item.seq, item.part_offset)
@@ -306,6 +312,8 @@ class LaneRunner:
         self.destination.learn(settled, ticket)
         if item.part_offset < 0:  # a part may be settled while its artifact is still under way
             self._window.settled(item.seq)
+        if settled.state is None:
+            self._tried.discard((item.seq, item.part_offset))
         if settled.due_at is not None:
             self._due.at(settled.due_at)
         for released in self._order.settled(item, settled.state):

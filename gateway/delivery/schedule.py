@@ -32,7 +32,7 @@ def decider(randomness: Randomness) -> Decide:
             case Pending():
                 return _confirming(ending.poll_after_seconds, item, sink.confirm, now)
             case Failed():
-                return _failed(ending, item, waits)
+                return _failed(ending, item, idempotency, waits)
             case Unknown() | Undecided():
                 if item.confirming:
                     return _undecided(ending, item, sink.confirm, now)
@@ -72,7 +72,7 @@ class _Waits:
         return self._wait(state) * spread
 
 
-def _failed(outcome: Failed, item: LaneItem, waits: _Waits) -> Plan:
+def _failed(outcome: Failed, item: LaneItem, idempotency: Idempotency, waits: _Waits) -> Plan:
     plan = Plan(
         outcome=AttemptOutcome.FAILED,
         state=RetryState.DEAD,
@@ -83,11 +83,11 @@ def _failed(outcome: Failed, item: LaneItem, waits: _Waits) -> Plan:
         retry_after_seconds=outcome.retry_after_seconds,
     )
     match outcome.failure:
-        case Failure.MESSAGE if outcome.conflict:
-            # A dead letter all the same, but its replay keeps the key.
-            return msgspec.structs.replace(plan, outcome=AttemptOutcome.UNKNOWN)
         case Failure.MESSAGE:
-            return plan
+            # A sink that takes keys has no record of what began: this try had no effect, but one
+            # before it may have. A dead letter all the same, whose replay keeps the key.
+            doubt = outcome.conflict or (item.inherited and idempotency is Idempotency.KEY)
+            return msgspec.structs.replace(plan, outcome=AttemptOutcome.UNKNOWN) if doubt else plan
         case Failure.CREDENTIAL:
             # No try is counted: nobody gets in until a person acts, and the queue is kept.
             return msgspec.structs.replace(

@@ -91,6 +91,9 @@ class LaneItem(msgspec.Struct, frozen=True, kw_only=True):
     state: RetryState = RetryState.WAITING
     """Of the retry row it was taken from, if it was."""
     despite: str = ""
+    inherited: bool = False
+    """A former owner of the lane may have tried it and recorded nothing: what a sink that takes
+    keys refuses now may be there all the same."""
     since: int = 0
     """When it was set aside first, or became confirming, in milliseconds since the epoch; 0: it
     never was."""

@@ -176,7 +176,7 @@ class _Story:
             for name, destination in node.hub.workers.destinations.items():
                 well = name not in sick and lately[name] >= PROBES * len(world.nodes)
                 state = destination.breaker
-                if well and state is not BreakerState.CLOSED:
+                if well and state is BreakerState.OPEN:  # half open lets the next one through
                     told = f"{name} at {node.name} is well and its breaker is {state}"
                     self.violations.append(Violation("I10 breakers close", told))
 

@@ -95,3 +95,24 @@ async def test_a_conflict_after_a_crash_is_no_reason_for_a_new_key(world, partne
     await world.settled()
     assert len(partner.requests) == 3
     assert len(set(partner.requests)) == 1
+
+
+async def test_a_refusal_after_a_crash_is_no_reason_for_a_new_key(world, partner, advice):
+    await world.start(crash_at("dispatch.after_reply"))
+    await world.hand_over(advice(1))
+
+    async def sent() -> bool:
+        return len(partner.requests) == 1 and world.hub.workers.idle
+
+    await until(sent)
+    await world.stop()
+    partner.script = [status(422), status(422)]
+    await world.start()
+    await world.settled()
+    for key in ("-0", "-0"):  # the first try of this process and its replay: one may be there
+        (aside,) = await world.hub.operator.find(Selection())
+        assert partner.requests[-1].endswith(key)
+        await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
+        await world.settled()
+    assert len(set(partner.requests)) == 1
+    assert await world.states() == []
