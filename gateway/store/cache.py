@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 
+from gateway.store.units import Unit
+
 __all__ = ["BodyCache"]
 
 
@@ -24,6 +26,15 @@ class BodyCache:
         self.hits += 1
         self._bodies.move_to_end(body_id)
         return data
+
+    def follow(self, unit: Unit) -> None:
+        """Keep what a unit that is durable has written, forget what it has deleted."""
+        for body in unit.bodies:
+            if body.last and body.chunk == 0:
+                self.put(body.body_id, body.data)
+        for statement in unit.statements:
+            if statement.name == "body_delete":
+                self.drop(statement.params["body_id"])
 
     def put(self, body_id: str, data: bytes) -> None:
         """Keep a body; one that would take more than an eighth of the room is not kept."""

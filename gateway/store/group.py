@@ -7,6 +7,7 @@ writer that blocks (SQLite), the event loop one that can be awaited (PostgreSQL,
 import asyncio
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -52,7 +53,7 @@ class AsyncWriter(Protocol):
         ...
 
 
-class Committer:
+class Committer(ABC):
     """Queues units of an event loop for a writer and resolves their futures, in order."""
 
     def __init__(self, ports: Ports) -> None:
@@ -72,16 +73,16 @@ class Committer:
         return future
 
     @property
+    @abstractmethod
     def waiting(self) -> int:
         """Return how many units are queued."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def close(self) -> None:
         """Write what is queued, then close the writer; a second call does nothing."""
-        raise NotImplementedError
 
-    def _enqueue(self, item: _Waiting) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _enqueue(self, item: _Waiting) -> None: ...
 
     def _at(self) -> int:
         return int(self._ports.clock.now().timestamp() * 1000)

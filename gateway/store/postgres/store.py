@@ -116,12 +116,7 @@ class PostgresStore:
         written = self._writer.submit(unit)
         written.add_done_callback(lambda _: self._free(size))
         committed = await written
-        for body in unit.bodies:
-            if body.last and body.chunk == 0:
-                self._cache.put(body.body_id, body.data)
-        for statement in unit.statements:
-            if statement.name == "body_delete":
-                self._cache.drop(statement.params["body_id"])
+        self._cache.follow(unit)
         return committed
 
     async def fetch(self, query: str, **params: Any) -> list[Row]:

@@ -84,12 +84,7 @@ class SqliteStore:
     async def commit(self, unit: Unit) -> Committed:
         """Write the unit; return only after the group commit it belongs to is durable."""
         committed = await self._writer.submit(unit)
-        for body in unit.bodies:
-            if body.last and body.chunk == 0:
-                self._cache.put(body.body_id, body.data)
-        for statement in unit.statements:
-            if statement.name == "body_delete":
-                self._cache.drop(statement.params["body_id"])
+        self._cache.follow(unit)
         return committed
 
     async def fetch(self, query: str, **params: Any) -> list[Row]:
