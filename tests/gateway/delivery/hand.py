@@ -15,11 +15,11 @@ UNDECIDED = Settled(outcome=AttemptOutcome.CONFIRMING, failure="undecided", news
 
 
 class HandClock:
-    """Both clocks stand still until a test moves them."""
+    """Both clocks stand still until a test moves them, together or apart."""
 
-    def __init__(self):
+    def __init__(self, wall=datetime(2026, 3, 1, 12, tzinfo=UTC)):
         self.seconds = 100.0
-        self.wall = datetime(2026, 3, 1, 12, tzinfo=UTC)
+        self.wall = wall
 
     def now(self):
         return self.wall
@@ -29,6 +29,9 @@ class HandClock:
 
     def pass_by(self, seconds: float) -> None:
         self.seconds += seconds
+        self.wall += timedelta(seconds=seconds)
+
+    def jump(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
 
     async def sleep(self, seconds):

@@ -1,33 +1,15 @@
 """What waits is due by a clock that does not jump."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from gateway.pipeline.due_time import DueTime
+from tests.gateway.delivery.hand import HandClock
 
 HOUR = 3600
-
-
-class HandClock:
-    """Both clocks stand still until a test moves them, together or apart."""
-
-    def __init__(self):
-        self.seconds = 50.0
-        self.wall = datetime(2026, 11, 1, 5, tzinfo=UTC)
-
-    def now(self):
-        return self.wall
-
-    def monotonic(self):
-        return self.seconds
-
-    def pass_by(self, seconds: float) -> None:
-        self.seconds += seconds
-        self.wall += timedelta(seconds=seconds)
-
-    def jump(self, seconds: float) -> None:
-        self.wall += timedelta(seconds=seconds)
+AUTUMN = datetime(2026, 11, 1, 5, tzinfo=UTC)
+"""An hour before clocks in New York go back."""
 
 
 def waited(clock: HandClock, time: DueTime, seconds: float) -> float:
@@ -39,7 +21,7 @@ def waited(clock: HandClock, time: DueTime, seconds: float) -> float:
 
 
 def test_it_is_the_wall_clock_s_time_as_long_as_that_does_not_jump():
-    clock = HandClock()
+    clock = HandClock(AUTUMN)
     time = DueTime(clock)
     for _ in range(100):
         clock.pass_by(17)
@@ -48,7 +30,7 @@ def test_it_is_the_wall_clock_s_time_as_long_as_that_does_not_jump():
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR, 24 * HOUR])
 def test_a_jump_makes_nothing_due(jump):
-    clock = HandClock()
+    clock = HandClock(AUTUMN)
     time = DueTime(clock)
     before = time.now()
     clock.jump(jump)
@@ -57,7 +39,7 @@ def test_a_jump_makes_nothing_due(jump):
 
 @pytest.mark.parametrize(("jump", "least", "most"), [(HOUR, 40, 61), (-HOUR, 60, 68)])
 def test_what_waits_a_minute_waits_about_a_minute_whatever_the_wall_clock_does(jump, least, most):
-    clock = HandClock()
+    clock = HandClock(AUTUMN)
     time = DueTime(clock)
     clock.jump(jump)
     assert least <= waited(clock, time, 60) <= most
@@ -65,7 +47,7 @@ def test_what_waits_a_minute_waits_about_a_minute_whatever_the_wall_clock_does(j
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR])
 def test_it_comes_back_to_the_wall_clock(jump):
-    clock = HandClock()
+    clock = HandClock(AUTUMN)
     time = DueTime(clock)
     clock.jump(jump)
     for _ in range(12 * 60):
@@ -75,7 +57,7 @@ def test_it_comes_back_to_the_wall_clock(jump):
 
 
 def test_it_never_goes_back():
-    clock = HandClock()
+    clock = HandClock(AUTUMN)
     time = DueTime(clock)
     last = time.now()
     for step in range(1000):
