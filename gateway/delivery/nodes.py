@@ -26,7 +26,8 @@ LEASE_SECONDS = 6.0
 FOREVER_SECONDS = 100 * 365 * 24 * 3600.0
 """The lease on a store that one process holds alone."""
 
-FORGET_SECONDS = 24 * 3600.0
+FORGET_MS = 24 * 3600 * 1000
+"""The record of a dead node stays so long, for people who look."""
 
 
 class Living(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +60,10 @@ class Node:
         """Become a node, under a new name. Raises StorageFault."""
         self.name = self._ports.ids.new("node")
         self._started_at = milliseconds(self._ports.clock.now())
+        gone = Statement("nodes_forget", {"kept_ms": FORGET_MS})
         if not self.shared:
-            await self._store.commit(Unit(statements=(Statement("nodes_clear", {}),)))
+            gone = Statement("nodes_clear", {})
+        await self._store.commit(Unit(statements=(gone,)))
         await self.renew(bundle)
 
     async def bury(self, name: str) -> None:

@@ -61,6 +61,10 @@ class TestLanes:
         assert await take("two") == []
         await asyncio.sleep(0.25)
         assert await renew("one", 200) == (0, ["two"]), "a lease that has run out is over"
+        forget = Statement("nodes_forget", {"kept_ms": 60_000})
+        assert (await store.commit(Unit(statements=(forget,)))).affected == (0,)
+        forget = Statement("nodes_forget", {"kept_ms": 0})
+        assert (await store.commit(Unit(statements=(forget,)))).affected == (1,), "one is dead"
         assert (await take("two"))[0]["epoch"] == 2
         assert (await take("two"))[0]["epoch"] == 3
         leave = Unit(statements=(Statement("node_leave", {"name": "two"}),))
