@@ -1,8 +1,9 @@
 """A person's orders over what is set aside: replay, release, park, discard; one or a hundred thousand.
 
 An order goes in batches, each one unit with its audit entries and with how far the order has come:
-repeated by its id it goes on from there, or only says again what it did. It can be cancelled
-between two batches. The lanes' owners do the rest by the road everything takes.
+repeated by its id it goes on from there, or only says again what it did. Where several nodes are
+given it at once, each batch is carried out by the one that finds the order as it last saw it. It
+can be cancelled between two batches. The lanes' owners do the rest by the road everything takes.
 """
 
 import asyncio
@@ -34,11 +35,16 @@ BATCH = 500
 
 SHOWN = 100
 SCOPE = "order"
+MARK = "idempotency_move"
 KEPT_MS = 400 * 24 * 3600 * 1000
 RUNNING, ENDED = 1, 2
 
 
-class _Order(msgspec.Struct, kw_only=True):
+class _Moved(Exception):
+    """Another node carries the order out as well, and has come further."""
+
+
+class _Order(msgspec.Struct, kw_only=True, omit_defaults=True):
     """An order and how far it has come; what is kept of it in the store."""
 
     order_id: str
@@ -49,6 +55,12 @@ class _Order(msgspec.Struct, kw_only=True):
     after: str = ""
     """The last thing it looked at."""
     cancelled: bool = False
+    kept: str = ""
+    """How the store has it, as far as is known here; not kept itself."""
+
+    def text(self) -> str:
+        """Return what is kept of it."""
+        return msgspec.json.encode(msgspec.structs.replace(self, kept="")).decode()
 
     def report(self) -> Report:
         return Report(
@@ -153,10 +165,11 @@ class Operator(Shelf):
         key = {"scope": SCOPE, "idem_key": order.order_id}
         wanted = text_id("ord", order.action, msgspec.json.encode(selection).hex())
         now = milliseconds(self._ports.clock.now())
+        order.kept = order.text()
         row = {
             **key,
             "fingerprint": wanted,
-            "reference": msgspec.json.encode(order).decode(),
+            "reference": order.kept,
             "status": RUNNING,
             "at": now,
             "expires_at": now + KEPT_MS,
@@ -169,22 +182,45 @@ class Operator(Shelf):
             (kept,) = await self._store.fetch("idempotency_get", **key)
             if kept["fingerprint"] != wanted:
                 raise Conflict("That order id was another order's.") from None
-            known = msgspec.json.decode(kept["reference"], type=_Order)
-            for field in ("count", "amount_cents", "ids", "after", "cancelled"):
-                setattr(order, field, getattr(known, field))
-            return bool(kept["status"] == RUNNING)
+            return await self._recall(order)
         return True
+
+    async def _recall(self, order: _Order) -> bool:
+        """Learn how far the order has come, whoever carried it out; False where it has ended."""
+        key = {"scope": SCOPE, "idem_key": order.order_id}
+        (row,) = await self._store.fetch("idempotency_get", **key)
+        order.kept = row["reference"]
+        known = msgspec.json.decode(order.kept, type=_Order)
+        for field in ("count", "amount_cents", "ids", "after"):
+            setattr(order, field, getattr(known, field))
+        order.cancelled = order.cancelled or known.cancelled
+        return bool(row["status"] == RUNNING)
 
     async def _carry_out(
         self, order: _Order, selection: Selection, actor: str, reason: str
     ) -> None:
+        """Carry the order out from where it stands, be it together with other nodes: each step
+        is written where the record is as it was known here, so that nothing is looked at twice."""
+        running = True
+        while running:
+            try:
+                await self._go_on(order, selection, actor, reason)
+            except _Moved:
+                running = await self._recall(order)
+            else:
+                return
+
+    async def _go_on(self, order: _Order, selection: Selection, actor: str, reason: str) -> None:
         batches = self._batches(order.action, selection, after=order.after)
         async with contextlib.aclosing(batches):
             async for batch, last in batches:
                 if order.cancelled:
                     break
                 await self._write(order, batch, last, actor, reason)
-        await self._store.commit(Unit(statements=(self._mark(order, ENDED),)))
+        try:
+            await self._store.commit(Unit(statements=(self._mark(order, ENDED),)))
+        except UnitConflict:
+            raise _Moved from None
 
     async def _batches(
         self, action: Action, selection: Selection, *, after: str
@@ -230,11 +266,13 @@ class Operator(Shelf):
             statements += [Statement("lane_ask", {"lane_id": lane}) for lane in lanes]
         try:
             if order.order_id:
-                statements.append(self._mark(after, RUNNING))
+                statements.insert(0, self._mark(after, RUNNING))
             await self._store.commit(
                 Unit(statements=tuple(statements), audit=tuple(audit), counts=counts)
             )
-        except UnitConflict:
+        except UnitConflict as conflict:
+            if conflict.statement == MARK:
+                raise _Moved from None
             if half := len(batch) // 2:
                 await self._write(order, batch[:half], batch[half - 1].id, actor, reason)
                 await self._write(order, batch[half:], last, actor, reason)
@@ -244,7 +282,7 @@ class Operator(Shelf):
             raise
         self._ports.fail_point("set_aside.after_commit")
         order.add(batch)
-        order.after = last
+        order.after, order.kept = last, after.text()
         self._tell(batch)
 
     def _tell(self, batch: list[Aside]) -> None:
@@ -253,9 +291,10 @@ class Operator(Shelf):
             self._changed(lane)
 
     def _mark(self, order: _Order, status: int) -> Statement:
-        reference = msgspec.json.encode(order).decode()
-        key = {"scope": SCOPE, "idem_key": order.order_id}
-        return Statement("idempotency_set", {**key, "reference": reference, "status": status})
+        """Return the statement that moves the order on; it fails where another node has."""
+        row = {"scope": SCOPE, "idem_key": order.order_id, "was": order.kept}
+        row |= {"was_status": RUNNING, "reference": order.text(), "status": status}
+        return Statement(MARK, row, expect=1)
 
 
 def _allowed(action: Action, aside: Aside, selection: Selection) -> bool:

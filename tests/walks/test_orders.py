@@ -5,12 +5,12 @@ from collections import Counter
 
 import pytest
 
-from gateway.delivery import Action, Selection
+from gateway.delivery import Action, Operator, Selection
 from gateway.delivery import orders as orders_module
 from gateway.errors import Conflict
 from gateway.model.states import RetryState
 from gateway.ports import Ports
-from tests.walks.world import status
+from tests.walks.world import on_both_engines, silence, status
 
 DEAD = Selection(state=RetryState.DEAD)
 
@@ -169,3 +169,67 @@ async def test_what_moves_meanwhile_keeps_nobody_else_of_its_batch_back(
     report = await operator.act(Action.REPLAY, DEAD, actor="ann", order_id="ord_1")
     assert report.count == 20
     assert Counter(await dead.states()) == {"waiting": 20}
+
+
+def another_node(world):
+    """Return what another node of the same store would carry orders out with."""
+    hub = world.hub
+    return Operator(hub.store, hub.lanes, hub.ports, hub.workers.look_again)
+
+
+@on_both_engines
+async def test_an_order_given_at_two_nodes_at_once_sends_nothing_twice(world, partner, advice):
+    """The slower node has read what is parked; the quicker one has it sent, and it is parked
+    again: nobody knows what came of it, and nobody has ordered a third try."""
+    world.partner_is("none")
+    partner.script = [silence] * 100
+    await world.start()
+    for number in range(6):
+        await world.hand_over(advice(number))
+    await world.settled()
+    assert await world.states() == ["parked"] * 6
+    quick, slow = another_node(world), another_node(world)
+    everything = Selection(state=RetryState.PARKED)
+    write = slow._write
+
+    async def beaten(*given):
+        slow._write = write
+        await quick.act(Action.REPLAY, everything, actor="ann", order_id="ord_1")
+        await world.settled()
+        return await write(*given)
+
+    slow._write = beaten
+    report = await slow.act(Action.REPLAY, everything, actor="ann", order_id="ord_1")
+    await world.settled()
+    assert await world.states() == ["parked"] * 6
+    assert len(partner.requests) == 12, "each was tried once more, as ordered"
+    assert report.count == 6
+
+
+@on_both_engines
+async def test_two_nodes_share_an_order_given_at_both(dead):
+    await dead.hub.pause("partner", actor="t", reason="")
+    nodes = [another_node(dead), another_node(dead)]
+    reports = await asyncio.gather(
+        *(node.act(Action.REPLAY, DEAD, actor="ann", order_id="ord_1") for node in nodes)
+    )
+    assert [report.count for report in reports] == [21, 21]
+    assert set((await audited(dead, "set_aside.replay")).values()) == {1}
+
+
+async def test_a_cancelled_order_ends_though_another_node_carries_it_out_too(dead):
+    await dead.hub.pause("partner", actor="t", reason="")
+    other, here = another_node(dead), another_node(dead)
+    write = here._write
+
+    async def beaten(*given):
+        here._write = write
+        here.cancel("ord_1")
+        other._changed = lambda _lane: other.cancel("ord_1")  # it is cut off behind a batch
+        await other.act(Action.PARK, DEAD, actor="ann", order_id="ord_1")
+        return await write(*given)
+
+    here._write = beaten
+    report = await here.act(Action.PARK, DEAD, actor="ann", order_id="ord_1")
+    assert (report.count, report.cancelled) == (4, True)
+    assert Counter(await dead.states()) == {"parked": 4, "dead": 17}

@@ -9,9 +9,12 @@ ON CONFLICT (scope, idem_key) DO UPDATE SET
     status = excluded.status, at = excluded.at, expires_at = excluded.expires_at
 WHERE idempotency.expires_at <= excluded.at;
 
--- name: idempotency_set
+-- What is kept under a key moves on, but only from what one last saw there: of two that go on from
+-- the same place one finds no row.
+-- name: idempotency_move
 UPDATE idempotency SET reference = :reference, status = :status
-WHERE scope = :scope AND idem_key = :idem_key;
+WHERE scope = :scope AND idem_key = :idem_key AND reference = :was
+  AND status = :was_status;
 
 -- name: counter_add
 INSERT INTO counter (owner, interface, name, value) VALUES (:owner, :interface, :name, :value)

@@ -213,8 +213,8 @@ class TestSeenBefore:
 
     async def test_an_idempotency_key_is_held_until_it_expires(self, store):
         def insert(fingerprint: str, at: int) -> Unit:
-            row = {"scope": "s", "idem_key": "k", "fingerprint": fingerprint, "reference": None}
-            row |= {"status": None, "at": at, "expires_at": at + 100}
+            row = {"scope": "s", "idem_key": "k", "fingerprint": fingerprint, "reference": "r"}
+            row |= {"status": 1, "at": at, "expires_at": at + 100}
             return Unit(statements=(Statement("idempotency_insert", row),))
 
         affected = [
@@ -222,8 +222,15 @@ class TestSeenBefore:
             for fingerprint, at in (("one", 0), ("two", 99), ("three", 100))
         ]
         assert affected == [1, 0, 1]
-        done = {"scope": "s", "idem_key": "k", "reference": "art_1", "status": 202}
-        await store.commit(Unit(statements=(Statement("idempotency_set", done, 1),)))
+        move = {"scope": "s", "idem_key": "k", "was": "r", "was_status": 1}
+        move |= {"reference": "art_1", "status": 202}
+        moved = [
+            (await store.commit(Unit(statements=(Statement("idempotency_move", row),)))).affected[
+                0
+            ]
+            for row in (move | {"was": "q"}, move | {"was_status": 2}, move, move)
+        ]
+        assert moved == [0, 0, 1, 0], "it moves on only from where one last saw it"
         row = (await store.fetch("idempotency_get", scope="s", idem_key="k"))[0]
         assert (row["fingerprint"], row["reference"], row["status"]) == ("three", "art_1", 202)
 
