@@ -120,6 +120,7 @@ def _unknown(
         failure="unknown",
         code=outcome.code,
         detail=outcome.detail,
+        news=isinstance(outcome, Unknown) or outcome.asked,
     )
     if _locked(outcome):
         return msgspec.structs.replace(

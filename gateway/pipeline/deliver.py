@@ -97,7 +97,8 @@ async def _ask(port: SinkPort, item: LaneItem, call: Call, document: Document) -
     if port.idempotency is Idempotency.NONE:
         if item.again:
             return None
-        return Unknown(code="outcome_unknown", detail="an earlier try may have had its effect")
+        words = "an earlier try may have had its effect"
+        return Undecided(code="outcome_unknown", detail=words, asked=False)
     answer = await port.lookup(call, document)
     match answer:
         case Found():

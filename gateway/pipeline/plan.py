@@ -14,11 +14,13 @@ __all__ = ["Decide", "Ending", "Plan", "Settled", "Undecided", "given_up"]
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True, tag="undecided"):
     """A question to the partner (is it there? is it final?) that brought no answer. `failure` is
-    CREDENTIAL where nobody gets in to ask."""
+    CREDENTIAL where nobody gets in to ask; `asked` is false where nobody was asked at all, which
+    says nothing about how the partner is."""
 
     code: str
     detail: str = ""
     failure: Failure | None = None
+    asked: bool = True
 
 
 Ending = Outcome | Undecided

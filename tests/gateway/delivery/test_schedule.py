@@ -89,6 +89,16 @@ def test_an_unknown_outcome_at_a_sink_without_keys_waits_for_a_person():
     assert plan.state is RetryState.PARKED
 
 
+def test_where_nobody_was_asked_the_outcome_is_unknown_and_no_news_of_the_partner():
+    # Five of these after a crash once opened the breaker of a partner that was well.
+    ending = Undecided(code="outcome_unknown", asked=False)
+    plan = after(ending, idempotency=Idempotency.NONE, unsure=True)
+    assert (plan.outcome, plan.state) == (AttemptOutcome.UNKNOWN, RetryState.PARKED)
+    assert not plan.news
+    assert after(Unknown(code="reply_lost"), idempotency=Idempotency.NONE).news
+    assert after(Undecided(code="http_503"), idempotency=Idempotency.LOOKUP).news
+
+
 def test_an_unknown_outcome_is_never_called_dead():
     assert after(Unknown(code="reply_lost"), tries=2).state is RetryState.PARKED
 
