@@ -36,14 +36,16 @@ class HubProcess:
         *,
         more: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
+        before: str = "",
     ) -> Self:
-        """Start a hub and return once it listens."""
+        """Start a hub and return once it listens. `before` is Python that its process runs first:
+        what has no setting, such as how long a stop may take, is set there."""
         address = root / "var/hub.address"
         address.unlink(missing_ok=True)
         began = time.monotonic()
         with (root / "hub.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", MAIN, "run", "--root", str(root), *more),
+                *(sys.executable, "-c", f"{before}\n{MAIN}", "run", "--root", str(root), *more),
                 cwd=REPOSITORY,
                 env={**os.environ, **(environment or {})},
                 stdin=asyncio.subprocess.DEVNULL,
