@@ -251,25 +251,12 @@ class Operator(Shelf):
         ones."""
         if not batch:
             return
-        statements: list[Statement] = []
-        audit: list[AuditEntry] = []
-        for aside in batch:
-            writes, entry = await self._changes.of(order.action, aside, actor, reason)
-            statements += writes
-            audit.append(entry)
-        counts = tuple(c for aside in batch for c in self._changes.counts(order.action, aside))
         after = msgspec.structs.replace(order, after=last, ids=[*order.ids])
         after.add(batch)
+        unit = await self._unit(after, batch, actor, reason)
         self._ports.fail_point("set_aside.before_commit")
-        if self._store.shared:  # with the change: an owner that is not told would not look again
-            lanes = sorted({aside.lane_id for aside in batch})
-            statements += [Statement("lane_ask", {"lane_id": lane}) for lane in lanes]
         try:
-            if order.order_id:
-                statements.insert(0, self._mark(after, RUNNING))
-            await self._store.commit(
-                Unit(statements=tuple(statements), audit=tuple(audit), counts=counts)
-            )
+            await self._store.commit(unit)
         except UnitConflict as conflict:
             if conflict.statement == MARK:
                 raise _Moved from None
@@ -285,6 +272,20 @@ class Operator(Shelf):
         order.after, order.kept = last, after.text()
         self._tell(batch)
 
+    async def _unit(self, after: _Order, batch: list[Aside], actor: str, reason: str) -> Unit:
+        """Return the unit that changes a batch, `after` which the order stands so."""
+        statements = [self._mark(after, RUNNING)] if after.order_id else []
+        audit: list[AuditEntry] = []
+        for aside in batch:
+            writes, entry = await self._changes.of(after.action, aside, actor, reason)
+            statements += writes
+            audit.append(entry)
+        if self._store.shared:  # with the change: an owner that is not told would not look again
+            lanes = sorted({aside.lane_id for aside in batch})
+            statements += [Statement("lane_ask", {"lane_id": lane}) for lane in lanes]
+        counts = tuple(c for aside in batch for c in self._changes.counts(after.action, aside))
+        return Unit(statements=tuple(statements), audit=tuple(audit), counts=counts)
+
     def _tell(self, batch: list[Aside]) -> None:
         """Have this node's owners of those lanes look again; the others hear of it by the store."""
         for lane in sorted({aside.lane for aside in batch}):
@@ -292,8 +293,9 @@ class Operator(Shelf):
 
     def _mark(self, order: _Order, status: int) -> Statement:
         """Return the statement that moves the order on; it fails where another node has."""
-        row = {"scope": SCOPE, "idem_key": order.order_id, "was": order.kept}
-        row |= {"was_status": RUNNING, "reference": order.text(), "status": status}
+        was = {"was": order.kept, "was_status": RUNNING}
+        key = {"scope": SCOPE, "idem_key": order.order_id}
+        row = {**key, **was, "reference": order.text(), "status": status}
         return Statement(MARK, row, expect=1)
 
 
