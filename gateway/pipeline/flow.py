@@ -148,9 +148,10 @@ class Flow:
         bundle: Bundle,
         number: int,
     ) -> None:
+        at = self._now()
         while True:
             unit = self._units.judged(
-                batch, artifact, item, bundle=bundle.hash, number=number, at=self._now()
+                batch, artifact, item, bundle=bundle.hash, number=number, at=at
             )
             self._ports.fail_point("process.before_commit")
             try:
@@ -162,6 +163,8 @@ class Flow:
                     batch = judged
                 else:
                     await self._lanes.must_still_hold(item.lane)
+                    if number and await self._settling.stands(item, number, at=at):
+                        break
                     if not await self._settling.discarded(item):
                         raise
                     return

@@ -51,10 +51,10 @@ class Settling:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
         except UnitConflict as conflict:
             await self._lanes.must_still_hold(item.lane)
-            if await self._stands(item, number, at=at) is None:  # else this very unit did it
+            if await self.stands(item, number, at=at) is None:  # else this very unit did it
                 changed = await self._on_record(item, plan, result, at)
                 if changed is None:
-                    stands = await self._stands(item, number)
+                    stands = await self.stands(item, number)
                     if stands is None:
                         raise conflict from None
                     return stands
@@ -91,7 +91,7 @@ class Settling:
         """Return whether a person has discarded the item while it was under way."""
         return item.retrying and not await self._store.fetch("retry_one", **self._place(item))
 
-    async def _stands(self, item: LaneItem, number: int, *, at: int = 0) -> Settled | None:
+    async def stands(self, item: LaneItem, number: int, *, at: int = 0) -> Settled | None:
         """Return how this attempt was settled before (`at` that moment, where it is given), None
         where it was not: whatever failed after that transaction does not make it undone."""
         place = {"lane_id": self._lanes[item.lane].lane_id, "seq": item.seq}

@@ -1,15 +1,14 @@
 -- Attempts, what was started, and the retry table.
 
--- Only the lane's present owner settles (epoch); the very same attempt may be written twice.
+-- Only the lane's present owner settles (epoch). Written once: a unit that is offered again after a
+-- lost answer must not undo what a person has done to the item since; who offers it looks first.
 -- name: attempt_insert
 INSERT INTO attempt (lane_id, seq, part_offset, number, generation, at, took_ms, outcome, failure,
                      code, detail, fingerprint, external_id, reply_id, epoch)
 SELECT :lane_id, :seq, :part_offset, :number, :generation, :at, :took_ms, :outcome, :failure,
        :code, :detail, :fingerprint, :external_id, :reply_id, :epoch
 FROM lane WHERE lane_id = :lane_id AND epoch = :epoch
-ON CONFLICT (lane_id, seq, part_offset, number) DO UPDATE SET at = attempt.at
-WHERE attempt.epoch = excluded.epoch AND attempt.generation = excluded.generation
-  AND attempt.outcome = excluded.outcome AND attempt.at = excluded.at;
+ON CONFLICT (lane_id, seq, part_offset, number) DO NOTHING;
 
 -- Committed before the first byte leaves for a sink that cannot take a key. No row affected =
 -- this try was started before and never settled (then its outcome is unknown), or the lane has

@@ -32,12 +32,16 @@ class TestUnits:
         lane = await rows.make_lane(store)
         assert await rows.make_lane(store) == lane
         units = [rows.delivery(lane, "msg_1"), rows.delivery(lane, "msg_2")]
-        units += [
-            Unit(statements=(rows.attempt(lane, 1),)),
-            Unit(statements=(rows.artifact("art_1"), rows.retry(lane, 2))),
-        ]
+        units.append(Unit(statements=(rows.artifact("art_1"), rows.retry(lane, 2))))
+        settled = Unit(statements=(rows.attempt(lane, 1), rows.retry(lane, 1)))
+        await store.commit(settled)
+        await store.commit(Unit(statements=(rows.retry(lane, 1, state="parked"),)))
         for _ in range(3):
             await asyncio.gather(*(store.commit(unit) for unit in units))
+            with pytest.raises(UnitConflict):  # it must not undo what came after it
+                await store.commit(settled)
+        (aside,) = await store.fetch("retry_one", lane_id=lane, seq=1, part_offset=-1)
+        assert aside["state"] == "parked"
         window = await store.fetch("owed_window", lane_id=lane, after_seq=0, limit=10)
         assert [(row["seq"], row["item_id"]) for row in window] == [(1, "msg_1"), (2, "msg_2")]
         assert (await store.fetch("lanes"))[0]["head"] == 2

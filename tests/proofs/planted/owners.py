@@ -34,8 +34,8 @@ def the_epoch_is_not_checked(patch: Plant) -> None:
     """Who owned a lane before settles as well as who owns it now; the last one counts."""
     for name in ("attempt_insert", "started_insert", "lane_cursor"):
         rewritten(patch, name, "AND epoch = :epoch", "")
-    kept = all_blocks()["attempt_insert"].statements[0].partition("SET at = attempt.at")[0]
-    statements = (f"{kept} SET outcome = excluded.outcome, epoch = excluded.epoch",)
+    kept = all_blocks()["attempt_insert"].statements[0].partition("DO NOTHING")[0]
+    statements = (f"{kept} DO UPDATE SET outcome = excluded.outcome, epoch = excluded.epoch",)
     block = replace(all_blocks()["attempt_insert"], statements=statements)
     patch.setitem(all_blocks(), "attempt_insert", block)
     patch.setattr(Lanes, "must_still_hold", _holds)
