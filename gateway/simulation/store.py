@@ -1,7 +1,8 @@
 """The store of a simulated process: the real SQLite engine, driven by a writer that may fail.
 
-A writer delays, says that it is busy or full, or commits and loses its answer. The file lies in
-memory, so nothing is flushed for real; power losses are proved elsewhere.
+A writer delays, says that it is busy or full, or commits and loses its answer. The database lies
+in this process's memory (SQLite's `memdb`), where all connections of one world share it: there is
+no log and nothing is flushed; power losses and real files are proved elsewhere.
 """
 
 import os
@@ -17,13 +18,13 @@ from gateway.ports import Ports
 from gateway.simulation.loop import Process
 from gateway.store import KeyRing, Row, StoreSettings, StoreUnavailable, Unit
 from gateway.store.group import LoopCommit, Outcome
-from gateway.store.sqlite.connection import connect_writer
+from gateway.store.sqlite.connection import connect_reader, connect_writer
 from gateway.store.sqlite.engine import Engine, EngineSettings
 from gateway.store.sqlite.lock import StoreLock
 from gateway.store.sqlite.migrate import migrate
 from gateway.store.sqlite.store import SqliteStore
 
-__all__ = ["KEYS", "Disk", "SimulatedStore", "Trouble", "fresh_database"]
+__all__ = ["KEYS", "Disk", "SimulatedStore", "Trouble"]
 
 KEYS = KeyRing({b"simulate": b"k" * 32}, active=b"simulate", index=b"i" * 32)
 """Fixed: nothing here is secret, and blind indexes must be the same for the same seed."""
@@ -34,22 +35,17 @@ def _memory() -> str | None:
 
 
 @lru_cache(maxsize=1)
-def _template() -> bytes:
+def _template() -> sqlite3.Connection:
     """Return an empty migrated database: migrations run once per process."""
     with tempfile.TemporaryDirectory(prefix="remithub-simulation-") as folder:
         path = Path(folder) / "hub.db"
         connection = connect_writer(path)
         migrate(path, connection)
+        connection.execute("PRAGMA journal_mode = DELETE")  # memory has no write-ahead log
+        template = sqlite3.connect(":memory:", check_same_thread=False)
+        connection.backup(template)
         connection.close()
-        return path.read_bytes()
-
-
-def fresh_database() -> Path:
-    """Return an empty database in a folder of its own; `Disk.remove` removes the folder."""
-    folder = Path(tempfile.mkdtemp(prefix="remithub-simulation-", dir=_memory()))
-    path = folder / "hub.db"
-    path.write_bytes(_template())
-    return path
+        return template
 
 
 class Trouble:
@@ -68,27 +64,28 @@ class Disk:
     """The database file that the processes of one world share, and its troubles."""
 
     def __init__(self, *, shared: bool, chance: Any, now_ms: Callable[[], int]) -> None:
-        self.path = fresh_database()
+        self.folder = Path(tempfile.mkdtemp(prefix="remithub-simulation-", dir=_memory()))
+        """For files of the world's own; `remove` removes it."""
+        self.path = Path(f"file:/{self.folder.name}?vfs=memdb")
+        """The database's address, which is SQLite's own. It is there until `remove`."""
         self.lost_answers = 0
         self.shared = shared
         self.chance = chance
         self.now_ms = now_ms
         """The database's own clock: where it is shared, no process's counts."""
         self.trouble = Trouble()
-        self._reader: sqlite3.Connection | None = None
+        self._reader = connect_reader(self.path)
+        self._reader.row_factory = sqlite3.Row
+        _template().backup(self._reader)
 
     def rows(self, sql: str, *parameters: object) -> list[Row]:
         """Return the rows of a query of the simulation's own."""
-        if self._reader is None:
-            self._reader = sqlite3.connect(self.path, isolation_level=None)
-            self._reader.row_factory = sqlite3.Row
         return [dict(row) for row in self._reader.execute(sql, parameters)]
 
     def remove(self) -> None:
-        """Remove the file and its folder."""
-        if self._reader is not None:
-            self._reader.close()
-        shutil.rmtree(self.path.parent)
+        """Forget the database and remove the folder."""
+        self._reader.close()
+        shutil.rmtree(self.folder)
 
 
 class _Writer:

@@ -39,7 +39,7 @@ class World:
         self.disk = Disk(
             shared=options.nodes > 1, chance=chance_of(seed, "disk"), now_ms=self._now_ms
         )
-        self.drop = self.disk.path.parent / "drop"
+        self.drop = self.disk.folder / "drop"
         self.drop.mkdir()
         self.network = self._make_network()
         self.items = draw_items(chance_of(seed, "items"), options.items, options.poison_share)

@@ -8,6 +8,7 @@ from gateway.store.units import StoreUnavailable, UnitConflict
 
 __all__ = [
     "batch_fault",
+    "connect_folding",
     "connect_reader",
     "connect_writer",
     "read_fault",
@@ -31,7 +32,7 @@ _STATEMENT_ERRORS = (
 
 
 def connect_writer(path: Path, *, max_bytes: int | None = None) -> sqlite3.Connection:
-    """Open the one writing connection, which is also the one checkpointer.
+    """Open the one writing connection, which is also the one checkpointer (but see `folding`).
 
     WAL with synchronous=FULL: an acknowledged commit survives a power loss, NORMAL loses it
     (2,000 simulated power losses: FULL lost none). Two connections that checkpoint meet a
@@ -49,6 +50,19 @@ def connect_writer(path: Path, *, max_bytes: int | None = None) -> sqlite3.Conne
     return connection
 
 
+def connect_folding(path: Path) -> sqlite3.Connection:
+    """Open a connection that only checkpoints, in place of the writing one: see `folding`.
+
+    It must sync as the writer does: a checkpoint syncs the log before it writes the database, and
+    the database before it says that the log is not needed any more.
+    """
+    connection = _connect(path, busy_ms=0)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def connect_reader(path: Path, *, busy_ms: int = _BUSY_MS) -> sqlite3.Connection:
     """Open a connection that can only read and never checkpoints."""
     connection = _connect(path, busy_ms=busy_ms)
@@ -59,7 +73,11 @@ def connect_reader(path: Path, *, busy_ms: int = _BUSY_MS) -> sqlite3.Connection
 
 def _connect(path: Path, *, busy_ms: int = _BUSY_MS) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, isolation_level=None, check_same_thread=False, cached_statements=256
+        path,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        uri=path.parts[:1] == ("file:",),  # SQLite's own address: a database in memory
     )
     connection.execute(f"PRAGMA busy_timeout = {busy_ms:d}")
     connection.execute("PRAGMA trusted_schema = OFF")
