@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.base import Call, Delivered, Idempotency, Pending, Unknown
+from connectors.base import Call, Delivered, Idempotency, Pending
 from gateway.errors import Reject
 from gateway.model.ids import artifact_id, text_id
 from gateway.model.states import AttemptOutcome, PartState, RetryState
@@ -36,7 +36,7 @@ from gateway.pipeline.facts import (
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Decide, Ending, Plan, Settled, given_up
+from gateway.pipeline.plan import Decide, Ending, Plan, Settled, Undecided, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.settle import Settling
@@ -238,7 +238,7 @@ class Flow:
             asked, item = item, await self._start(item, number, sink)
             begun_before = item is not asked and not item.again
             if begun_before and sink.settings.retry.lookup_after_seconds:
-                early = Unknown(code="begun_before", detail="it is asked about later")
+                early = Undecided(code="begun_before", detail="asked about later", asked=False)
                 plan = self._decide(early, item, sink.settings, port.idempotency, self._due())
                 return await self._settling.settle(item, number, plan, result)
         result = await self._try(item, number, sink, bundle, result, context)

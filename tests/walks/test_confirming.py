@@ -328,6 +328,7 @@ async def test_after_a_crash_too_nobody_asks_before_what_is_there_can_be_seen(
     world.partner_is("lookup")
     text = (world.root / "config/interfaces/partner.yaml").read_text()
     text = text.replace("retry: {", "retry: {lookup_after_seconds: 30, ")
+    text = text.replace("breaker_failures: 100", "breaker_failures: 1")
     world.write(
         "config/interfaces/partner.yaml",
         text.replace("deadline_seconds: 2", "deadline_seconds: 0.5"),
@@ -345,6 +346,7 @@ async def test_after_a_crash_too_nobody_asks_before_what_is_there_can_be_seen(
     (aside,) = await world.hub.operator.find(Selection())
     assert (aside.code, aside.failure) == ("begun_before", "unknown")
     assert partner.lookups == []
+    assert world.hub.workers.destinations["partner"].breaker == "closed", "nobody was asked"
     await world.hub.operator.act(Action.REPLAY, Selection(ids=(aside.id,)), actor="t")
     await until(are(world))
     assert (len(partner.lookups), len(partner.requests)) == (1, 1)
