@@ -51,9 +51,21 @@ class Reject(HubError):
 
 
 class TryAgain(HubError):
-    """The surroundings are at fault; the same call may succeed later."""
+    """The surroundings are at fault; the same call may succeed later: after so many seconds, where
+    that is known (0: it is not)."""
 
     code = "try_again"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        next_step: str = "",
+        retry_after_seconds: int = 0,
+    ) -> None:
+        super().__init__(message, code=code, next_step=next_step)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class UsageFault(HubError):

@@ -139,7 +139,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return this as an answer."""
         more = dict(headers or {})
         if self.status in (503, 507):
-            more["Retry-After"] = str(RETRY_AFTER_SECONDS)
+            more.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         return Response(
             msgspec.json.encode(self), status_code=self.status, media_type=MEDIA_TYPE, headers=more
         )
@@ -180,7 +180,9 @@ def _plain(code: str, detail: str, facts: TraceFacts) -> Problem:
 
 
 def _ours(request: Request[Any, Any, Any], error: HubError) -> Response[bytes]:
-    return problem_of(error, trace_of(request.scope)).response()
+    told = error.retry_after_seconds if isinstance(error, TryAgain) else 0
+    headers = {"Retry-After": str(told)} if told else None
+    return problem_of(error, trace_of(request.scope)).response(headers)
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -56,7 +56,19 @@ class Custody:
         limit = _limit(arrival.interface, bundle)
         source = bundle.sources.get(arrival.interface)
         if source is not None:
-            await self._pressure.must_keep_up(arrival.interface, source.settings.behind_seconds)
+            await self._pressure.must_keep_up(
+                arrival.interface,
+                source.settings.behind_seconds,
+                at_once=source.settings.concurrency,
+            )
+        with self._pressure.arriving(arrival.interface) as intake:
+            artifact, duplicate = await self._keep(blocks, arrival, bundle, limit)
+            intake.taken = not duplicate
+        return artifact, duplicate
+
+    async def _keep(
+        self, blocks: AsyncIterator[bytes], arrival: Arrival, bundle: Bundle, limit: int
+    ) -> tuple[Artifact, bool]:
         upload = self._ports.ids.new("bod")
         received = await receive(
             blocks,

@@ -209,7 +209,10 @@ class SourceSettings(
     )
     behind_seconds: Annotated[
         Seconds,
-        Meta(description="Takes nothing in while a file waits for longer; 0: always does."),
+        Meta(
+            description="Takes nothing in while a file waits for longer, or another one would; "
+            "0: always does."
+        ),
     ] = 3600.0
 
 
