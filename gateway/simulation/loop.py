@@ -12,8 +12,10 @@ import contextvars
 import selectors
 import warnings
 from asyncio import events
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from heapq import heappop, heappush
 from typing import Any, TypeVar
 
 __all__ = ["Crashed", "Deadlock", "Process", "VirtualLoop", "running_process"]
@@ -22,6 +24,12 @@ T = TypeVar("T")
 
 _DISPOSALS = 50
 """How often a coroutine that refuses to end is asked again."""
+
+_SAME_TIME_SECONDS = 1e-9
+"""Timers so close to each other run in one turn."""
+
+_TASKS_KNOWN = 5000
+"""So many, and those that are done are forgotten."""
 
 
 class Deadlock(RuntimeError):
@@ -52,7 +60,7 @@ class Process:
         self.context = contextvars.copy_context()
         self.context.run(_process.set, self)
         self._loop = loop
-        self._held: list[events.Handle] = []
+        self._held: list[_Handle] = []
         self._calls: set[asyncio.Future[Any]] = set()
 
     async def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -100,7 +108,7 @@ class Process:
         if self.alive:
             self._loop.run_held(held)
 
-    def hold(self, handle: events.Handle) -> None:
+    def hold(self, handle: "_Handle") -> None:
         """Keep a callback until the process goes on."""
         self._held.append(handle)
 
@@ -116,18 +124,37 @@ def _pass_on(ended: "asyncio.Task[T]", answer: "asyncio.Future[T]") -> None:
         answer.set_exception(error)
 
 
-class _NoSelector(selectors.SelectSelector):
-    """Watches nothing; waiting is what makes time pass."""
+class _Handle(events.Handle):
+    """One callback, and the process whose step it is. Cheaper to make than asyncio's."""
 
-    loop: "VirtualLoop"
+    __slots__ = ("process",)
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Let `timeout` virtual seconds pass."""
-        if timeout is None:
-            raise Deadlock("nothing is scheduled and somebody waits")
-        if timeout > 0:
-            self.loop.pass_time(timeout)
-        return []
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: "VirtualLoop",
+        context: contextvars.Context | None,
+    ) -> None:
+        if context is None:
+            context = contextvars.copy_context()
+        self._context = context
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+        self.process: Process | None = context.get(_process)
+
+
+class _Timer(_Handle):
+    __slots__ = ("at",)
+
+    at: float
+
+    def when(self) -> float:
+        """Return when it runs."""
+        return self.at
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -135,22 +162,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self._virtual = 0.0
-        selector = _NoSelector()
-        super().__init__(selector)
-        selector.loop = self
-        self._clock_resolution = 1e-9
-        self._ready: Any
+        super().__init__(selectors.SelectSelector())
+        self._ready: deque[_Handle] = deque()
+        self._timers: list[tuple[float, int, _Timer]] = []
+        """A heap; of two at the same time the first made is the first to run."""
+        self._timers_made = 0
+        self._stopping: bool
         self._started: list[asyncio.Task[Any]] = []
-        self.set_task_factory(self._make_task)
         self.set_exception_handler(lambda _loop, _context: None)
 
     def time(self) -> float:
         """Return the virtual seconds since the beginning."""
         return self._virtual
-
-    def pass_time(self, seconds: float) -> None:
-        """Let virtual time pass."""
-        self._virtual += seconds
 
     def run_in_executor(  # type: ignore[override]  # a future is awaitable all the same
         self, executor: Executor | None, func: Callable[..., T], *args: Any
@@ -174,17 +197,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> events.Handle:
         """Run it next: later where its process stands still, never where it has crashed."""
-        if context is None:
-            context = contextvars.copy_context()
-        process = context.get(_process)
-        if process is None:
-            return super().call_soon(callback, *args, context=context)
-        if process.alive and not process.standing:
-            return super().call_soon(self._fire, callback, args, context, context=context)
-        handle = events.Handle(callback, args, self, context)
-        if process.alive:
-            process.hold(handle)
+        self._check_closed()  # type: ignore[attr-defined]  # what is disposed of begins nothing
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
         return handle
+
+    call_soon_threadsafe = call_soon  # type: ignore[assignment]  # there is one thread
 
     def call_at(  # type: ignore[override]  # typeshed's variadic generics
         self,
@@ -194,34 +212,54 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> events.TimerHandle:
         """Run it at that time, by the same rules."""
-        if context is None:
-            context = contextvars.copy_context()
-        if context.get(_process) is None:
-            return super().call_at(when, callback, *args, context=context)
-        return super().call_at(when, self._fire, callback, args, context, context=context)
+        self._check_closed()  # type: ignore[attr-defined]  # as above
+        handle = _Timer(callback, args, self, context)
+        handle.at = when
+        self._timers_made += 1
+        heappush(self._timers, (when, self._timers_made, handle))
+        return handle  # type: ignore[return-value]  # it has what a TimerHandle has
 
-    def _fire(
-        self, callback: Callable[..., object], args: Any, context: contextvars.Context
-    ) -> None:
-        process = context.get(_process)
-        if process is not None and process.standing:
-            self.call_soon(callback, *args, context=context)
-        elif process is None or process.alive:
-            callback(*args)
-
-    def run_held(self, handles: list[events.Handle]) -> None:
-        """Run next what was held up, in its order."""
-        self._ready.extend(handle for handle in handles if not handle.cancelled())
-
-    def _make_task(
+    def call_later(  # type: ignore[override]  # typeshed's variadic generics
         self,
-        loop: asyncio.AbstractEventLoop,
-        coroutine: Any,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
         context: contextvars.Context | None = None,
-    ) -> asyncio.Task[Any]:
-        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context)
+    ) -> events.TimerHandle:
+        """Run it after so many seconds, by the same rules."""
+        return self.call_at(self._virtual + delay, callback, *args, context=context)
+
+    def _run_once(self) -> None:
+        """Do what asyncio's does, with nothing to watch: waiting is what makes time pass."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2]._cancelled:  # noqa: SLF001 - asyncio's own word for it
+            heappop(timers)
+        if not (ready or self._stopping):
+            if not timers:
+                raise Deadlock("nothing is scheduled and somebody waits")
+            self._virtual = max(self._virtual, timers[0][0])
+        until = self._virtual + _SAME_TIME_SECONDS
+        while timers and timers[0][0] < until:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            _run(ready.popleft())
+
+    def run_held(self, handles: "list[_Handle]") -> None:
+        """Run next what was held up, in its order."""
+        self._ready.extend(handles)
+
+    def create_task(  # type: ignore[override]  # typeshed wants a name of its own
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> "asyncio.Task[T]":
+        """Start a task, and know of it until it is done."""
+        self._check_closed()  # type: ignore[attr-defined]  # as above
+        task = asyncio.Task(coro, loop=self, name=name, context=context)
         self._started.append(task)
-        if len(self._started) > 5000:
+        if len(self._started) > _TASKS_KNOWN:
             self._started = [task for task in self._started if not task.done()]
         return task
 
@@ -236,6 +274,22 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio has no other word for "on purpose"
                     _end(task.get_coro())
             self._started.clear()
+
+
+def _run(handle: _Handle) -> None:
+    process = handle.process
+    if process is not None and (process.standing or not process.alive):
+        if process.alive:
+            process.hold(handle)
+        return
+    if handle._cancelled:  # noqa: SLF001 - it is ours
+        return
+    try:
+        handle._context.run(handle._callback, *handle._args)  # noqa: SLF001 - as above
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException:  # noqa: S110 - a step of a process that has crashed; nobody is there to hear
+        pass
 
 
 def _end(coroutine: Any) -> None:
