@@ -37,9 +37,11 @@ class HubProcess:
         more: tuple[str, ...] = (),
         environment: Mapping[str, str] | None = None,
         before: str = "",
+        connections: int = 256,
     ) -> Self:
         """Start a hub and return once it listens. `before` is Python that its process runs first:
-        what has no setting, such as how long a stop may take, is set there."""
+        what has no setting, such as how long a stop may take, is set there. The client keeps so
+        many connections at most."""
         address = root / "var/hub.address"
         address.unlink(missing_ok=True)
         began = time.monotonic()
@@ -65,7 +67,7 @@ class HubProcess:
         token = (root / "var/api.token").read_text().strip()
         session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-            connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=5),
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=5),
             timeout=aiohttp.ClientTimeout(total=120),
         )
         return cls(root, process, url, session, began)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import sqlite3
 import ssl
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from gateway.app import Hub
 from gateway.delivery import Action, Aside, Selection
 from gateway.model.states import RetryState
 from gateway.pipeline import Arrival
-from gateway.ports import Randomness
+from gateway.ports import Randomness, SystemClock
 from gateway.simulators.tcp_proxy import Fault, TcpProxy
 
 EXAMPLE = (
@@ -210,7 +211,8 @@ class Storm:
         with contextlib.closing(sqlite3.connect(self.root / "var/hub.db")) as database:
             database.row_factory = sqlite3.Row
             rows = database.execute(
-                "SELECT lane.destination, attempt.outcome, attempt.code, attempt.took_ms "
+                "SELECT lane.destination, attempt.outcome, attempt.code, "
+                "attempt.at, attempt.took_ms "
                 "FROM attempt JOIN lane USING (lane_id) WHERE lane.kind = 'deliver'"
             )
             return [dict(row) for row in rows]
@@ -260,19 +262,36 @@ def blowing(proxies: dict[str, TcpProxy], fault: Fault, share: float) -> Iterato
             proxy.fault = None
 
 
+BEAT_SECONDS = 0.05
+LATE_SECONDS = 0.02
+
+
 class Heartbeat:
-    """Measures how late the event loop is: hub, partner and proxies share it here."""
+    """Knows when the event loop was late: hub, partner and proxies share it here."""
 
     def __init__(self) -> None:
         self.longest_lag_seconds = 0.0
+        self._late: list[tuple[float, float]] = []
+        """When a beat was due and when it came, in seconds since the epoch, in order."""
 
     async def beat(self) -> None:
         """Beat until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            due = loop.time() + 0.05
-            await asyncio.sleep(0.05)
-            self.longest_lag_seconds = max(self.longest_lag_seconds, loop.time() - due)
+            due = loop.time() + BEAT_SECONDS
+            await asyncio.sleep(BEAT_SECONDS)
+            lag = loop.time() - due
+            if lag > LATE_SECONDS:
+                came = SystemClock().now().timestamp()
+                self._late.append((came - lag, came))
+                self.longest_lag_seconds = max(self.longest_lag_seconds, lag)
+
+    def late_seconds(self, since: float, until: float) -> float:
+        """Return how much of that time, in seconds since the epoch, no timer could fire in."""
+        first = bisect_left(self._late, since, key=lambda late: late[1])
+        after = bisect_left(self._late, until, key=lambda late: late[0])
+        spans = self._late[first:after]
+        return sum(min(until, came) - max(since, due) for due, came in spans)
 
 
 async def _flap(proxies: list[TcpProxy]) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import socket
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -160,14 +162,39 @@ async def test_a_plain_port_where_tls_is_expected_and_a_name_that_is_none_are_sa
     assert partner.requests == {}
 
 
+async def test_a_name_server_that_never_answers_holds_no_call_past_its_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, answered, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def silent(host: Any, *more: Any) -> Any:
+        if host == "no-such-host.invalid":
+            asked.set()
+            answered.wait(30)  # in a thread that nothing can cancel
+        return look_up(host, *more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    slow = {"connect_seconds": 20, "read_seconds": 20, "pool_seconds": 20}
+    try:
+        async with sink_at("http://no-such-host.invalid", timeouts=slow) as sink:
+            for _ in range(2):  # the second waits for the same answer
+                began = SystemClock().monotonic()
+                outcome = await delivered_once(sink)
+                assert (class_of(outcome), getattr(outcome, "code", "")) == (SAFE, "deadline")
+                assert 1.4 < SystemClock().monotonic() - began < 6
+    finally:
+        answered.set()
+    assert asked.is_set()
+
+
 async def weathered(
     tmp_path: Path, report: Report, *, per_fault: int, share: float, deadline: float
 ) -> float:
     """Send `per_fault` documents to three destinations through each fault and through a swizzle,
     then judge.
 
-    Returns the seconds by which the longest call outlived its total deadline, less those by
-    which the event loop, which hub, partner and proxies share here, was late.
+    Returns the most seconds by which a call outlived its total deadline, without those after it
+    in which the event loop, which hub, partner and proxies share here, let no timer fire.
     """
     clock = SystemClock()
     began = clock.monotonic()
@@ -196,6 +223,7 @@ async def weathered(
     attempts = there.attempts()
     judge_attempts(attempts, counts)
     over = max(row["took_ms"] for row in attempts) / 1000 - deadline
+    in_earnest = max(outlived(row, deadline, heart) for row in attempts)
     report(
         "T-NET",
         deliveries=deliveries,
@@ -207,12 +235,44 @@ async def weathered(
         was_there=counts["there"],
         sent_again=counts["again"],
         over_deadline_seconds=over,
+        over_without_lag_seconds=in_earnest,
         loop_lag_seconds=heart.longest_lag_seconds,
         longest_held_seconds=longest,
         backlog=0,
         seconds=clock.monotonic() - began,
     )
-    return float(over) - heart.longest_lag_seconds
+    return in_earnest
+
+
+def outlived(row: dict[str, Any], deadline: float, heart: Heartbeat) -> float:
+    """Return the seconds an attempt went on after its deadline while timers could fire. It is on
+    record with the moment it ended and how long it took."""
+    ended = row["at"] / 1000
+    due = ended - row["took_ms"] / 1000 + deadline
+    return float(ended - due - heart.late_seconds(due, ended)) if due < ended else 0.0
+
+
+async def test_only_lateness_after_the_deadline_excuses_a_late_end() -> None:
+    heart, clock = Heartbeat(), SystemClock()
+    beating = asyncio.create_task(heart.beat())
+    await asyncio.sleep(0.12)
+    began = clock.now().timestamp()
+    blocking_until = clock.monotonic() + 0.6
+    while clock.monotonic() < blocking_until:
+        pass
+    came = clock.now().timestamp()
+    await asyncio.sleep(0.12)
+    beating.cancel()
+    assert heart.longest_lag_seconds > 0.5
+    assert 0.5 < heart.late_seconds(began, came) <= came - began
+    assert heart.late_seconds(began + 0.2, began + 0.3) == pytest.approx(0.1)
+    # It was late by a second and the loop for the last 0.4 s of that: what is left is its own.
+    row = {"at": (began + 0.4) * 1000, "took_ms": 3000}
+    assert outlived(row, 2.0, heart) == pytest.approx(0.6, abs=0.08)
+    # The loop was late before the deadline only: no excuse.
+    row = {"at": (began + 3.0) * 1000, "took_ms": 3500}
+    assert outlived(row, 1.5, heart) > 1.5
+    assert outlived({"at": came * 1000, "took_ms": 100}, 2.0, heart) == 0
 
 
 async def decided(there: Storm, counts: Counter[str]) -> None:
