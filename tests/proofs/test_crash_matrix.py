@@ -8,6 +8,7 @@ import contextlib
 import random
 import signal
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pytest
 
 from gateway.app import Hub
 from gateway.store import Body, Statement, Unit
+from tests.postgres import Postgres
+from tests.proofs.matrix.alone import play_alone
 from tests.proofs.matrix.scene import (
     BIG_POINTS,
     PARTNER_POINTS,
@@ -88,26 +91,40 @@ async def test_a_hub_that_fails_or_stands_still_at_some_points_goes_on_by_itself
         assert struck.total() > 0
 
 
-@pytest.mark.soak
-async def test_every_cell_of_the_matrix_by_itself(
-    engine: str, hub_yaml: str, tmp_path: Path, report
-):
+def column(action: str, engine: str) -> list[Cell]:
+    """One column of the matrix: every point killed, failing or standing still; the partner's two
+    points only kill."""
+    if action == "stall":
+        action = LONG_STALL if engine == "postgresql" else STALL
     chance = random.Random(SEED)
-    names = points()
-    actions = ("kill", "raise", LONG_STALL if engine == "postgresql" else STALL)
-    cells = [Cell(name, nth(name, chance), action) for name in names for action in actions]
-    cells += [Cell(name, way, "kill") for name in PARTNER_POINTS for way in range(3)]
-    async with scene_in(tmp_path, hub_yaml) as scene:
-        struck = await played(scene, cells, check_each=True)
-        report(
-            f"T-CRASH-{engine}",
-            points=len(names),
-            cells=len(cells),
-            documents=scene.documents,
-            breaks=0,
-            **struck,
-        )
-        assert scene.struck == cells
+    cells = [Cell(name, nth(name, chance), action) for name in points()]
+    if action == "kill":
+        cells += [Cell(name, way, action) for name in PARTNER_POINTS for way in range(3)]
+    return cells
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("action", ["kill", "raise", "stall"])
+async def test_every_cell_of_the_matrix_by_itself(
+    action: str, engine: str, request: pytest.FixtureRequest, tmp_path: Path, report
+):
+    shared: Postgres | None = None
+    if engine == "postgresql":
+        shared = request.getfixturevalue("postgres")
+    cells = column(action, engine)
+    began = time.monotonic()
+    played = await play_alone(cells, tmp_path, shared)
+    report(
+        f"T-CRASH-{engine}-{action}",
+        cells=len(cells),
+        struck=len(played.struck),
+        documents=played.documents,
+        breaks=len(played.broken),
+        minutes=(time.monotonic() - began) / 60,
+        slowest_cell_seconds=played.slowest_seconds,
+    )
+    assert not played.broken
+    assert set(played.struck) == set(cells)
 
 
 async def owe_many(hub: Hub, count: int) -> None:
