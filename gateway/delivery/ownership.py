@@ -170,8 +170,7 @@ class Ownership:
             return
         for name in sorted(self._lanes.owned().keys() & planned - mine - self._giving.keys()):
             self._giving[name] = asyncio.create_task(self._give_back(name))
-        for name in sorted(mine - self._lanes.owned().keys() - self._giving.keys()):
-            await self._take(name)
+        await self._take(mine - self._lanes.owned().keys() - self._giving.keys())
         await self._free_orphans(mine)
         if self._node.shared:  # where one process has it all, a start refuses to leave any behind
             await self._adopt(planned)
@@ -188,15 +187,16 @@ class Ownership:
             if owes or await self._store.fetch("retries", lane=row["name"], limit=1):
                 plan = (row["interface"], row["destination"], row["route"])
                 await self._lanes.ensure([(row["name"], kind.value, *plan)])
-                await self._take(row["name"])
+                await self._take({row["name"]})
 
-    async def _take(self, name: str) -> None:
-        lane = await self._lanes.take(name, self._node.name)
+    async def _take(self, names: set[str]) -> None:
+        lanes = await self._lanes.take(names, self._node.name)
         self._ports.fail_point("lane.after_take")
-        if lane is None or self._leaving:  # `stop` has not seen it: nobody would end it
+        if self._leaving:  # `stop` has not seen them: nobody would end them
             return
-        self._heard.pop(name, None)
-        self._runs_of(name).start_lane(lane)
+        for lane in lanes:
+            self._heard.pop(lane.name, None)
+            self._runs_of(lane.name).start_lane(lane)
 
     async def _free_orphans(self, mine: set[str]) -> None:
         """Give back what is ours by the store and run by nobody: the answer to a take was lost,

@@ -156,6 +156,8 @@ class LaneRunner:
             await self._learn_keys()
         if self._lanes.made_due(self.lane.name):
             self._due.look_again()
+        if self._lanes.rung(self.lane.name):
+            self._window.look_again()
         await self._tell_others()
         await self._start()
         await self._window.move_cursor(least=CURSOR_EVERY)
@@ -325,6 +327,7 @@ class LaneRunner:
         """Somebody changed what is set aside: what is due and which keys are blocked is read anew
         in the next turn, once, however often this is said until then."""
         self._due.look_again()
+        self._window.look_again()
         self._keys_known = False
         self._bell.set()
 
@@ -344,6 +347,8 @@ class LaneRunner:
     # -- waiting -------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
+        if self._bell.is_set():
+            return
         waits = [IDLE_SECONDS]
         until_open, until_due = self.destination.waits(), self._due.seconds()
         if until_open is not None:
@@ -359,6 +364,7 @@ class LaneRunner:
                 await self._window.move_cursor(least=1)
             if seconds >= IDLE_SECONDS:
                 self._due.look_again()  # whatever woke nobody is found now
+                self._window.look_again()
 
 
 def _told(trouble: Exception) -> str:

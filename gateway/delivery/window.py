@@ -33,7 +33,7 @@ class Window:
     def __init__(self, lane: Lane, store: Store) -> None:
         self.read_to = lane.cursor
         self.more = True
-        """Whether the last look found something, or there was none yet."""
+        """Whether there may be something that was not read yet."""
         self._lane = lane
         self._store = store
         self._cursor = lane.cursor
@@ -64,20 +64,22 @@ class Window:
 
     async def fill(self) -> bool:
         """Read on where nothing is in hand; return whether something is now."""
-        while not self._items and len(self._pending) < MAX_PENDING:
+        while self.more and not self._items and len(self._pending) < MAX_PENDING:
             rows = await self._store.fetch(
                 "owed_window", lane_id=self._lane.lane_id, after_seq=self.read_to, limit=WINDOW
             )
-            self.more = bool(rows)
+            self.more = len(rows) == WINDOW
             for row in rows:
                 self.read_to = row["seq"]
                 if row["seq"] not in self._skip:
                     self._pending.add(row["seq"])
                     self._items.append(lane_item(self._lane, row))
                 self._skip.discard(row["seq"])
-            if not rows:
-                break
         return bool(self._items)
+
+    def look_again(self) -> None:
+        """Somebody says that more may be owed."""
+        self.more = True
 
     def take(self) -> LaneItem:
         """Return the next item; there is one."""

@@ -57,6 +57,7 @@ class Lanes:
         self._lanes: dict[str, Lane] = {}
         self._bells: dict[str, asyncio.Event] = {}
         self._made_due: set[str] = set()
+        self._rung: set[str] = set()
 
     def __getitem__(self, name: str) -> Lane:
         return self._lanes[name]
@@ -96,7 +97,15 @@ class Lanes:
         """Wake the owners of those lanes; called after the commit that owes them something."""
         for name in names:
             if name in self._bells:
+                self._rung.add(name)
                 self._bells[name].set()
+
+    def rung(self, name: str) -> bool:
+        """Return, once, whether somebody said that something new may be owed in that lane: a
+        bell may be set for other reasons too."""
+        there = name in self._rung
+        self._rung.discard(name)
+        return there
 
     def make_due(self, names: Iterable[str]) -> None:
         """Have this node's owners of those lanes look again at what is due; called after the
@@ -112,32 +121,40 @@ class Lanes:
         return there
 
     async def ensure(self, wanted: Iterable[LanePlan]) -> None:
-        """Make the lanes that are not there yet, so that anything may be owed to them."""
-        for name, kind, interface, destination, route in wanted:
-            if name in self._lanes:
-                continue
-            row = {
-                "name": name,
-                "kind": kind,
-                "interface": interface,
-                "destination": destination,
-                "route": route,
-            }
-            made = await self._store.commit(Unit(statements=(Statement("lane_ensure", row),)))
-            numbered = {**row, "lane_id": made.rows[0][0]["lane_id"]}
-            self._lanes[name] = msgspec.convert(numbered, Lane)
-            self._bells[name] = asyncio.Event()
+        """Make the lanes that are not there yet, all at once, so that anything may be owed to
+        them."""
+        names = ("name", "kind", "interface", "destination", "route")
+        missing = sorted(plan for plan in set(wanted) if plan[0] not in self._lanes)
+        if not missing:
+            return
+        rows = [dict(zip(names, plan, strict=True)) for plan in missing]
+        unit = Unit(statements=tuple(Statement("lane_ensure", row) for row in rows))
+        made = await self._store.commit(unit)
+        for row, (found, *_) in zip(rows, made.rows, strict=True):
+            name = row["name"]
+            if name not in self._lanes:  # another task may have come first
+                numbered = {**row, "lane_id": found["lane_id"]}
+                self._lanes[name] = msgspec.convert(numbered, Lane)
+                self._bells[name] = asyncio.Event()
 
-    async def take(self, name: str, owner: str) -> Lane | None:
-        """Become the owner of a known lane that is free, ours, or a dead node's; None where a
-        living node holds it. Taking raises the epoch."""
-        params = {"lane_id": self._lanes[name].lane_id, "owner": owner}
-        done = await self._store.commit(Unit(statements=(Statement("lane_take", params),)))
-        if not done.rows[0]:
-            return None
-        taken: Row = done.rows[0][0]
+    async def take(self, names: Iterable[str], owner: str) -> list[Lane]:
+        """Become the owner of those of the known lanes that are free, ours, or a dead node's, all
+        at once; what a living node holds is left out. Taking raises the epoch."""
+        wanted = sorted(names)
+        if not wanted:
+            return []
+        rows = [{"lane_id": self._lanes[name].lane_id, "owner": owner} for name in wanted]
+        unit = Unit(statements=tuple(Statement("lane_take", row) for row in rows))
+        done = await self._store.commit(unit)
+        return [
+            self._taken(name, found[0])
+            for name, found in zip(wanted, done.rows, strict=True)
+            if found
+        ]
+
+    def _taken(self, name: str, row: Row) -> Lane:
         lane = msgspec.structs.replace(
-            self._lanes[name], epoch=taken["epoch"], head=taken["head"], cursor=taken["cursor"]
+            self._lanes[name], epoch=row["epoch"], head=row["head"], cursor=row["cursor"]
         )
         self._lanes[name] = lane
         return lane
