@@ -1,6 +1,7 @@
 """T-SOAK: traffic for minutes to hours: memory, descriptors and the log stay where they are."""
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -10,19 +11,25 @@ from tests.proofs.branches import Branch, branches
 from tests.proofs.hub_process import HubProcess, running
 from tests.proofs.traffic import Traffic, quantile, write_root
 
+MINUTES = float(os.environ.get("REMITHUB_SOAK_MINUTES", "20"))
+"""The full length of the guide is 120."""
 BRANCHES = ("north", "east", "south", "flaky")
 WAL_MB = 64
-WARM_SHARE = 0.4
-"""The first part of the run fills caches; the slope is taken over the rest."""
-SLOPE_MB_PER_HOUR = 60
-"""A leak of one kilobyte a document would show as 300. The guide asks for 1 over two hours; in
-twenty minutes the steps of an allocator are larger than that."""
+CONNECTIONS = 32
+"""Clients that come and go with the machine's load would be steps in the memory."""
+WARM_SHARE = 1 / 3
+"""The first part of the run fills what is bounded: 32 MiB of recent bodies are full after 14,000
+documents, and the allocator has touched its pages after 20,000. The slope is of the rest."""
+SLOPE_MB_PER_HOUR = 1
+MEASURED_MB = 0.75
+"""What memory may rise by while it is measured before the slope says anything: the steps of an
+allocator and of two interpreters, in a run of any length."""
 
 
 class Watch:
     """Looks at a running hub every so often."""
 
-    def __init__(self, hub: HubProcess) -> None:
+    def __init__(self, hub: HubProcess | None = None) -> None:
         self.hub = hub
         self.hours: list[float] = []
         self.rss_mb: list[float] = []
@@ -30,6 +37,7 @@ class Watch:
         self.wal_mb: list[float] = []
 
     async def look_until(self, stop: asyncio.Event, every_seconds: float) -> None:
+        assert self.hub is not None
         began = time.monotonic()
         while not stop.is_set():
             self.hours.append((time.monotonic() - began) / 3600)
@@ -39,10 +47,18 @@ class Watch:
             self.wal_mb.append(wal.stat().st_size / (1 << 20))
             await asyncio.sleep(every_seconds)
 
+    @property
+    def first(self) -> int:
+        """Return the first look at a hub that was warm."""
+        return int(len(self.hours) * WARM_SHARE)
+
+    def hours_warm(self) -> float:
+        """Return how long it was looked at once it was warm."""
+        return self.hours[-1] - self.hours[self.first]
+
     def slope_mb_per_hour(self) -> float:
         """Return the least squares slope of the memory, once it was warm."""
-        first = int(len(self.hours) * WARM_SHARE)
-        hours, memory = self.hours[first:], self.rss_mb[first:]
+        hours, memory = self.hours[self.first :], self.rss_mb[self.first :]
         middle, level = sum(hours) / len(hours), sum(memory) / len(memory)
         above = sum((h - middle) * (m - level) for h, m in zip(hours, memory, strict=True))
         return above / sum((h - middle) ** 2 for h in hours)
@@ -53,7 +69,7 @@ async def soaked(root: Path, *, seconds: float, per_second: float) -> dict[str, 
     async with branches(**{name: Branch() for name in BRANCHES}) as city:
         more = {"flaky": "retry: {schedule_seconds: [0, 1, 1, 2, 2, 5, 5, 5], breaker_seconds: 1}"}
         write_root(root, {n: city.sink(n, more=more.get(n, "")) for n in BRANCHES})
-        async with running(root) as hub:
+        async with running(root, connections=CONNECTIONS) as hub:
             traffic, watch, stop = Traffic(city), Watch(hub), asyncio.Event()
             watching = asyncio.create_task(watch.look_until(stop, max(0.5, seconds / 240)))
             ends, took, batch = time.monotonic() + seconds, [], int(per_second * 5)
@@ -75,20 +91,37 @@ async def soaked(root: Path, *, seconds: float, per_second: float) -> dict[str, 
             assert await hub.stop() == 0
     assert sum(city[name].doubled for name in BRANCHES) == 0
     assert sum(len(city[name].effects) for name in BRANCHES) == sent
-    half = len(watch.descriptors) // 2
+    slope = watch.slope_mb_per_hour()
     return {
         "minutes": wall / 60,
         "documents": sent,
         "per_second": sent / wall,
         "p99_ms": quantile(took, 0.99) * 1000,
         "rss_mb": watch.rss_mb[-1],
-        "slope_mb_per_hour": watch.slope_mb_per_hour(),
-        "descriptors": max(watch.descriptors[half:]),
-        "descriptors_before": max(watch.descriptors[:half]),
+        "slope_mb_per_hour": slope,
+        "rise_mb": slope * watch.hours_warm(),
+        "descriptors": max(watch.descriptors[watch.first :]),
+        "descriptors_before": max(watch.descriptors[: watch.first]),
         "wal_max_mb": max(watch.wal_mb),
         "lost": 0,
         "doubled": 0,
     }
+
+
+@pytest.mark.parametrize("bytes_a_document", [0, 100])
+def test_a_leak_of_100_bytes_a_document_is_seen_in_twenty_minutes(bytes_a_document):
+    watch = Watch()
+    seconds = range(0, 1200, 5)
+    watch.hours = [second / 3600 for second in seconds]
+    filled = [min(second, 180) / 180 for second in seconds]
+    watch.rss_mb = [
+        120 + 40 * full + 0.1 * (second % 3) + second * 100 * bytes_a_document / (1 << 20)
+        for second, full in zip(seconds, filled, strict=True)
+    ]
+    leaked = 360_000 * bytes_a_document / (1 << 20)
+    assert watch.slope_mb_per_hour() == pytest.approx(leaked, abs=0.2)
+    rise = watch.slope_mb_per_hour() * watch.hours_warm()
+    assert (rise <= MEASURED_MB) == (bytes_a_document == 0)
 
 
 @pytest.mark.slow
@@ -99,9 +132,9 @@ async def test_a_few_seconds_of_traffic_leave_nothing_behind(tmp_path, report):
 
 
 @pytest.mark.soak
-async def test_twenty_minutes_of_traffic_leave_nothing_behind(tmp_path, report):
-    figures = await soaked(tmp_path, seconds=1200, per_second=100)
+async def test_minutes_of_traffic_leave_nothing_behind(tmp_path, report):
+    figures = await soaked(tmp_path, seconds=MINUTES * 60, per_second=100)
     report("T-SOAK", **figures)
     assert figures["wal_max_mb"] <= WAL_MB
-    assert figures["slope_mb_per_hour"] <= SLOPE_MB_PER_HOUR
+    assert figures["slope_mb_per_hour"] <= SLOPE_MB_PER_HOUR or figures["rise_mb"] <= MEASURED_MB
     assert figures["descriptors"] <= figures["descriptors_before"] * 1.2 + 8
