@@ -11,7 +11,7 @@ from tests.proofs.branches import Branch, branches
 from tests.proofs.hub_process import HubProcess, running
 from tests.proofs.traffic import Traffic, quantile, write_root
 
-MINUTES = float(os.environ.get("REMITHUB_SOAK_MINUTES", "20"))
+MINUTES = float(os.environ.get("SOAK_MINUTES", "20"))
 """The full length of the guide is 120."""
 BRANCHES = ("north", "east", "south", "flaky")
 WAL_MB = 64
