@@ -54,6 +54,8 @@ def _one(seed: int, *, keep_lines: bool) -> Verdict:
     verdict = simulate(seed)
     if seed % COLLECT_EVERY == 0:
         gc.collect()
+        if not gc.get_freeze_count():
+            gc.freeze()  # code, and what worlds share: it need not be looked through again
     return verdict if keep_lines else msgspec.structs.replace(verdict, lines=())
 
 

@@ -244,6 +244,7 @@ def _compiled() -> Bundle:
         return read_bundle(root, {})
 
 
+@lru_cache(maxsize=64)
 def bundle_of(site: Site) -> Bundle:
     """Return the bundle of a site. It is compiled once per process (a second) and varied where
     two sites differ; a bundle never changes and may be shared by any number of worlds."""

@@ -9,7 +9,8 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from gateway.store.sqlite.connection import connect_reader, connect_writer
 from gateway.store.sqlite.engine import Engine, EngineSettings
 from gateway.store.sqlite.lock import StoreLock
 from gateway.store.sqlite.migrate import migrate
+from gateway.store.sqlite.readers import Readers
 from gateway.store.sqlite.store import SqliteStore
 
 __all__ = ["KEYS", "Disk", "SimulatedStore", "Trouble"]
@@ -74,6 +76,7 @@ class Disk:
         self.now_ms = now_ms
         """The database's own clock: where it is shared, no process's counts."""
         self.trouble = Trouble()
+        self._engines: dict[str, _Engine] = {}
         self._reader = connect_reader(self.path)
         self._reader.row_factory = sqlite3.Row
         _template().backup(self._reader)
@@ -82,10 +85,63 @@ class Disk:
         """Return the rows of a query of the simulation's own."""
         return [dict(row) for row in self._reader.execute(sql, parameters)]
 
+    def engine(self, name: str) -> "_Engine":
+        """Return the engine of the process that begins there now."""
+        if name not in self._engines:
+            settings = EngineSettings(path=str(self.path), writer_name=name)
+            self._engines[name] = _Engine(settings, KEYS)
+        self._engines[name].begin()
+        return self._engines[name]
+
     def remove(self) -> None:
         """Forget the database and remove the folder."""
+        for engine in self._engines.values():
+            engine.dispose()
         self._reader.close()
         shutil.rmtree(self.folder)
+
+
+class _Engine(Engine):
+    """The engine of one place: its connection, with every statement it has compiled, is kept from
+    one process there to the next."""
+
+    def begin(self) -> None:
+        """Know nothing but what the database says, as a process does that has just started."""
+        self._roll_back()
+        self._chain = self._extended = self._load_chain()
+
+    def close(self) -> None:
+        """Take back what was not committed, as the end of a process does."""
+        self._roll_back()
+
+    def dispose(self) -> None:
+        """Close the connection."""
+        super().close()
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Return the connection; nothing else uses it while a group is written."""
+        return self._connection
+
+
+class _Readers(Readers):
+    """Reads on the connection that writes: on one thread nobody reads what is half written."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._keys = KEYS
+        self._inline = connection
+        self._columns = {}
+        self.pool = ThreadPoolExecutor(1)  # the virtual loop never asks it
+
+    def body_blocks(self, body_id: str) -> Iterator[bytes]:
+        """Iterate over a body's chunks."""
+        return self._chunks(self._inline, body_id)
+
+    def close(self) -> None:
+        """Nothing is open here."""
+
+    def _connection(self) -> sqlite3.Connection:
+        return self._inline
 
 
 class _Writer:
@@ -94,7 +150,7 @@ class _Writer:
     def __init__(self, disk: Disk, ports: Ports, name: str) -> None:
         self._disk = disk
         self._ports = ports
-        self.engine = Engine(EngineSettings(path=str(disk.path), writer_name=name), KEYS)
+        self.engine = disk.engine(name)
 
     async def apply(self, units: Sequence[Unit], *, at: int) -> list[Outcome]:
         """Write the group, unless trouble comes first."""
@@ -103,10 +159,12 @@ class _Writer:
             raise StoreUnavailable("No room.", code="disk_full")
         if chance.random() < trouble.busy:
             raise StoreUnavailable("Busy.", code="store_busy")
-        await self._delay()
+        if trouble.late:
+            await self._delay()
         at = self._disk.now_ms() if self._disk.shared else at
         outcomes = self.engine.apply(units, at=at)
-        await self._delay()
+        if trouble.late:
+            await self._delay()
         if chance.random() < trouble.answer_lost:
             self._disk.lost_answers += 1
             raise StoreUnavailable("The answer is lost.", code="writer_lost")
@@ -132,6 +190,8 @@ class SimulatedStore(SqliteStore):
         descriptor = os.open(os.devnull, os.O_RDONLY)
         settings = StoreSettings(path=disk.path, reader_threads=1, writer_name=name)
         super().__init__(settings, KEYS, LoopCommit(self._own, ports), StoreLock(descriptor))
+        self._readers.close()
+        self._readers = _Readers(self._own.engine.connection)
 
     @property
     def shared(self) -> bool:
@@ -148,9 +208,8 @@ class SimulatedStore(SqliteStore):
         return await super().fetch(query, **params)
 
     def dropped_with(self, process: Process) -> None:
-        """Close what a process that has crashed had open, as the system does."""
+        """Let go of what a process that has crashed had open, as the system does."""
         assert not process.alive  # noqa: S101 - only then
-        self._readers.close()
         self._own.engine.close()
         if self._lock is not None:
             self._lock.release()

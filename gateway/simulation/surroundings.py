@@ -19,10 +19,14 @@ class SimulatedClock:
     def __init__(self, loop: VirtualLoop) -> None:
         self.jumped_seconds = 0.0
         self._loop = loop
+        self._asked = (0.0, BEGINNING)
 
     def now(self) -> datetime:
         """Return the wall time, aware, in UTC."""
-        return BEGINNING + timedelta(seconds=self._loop.time() + self.jumped_seconds)
+        seconds = self._loop.time() + self.jumped_seconds
+        if self._asked[0] != seconds:  # it is asked several times in one moment
+            self._asked = (seconds, BEGINNING + timedelta(seconds=seconds))
+        return self._asked[1]
 
     def monotonic(self) -> float:
         """Return the loop's seconds."""

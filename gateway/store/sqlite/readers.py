@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,23 +37,27 @@ class Readers:
     def __init__(self, path: Path, keys: KeyRing, *, threads: int) -> None:
         self._path = path
         self._keys = keys
-        self._inline = connect_reader(path, busy_ms=0)
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._columns: dict[str, tuple[str, ...]] = {}
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="store-reader")
+
+    @cached_property
+    def _inline(self) -> sqlite3.Connection:
+        return connect_reader(self._path, busy_ms=0)
 
     def try_inline(self, block: Block, params: dict[str, Any]) -> list[Row] | None:
         """Read on this thread when the block is a point read; None when it must go to a thread."""
         if block.pace is not Pace.POINT:
             return None
         try:
-            return opened_reasons(_rows(self._inline, block, params), block.name, self._keys)
+            return self._rows(self._inline, block, params)
         except StoreUnavailable:
             return None
 
     def read(self, block: Block, params: dict[str, Any]) -> list[Row]:
         """Read on a reader thread."""
-        return opened_reasons(_rows(self._connection(), block, params), block.name, self._keys)
+        return self._rows(self._connection(), block, params)
 
     def body(self, body_id: str) -> bytes:
         """Return a whole body, on a reader thread."""
@@ -66,8 +71,10 @@ class Readers:
     def close(self) -> None:
         """Wait for the threads and close every connection."""
         self.pool.shutdown()
-        for connection in (self._inline, *self._opened):
-            connection.close()
+        inline = self.__dict__.pop("_inline", None)
+        for connection in (inline, *self._opened):
+            if connection is not None:
+                connection.close()
 
     def _chunks(self, connection: sqlite3.Connection, body_id: str) -> Iterator[bytes]:
         last = False
@@ -93,11 +100,19 @@ class Readers:
             self._opened.append(connection)
         return connection
 
-
-def _rows(connection: sqlite3.Connection, block: Block, params: dict[str, Any]) -> list[Row]:
-    try:
-        cursor = connection.execute(block.statements[0], params)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
-        raise read_fault(error, block.name) from error
+    def _rows(
+        self, connection: sqlite3.Connection, block: Block, params: dict[str, Any]
+    ) -> list[Row]:
+        try:
+            cursor = connection.execute(block.statements[0], params)
+            found = cursor.fetchall()
+        except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
+            raise read_fault(error, block.name) from error
+        if not found:
+            return []
+        names = self._columns.get(block.name)
+        if names is None:  # a block's columns are always the same
+            names = tuple(column[0] for column in cursor.description)
+            self._columns[block.name] = names
+        rows = [dict(zip(names, row, strict=True)) for row in found]
+        return opened_reasons(rows, block.name, self._keys)
