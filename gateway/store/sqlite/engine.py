@@ -19,6 +19,7 @@ from gateway.store.group import Outcome
 from gateway.store.keys import KeyRing
 from gateway.store.sealing import chunk_place
 from gateway.store.sqlite.connection import batch_fault, connect_writer, unit_fault
+from gateway.store.sqlite.folding import Folding
 from gateway.store.statements import Block, must_be_text, read_block, write_block
 from gateway.store.units import Committed, Row, Statement, Unit, UnitConflict
 
@@ -33,6 +34,8 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     writer_name: str
     max_bytes: int | None = None
+    folds_beside: bool = False
+    """Fold the log beside the commits; only where no other connection writes or checkpoints."""
 
 
 class Engine:
@@ -48,6 +51,10 @@ class Engine:
         self._mark = write_block("writer_mark").statements[0]
         self._chain = self._extended = self._load_chain()
         self._now = 0
+        self._folding: Folding | None = None
+        if settings.folds_beside:
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._folding = Folding(Path(settings.path))
 
     def apply(
         self,
@@ -79,6 +86,8 @@ class Engine:
             raise batch_fault(error) from error
         finally:
             self._roll_back()  # does nothing after a commit
+        if self._folding is not None:
+            self._folding.after_commit()
         return outcomes
 
     def last_group(self) -> str:
@@ -89,7 +98,11 @@ class Engine:
 
     def close(self) -> None:
         """Close the connection; the last one to close folds the log into the database."""
+        if self._folding is not None:
+            self._folding.close()
         self._connection.close()
+        if self._folding is not None:
+            self._folding.let_go()
 
     def _group(
         self, units: Sequence[Unit], sealed: list[_Sealed], *, at: int, savepoints: bool

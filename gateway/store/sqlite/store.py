@@ -148,7 +148,10 @@ async def _start_writer(
     settings: StoreSettings, keys: KeyRing, lock: StoreLock, ports: Ports
 ) -> Committer:
     engine = EngineSettings(
-        path=str(settings.path), writer_name=settings.writer_name, max_bytes=settings.max_bytes
+        path=str(settings.path),
+        writer_name=settings.writer_name,
+        max_bytes=settings.max_bytes,
+        folds_beside=True,
     )
 
     def open_writer() -> Writer:

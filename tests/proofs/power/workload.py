@@ -34,7 +34,7 @@ __all__ = ["ITEMS", "LANES", "Step", "content", "ending", "main"]
 WORKERS = 6
 ITEMS = 48
 CHECKPOINT_PAGES = 40
-"""Instead of 4,000: a recording of seconds must see many checkpoints."""
+"""Instead of 2,000: a recording of seconds must see many checkpoints."""
 LANES = ("process:feed", "deliver:erp")
 AT = 1_700_000_000_000
 
@@ -189,14 +189,19 @@ async def _live(store: Store, item: str, upto: Step, after: Step, acks: int) -> 
 def _patched_writer(synchronous: str) -> str:
     """The writer's own program, with more checkpoints and, to see it fail, less syncing."""
     return (
-        "from gateway.store.sqlite import connection, engine, process\n"
+        "from gateway.store.sqlite import connection, engine, folding, process\n"
         f"connection._CHECKPOINT_PAGES = {CHECKPOINT_PAGES}\n"
-        "usual = engine.connect_writer\n"
-        "def connect(*args, **more):\n"
-        "    made = usual(*args, **more)\n"
-        f"    made.execute('PRAGMA synchronous = {synchronous}')\n"
-        "    return made\n"
-        "engine.connect_writer = connect\n"
+        f"folding._STEP_PAGES = {CHECKPOINT_PAGES}\n"
+        f"folding._START_OVER_PAGES = {2 * CHECKPOINT_PAGES}\n"
+        f"folding._LONGEST_PAGES = {4 * CHECKPOINT_PAGES}\n"
+        "def less_syncing(connect):\n"
+        "    def connected(*args, **more):\n"
+        "        made = connect(*args, **more)\n"
+        f"        made.execute('PRAGMA synchronous = {synchronous}')\n"
+        "        return made\n"
+        "    return connected\n"
+        "engine.connect_writer = less_syncing(engine.connect_writer)\n"
+        "folding.connect_folding = less_syncing(folding.connect_folding)\n"
         "process.serve()\n"
     )
 
