@@ -87,6 +87,8 @@ class Node:
         self.living = tuple(msgspec.convert(found, Living) for found in done.rows[0])
         if self.shared:
             self._lanes.lease_end = began + self.lease_seconds
+            half_way_ms = (self._ports.clock.monotonic() - began) * 1000 / 2
+            self._lanes.due_time.follow(done.rows[0][0]["store_now"] + half_way_ms)
         return True
 
     @property

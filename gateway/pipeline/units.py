@@ -158,7 +158,7 @@ class Units:
         if plan.state is RetryState.CONFIRMING:
             given = result.outcome.external_id if isinstance(result.outcome, Pending) else ""
             correlation = correlation_of(message, given or item.correlation)
-            since = since if item.confirming else at
+            since = since if item.confirming else self._lanes.due_time.now()
         row = {
             "lane_id": self._lanes[item.lane].lane_id,
             "seq": item.seq,

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.delivery import Action, Selection
 from gateway.delivery.nodes import LEASE_SECONDS
 from gateway.model.roles import Role
 from gateway.pipeline import Arrival
+from gateway.ports import Ports, SystemClock
 from tests.walks.world import FEED, World, status, until
 
 FEEDS = 6
@@ -107,6 +109,48 @@ async def test_nodes_share_the_lanes_and_what_one_accepts_any_delivers(cluster, 
     await two.close()
     cluster.hubs.remove(two)
     await until(lambda: shared(one), seconds=5)  # it left with a word: nobody waits for a lease
+
+
+class WrongClock(SystemClock):
+    """A machine whose wall clock is an hour ahead or behind."""
+
+    def __init__(self, hours: int) -> None:
+        self._wrong = timedelta(hours=hours)
+
+    def now(self) -> datetime:
+        return super().now() + self._wrong
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hours", [1, -1])
+async def test_what_waits_is_due_by_the_store_s_clock_whatever_a_node_s_clock_says(
+    cluster, partner, raw, hours
+):
+    """One node puts down when it is to be tried again, another compares."""
+    partner.script = [status(503)]
+    world = cluster.write(0)
+    text = world.root.joinpath("config/interfaces/partner.yaml").read_text()
+    text = text.replace("[0, 0.05, 0.05, 0.05]", "[0, 4, 0.05, 0.05]")
+    world.write("config/interfaces/partner.yaml", text)
+    hub = await Hub.open(world.root, {}, Ports(clock=WrongClock(hours)))
+    await hub.start()
+    await cluster.accept(hub, 0, raw(1))
+    await until(lambda: waiting(hub))
+    began = hub.ports.clock.monotonic()
+    await hub.close()
+    hub = await Hub.open(world.root, {})
+    cluster.hubs.append(hub)
+    await hub.start()
+
+    async def sent_again() -> bool:
+        return len(partner.requests) == 2
+
+    await until(sent_again, seconds=30)
+    assert hub.ports.clock.monotonic() - began > 2, "not before its time"
+
+
+async def waiting(hub: Hub) -> bool:
+    return bool(await hub.store.fetch("retries", state="waiting", limit=1))
 
 
 @pytest.mark.slow

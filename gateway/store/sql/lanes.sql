@@ -72,13 +72,14 @@ VALUES (:name, 'run', '', :store_now, '', :open_until, :opened)
 ON CONFLICT (name) DO UPDATE SET open_until = excluded.open_until, opened = excluded.opened;
 
 -- A node lives as long as it renews in time; one whose lease has run out must join anew, under
--- another name (no row affected). Gives the living nodes.
+-- another name (no row affected). Gives the living nodes, each with the store's time.
 -- name: node_renew
 INSERT INTO node (name, role, started_at, lease_until, bundle)
 VALUES (:name, :role, :started_at, CAST(:store_now AS BIGINT) + :lease_ms, :bundle)
 ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until, bundle = excluded.bundle
 WHERE node.lease_until > :store_now;
-SELECT name, role, bundle FROM node WHERE lease_until > :store_now ORDER BY name;
+SELECT name, role, bundle, CAST(:store_now AS BIGINT) AS store_now
+FROM node WHERE lease_until > :store_now ORDER BY name;
 
 -- name: node_leave
 UPDATE lane SET owner = '' WHERE owner = :name;

@@ -65,3 +65,30 @@ def test_it_never_goes_back():
         clock.pass_by(0.5)
         assert time.now() >= last
         last = time.now()
+
+
+@pytest.mark.parametrize("wrong", [0, HOUR, -HOUR])
+def test_where_nodes_share_a_store_it_is_the_store_s_time_whatever_the_wall_clock_says(wrong):
+    clock = HandClock(AUTUMN)
+    time = DueTime(clock)
+    clock.jump(wrong)
+    store = AUTUMN.timestamp() * 1000 + 5_000
+    time.follow(store)
+    assert time.now() == int(store)
+    clock.jump(-wrong)
+    clock.pass_by(60)
+    assert abs(time.now() - (store + 60_000)) < 1
+
+
+def test_it_follows_the_store_s_clock_as_it_is_learned_anew_and_never_goes_back():
+    clock = HandClock(AUTUMN)
+    time = DueTime(clock)
+    store = AUTUMN.timestamp() * 1000
+    last = 0
+    for step in range(1000):
+        store += 1000
+        time.follow(store + (-1) ** step * 200)  # an answer takes its time
+        assert time.now() >= last
+        assert abs(time.now() - store) < 1000
+        last = time.now()
+        clock.pass_by(1)
