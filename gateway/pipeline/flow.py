@@ -1,49 +1,44 @@
-"""THE MAIN FLOW: accept, process, dispatch. The one file that knows the order.
+"""THE MAIN FLOW: accept, process, dispatch. The one file that knows the order of the three.
 
     accept    receive -> persist: when it returns, the sender may forget the item
     process   translate -> validate -> route -> persist: each part of an artifact by itself
-    dispatch  deliver -> confirm -> settle: one attempt, and the answer is a message
+    dispatch  deliver -> confirm -> settle: one attempt, and the answer is a message;
+              step by step in `dispatch.py`
 
 No step calls another step: each owes to a lane, in the transaction that saves what it made.
 Replay is `process` or `dispatch` again, never another road.
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
-from connectors.base import Call, Delivered, Idempotency, Pending
 from gateway.errors import Reject
-from gateway.model.ids import artifact_id, text_id
-from gateway.model.states import AttemptOutcome, PartState, RetryState
-from gateway.pipeline.bundle import Bundle, Sink, process_lane
+from gateway.model.states import AttemptOutcome, PartState
+from gateway.pipeline.bundle import Bundle, process_lane
 from gateway.pipeline.confirm import confirm
-from gateway.pipeline.correlate import asked_of, confirmation, correlation_of, nudge
+from gateway.pipeline.correlate import asked_of
 from gateway.pipeline.custody import Arrival, Custody
-from gateway.pipeline.deliver import UNASKED_SECONDS, deliver, taken
+from gateway.pipeline.dispatch import Dispatching
 from gateway.pipeline.facts import (
     Accepted,
     Artifact,
     LaneItem,
-    NewMessage,
     Prepared,
-    StoredMessage,
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Decide, Ending, Plan, Settled, Undecided, given_up
+from gateway.pipeline.plan import Decide, Plan, Settled, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.records import Records, milliseconds
 from gateway.pipeline.settle import Settling
 from gateway.pipeline.surroundings import Bundles, Connections, Sealer
-from gateway.pipeline.units import PAYMENT_KEY_SEEN, Kept, Result, Units, lanes_of
+from gateway.pipeline.units import PAYMENT_KEY_SEEN, Result, Units, lanes_of
 from gateway.ports import Ports
-from gateway.store import Body, Space, Statement, Store, Unit, UnitConflict
+from gateway.store import Space, Store, UnitConflict
 
 __all__ = ["Flow"]
 
@@ -70,8 +65,6 @@ class Flow:
         self.space = space
         self._lanes = lanes
         self._bundles = bundles
-        self._connections = connections
-        self._decide = decide
         self._executor = executor
         self._ports = ports
         self._records = Records(lanes, sealer)
@@ -80,6 +73,17 @@ class Flow:
         self.reading = Reading(store, lanes, sealer)
         self._settling = Settling(
             store=store, units=self._units, lanes=lanes, reading=self.reading, ports=ports
+        )
+        self._dispatching = Dispatching(
+            store=store,
+            lanes=lanes,
+            bundles=bundles,
+            connections=connections,
+            records=self._records,
+            reading=self.reading,
+            settling=self._settling,
+            decide=decide,
+            ports=ports,
         )
 
     # -- accept -------------------------------------------------------------------------------
@@ -215,183 +219,12 @@ class Flow:
 
     async def dispatch(self, item: LaneItem) -> Settled:
         """Make one attempt at a delivery and settle it: done, or by the plan for its outcome."""
-        message = await self.reading.message(item.item_id)
-        bundle = self._bundles.current
-        interface = self._lanes[item.lane].destination
-        sink = bundle.sinks.get(interface)
-        number = await self.reading.attempt_number(item)
-        if sink is None:
-            return await self.set_aside(item, "interface_removed", "")
-        context = {
-            **context_of(bundle, interface, message.created_at),
-            "message_id": message.message_id,
-            "delivery_id": item.delivery_id,
-            "generation": item.generation,
-        }
-        result = Result(message=message, bundle=bundle.hash)
-        if item.confirming and sink.confirmed_by is not None:
-            said = await confirmation(item, message, sink.confirmed_by, self._store, context)
-            if said is not None or sink.settings.confirm.poll_seconds is None:
-                return await self._not_asked(item, number, sink, result, said)
-        port = self._connections.sink(interface)
-        if port.idempotency is not Idempotency.KEY and not item.confirming:
-            asked, item = item, await self._start(item, number, sink)
-            begun_before = item is not asked and not item.again
-            if begun_before and sink.settings.retry.lookup_after_seconds:
-                early = Undecided(code="begun_before", detail="asked about later", asked=False)
-                plan = self._decide(early, item, sink.settings, port.idempotency, self._due())
-                return await self._settling.settle(item, number, plan, result)
-        result = await self._try(item, number, sink, bundle, result, context)
-        assert result.outcome is not None  # noqa: S101 - it was tried
-        ending = result.outcome
-        plan = self._decide(ending, item, sink.settings, port.idempotency, self._due())
-        settled = await self._settling.settle(item, number, plan, result)
-        if settled.state is RetryState.CONFIRMING and not item.confirming:
-            await self._confirmed_already(item, message, sink, ending, context)
-        return settled
-
-    async def _try(
-        self,
-        item: LaneItem,
-        number: int,
-        sink: Sink,
-        bundle: Bundle,
-        result: Result,
-        context: Mapping[str, Any],
-    ) -> Result:
-        """Deliver once, or ask once; return the result with what came of it."""
-        message = result.message
-        assert message is not None  # noqa: S101 - a delivery has one
-        began = self._ports.clock.monotonic()
-        call = Call(
-            key=f"{item.delivery_id}-{item.generation}",
-            attempt=number,
-            deadline=began + sink.settings.deadline_seconds,
-            traceparent=f"00-{message.trace or message.message_id[4:]}-{item.delivery_id[4:20]}-01",
-        )
-        port = self._connections.sink(sink.settings.interface)
-        self._ports.fail_point("dispatch.before_send")
-        self._lanes.must_hold(item.lane)
-        ending = await deliver(message, item, sink, port, call, context)
-        self._ports.fail_point("dispatch.after_reply")
-        replies, kept = self._answer(ending, sink, bundle, context)
-        return Result(
-            message=message,
-            outcome=taken(ending, item, sink),
-            replies=replies,
-            kept=kept,
-            bundle=result.bundle,
-            took_ms=int((self._ports.clock.monotonic() - began) * 1000),
-        )
-
-    async def _not_asked(
-        self, item: LaneItem, number: int, sink: Sink, result: Result, said: Ending | None
-    ) -> Settled:
-        """Settle by what a stored message says of the delivery, or that none says anything yet."""
-        ending = said or Pending(poll_after_seconds=UNASKED_SECONDS)
-        plan = self._decide(ending, item, sink.settings, Idempotency.KEY, self._due())
-        plan = msgspec.structs.replace(plan, news=False)
-        return await self._settling.settle(
-            item, number, plan, msgspec.structs.replace(result, outcome=ending)
-        )
-
-    async def _confirmed_already(
-        self,
-        item: LaneItem,
-        message: StoredMessage,
-        sink: Sink,
-        ending: Ending,
-        context: Mapping[str, Any],
-    ) -> None:
-        """The confirmation may have come before the delivery was known to wait for it: whichever
-        of the two is stored last finds the other."""
-        if sink.confirmed_by is None or not isinstance(ending, Pending):
-            return
-        waits_for = correlation_of(message, ending.external_id)
-        item = msgspec.structs.replace(item, correlation=waits_for)
-        if await confirmation(item, message, sink.confirmed_by, self._store, context) is None:
-            return
-        await self._settling.surely(Unit(statements=(nudge(waits_for, self._due()),)))
-        self._lanes.make_due((item.lane,))
-
-    async def _start(self, item: LaneItem, number: int, sink: Sink) -> LaneItem:
-        """Put on record that this try begins. One that had begun before may have had its effect,
-        or may still have it: its deadline is waited out. Raises LaneLost."""
-        lane = self._lanes[item.lane]
-        row = {
-            "lane_id": lane.lane_id,
-            "seq": item.seq,
-            "generation": item.generation,
-            "number": number,
-            "at": self._now(),
-            "epoch": lane.epoch,
-        }
-        done = await self._store.commit(Unit(statements=(Statement("started_insert", row),)))
-        if not done.affected[0]:
-            await self._lanes.must_still_hold(item.lane)
-            begun = await self.reading.begun_at(item, number)
-            left = begun / 1000 + sink.settings.deadline_seconds - self._now() / 1000
-            if left > 0:
-                await self._ports.clock.sleep(min(left, sink.settings.deadline_seconds))
-            return msgspec.structs.replace(item, unsure=True, again=False)
-        asked = item.unsure or not item.retrying or not await self.reading.unknown_before(item)
-        return item if asked else msgspec.structs.replace(item, unsure=True, again=True)
-
-    def _answer(
-        self, ending: Ending, sink: Sink, bundle: Bundle, context: Mapping[str, Any]
-    ) -> tuple[tuple[NewMessage, ...], Kept]:
-        """Return what the partner said, as messages or raw. A first "taken" need not be what the
-        contract says: then it is kept beside the attempt only."""
-        if sink.reply is None or not isinstance(ending, Delivered | Pending):
-            return (), ((), ())
-        final = isinstance(ending, Delivered)
-        stage = {} if final else {"answer": " taken"}
-        interface = sink.settings.interface
-        try:
-            made = confirm(ending.reply, sink.reply, interface, bundle, {**context, **stage})
-        except Reject:
-            if final:
-                return (), self._keep_raw(ending.reply, interface, bundle, context)
-            made = ()
-        return made, ((), ())
-
-    def _keep_raw(
-        self, answer: Any, interface: str, bundle: Bundle, context: Mapping[str, Any]
-    ) -> Kept:
-        """Keep an answer that breaks its contract as an artifact: `process` makes it a dead letter."""
-        raw = msgspec.json.encode(answer)
-        # The delivery is part of the bytes' identity: equal answers to two deliveries are two.
-        sha256 = text_id("sha", context["delivery_id"], hashlib.sha256(raw).hexdigest())
-        body = Body(body_id=text_id("bod", sha256), data=raw)
-        artifact = Artifact(
-            artifact_id=artifact_id(interface, sha256, 0),
-            interface=interface,
-            sha256=sha256,
-            occurrence=0,
-            size=len(raw),
-            received_at=self._now(),
-            bundle=bundle.hash,
-            body_id=body.body_id,
-            media_type="application/json",
-            meta={k: context[k] for k in ("message_id", "delivery_id", "generation")},
-        )
-        return tuple(self._records.artifact(artifact)), (body,)
+        return await self._dispatching.dispatch(item)
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not be tried, or tried to its end: a damaged body, a
         bug of ours. A delivery may have had its effect: its replay keeps the key and asks first."""
-        number = await self.reading.attempt_number(item)
-        plan = given_up(item, code, detail)
-        if self._lanes[item.lane].destination:
-            plan = msgspec.structs.replace(
-                plan, outcome=AttemptOutcome.UNKNOWN, failure="internal"
-            )
-        return await self._settling.settle(item, number, plan)
-
-    # -- what all three look up ---------------------------------------------------------------
+        return await self._settling.set_aside(item, code, detail)
 
     def _now(self) -> int:
         return milliseconds(self._ports.clock.now())
-
-    def _due(self) -> int:
-        return self._lanes.due_time.now()

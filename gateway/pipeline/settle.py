@@ -14,7 +14,7 @@ from gateway.pipeline.bundle import process_lane
 from gateway.pipeline.correlate import asked_of
 from gateway.pipeline.facts import LaneItem
 from gateway.pipeline.lanes import Lanes
-from gateway.pipeline.plan import Plan, Settled
+from gateway.pipeline.plan import Plan, Settled, given_up
 from gateway.pipeline.reading import Reading
 from gateway.pipeline.records import milliseconds
 from gateway.pipeline.units import NOTHING, Result, Units, lanes_of
@@ -86,6 +86,33 @@ class Settling:
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
             else:
                 return
+
+    async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
+        """Make a dead letter of what could not be tried, or tried to its end. A delivery may have
+        had its effect: its replay keeps the key and asks first."""
+        number = await self._reading.attempt_number(item)
+        plan = given_up(item, code, detail)
+        if self._lanes[item.lane].destination:
+            plan = msgspec.structs.replace(
+                plan, outcome=AttemptOutcome.UNKNOWN, failure="internal"
+            )
+        return await self.settle(item, number, plan)
+
+    async def changed(self, item: LaneItem) -> Settled | None:
+        """Return how an item stands that a person has discarded, parked or replayed since it was
+        taken up, None where nobody has."""
+        if not item.retrying:
+            return None
+        rows = await self._store.fetch("retry_one", **self._place(item))
+        if not rows:
+            return Settled(outcome=AttemptOutcome.DISCARDED, news=False)
+        row = rows[0]
+        state = RetryState(row["state"])
+        if (state, row["generation"]) == (item.state, item.generation):
+            return None
+        waits = state in (RetryState.WAITING, RetryState.CONFIRMING)
+        due_at = row["due_at"] if waits else None
+        return Settled(outcome=AttemptOutcome.DISCARDED, state=state, due_at=due_at, news=False)
 
     async def discarded(self, item: LaneItem) -> bool:
         """Return whether a person has discarded the item while it was under way."""

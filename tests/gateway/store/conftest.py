@@ -214,6 +214,12 @@ class Rows:
         return Statement("retry_put", row | changes)
 
     @staticmethod
+    def started(lane_id: int, seq: int, **changes: Any) -> dict[str, Any]:
+        """The parameters of `started_insert`."""
+        row = {"lane_id": lane_id, "seq": seq, "generation": 0, "number": 1, "at": _AT}
+        return {**row, "epoch": 0, "state": "", **changes}
+
+    @staticmethod
     def delivery(lane_id: int, item: str, data: bytes = b"body") -> Unit:
         """A message, its body, and its being owed: what must come together."""
         return Unit(

@@ -82,7 +82,7 @@ class TestLanes:
             Statement("lane_cursor", {"lane_id": lane, "epoch": 0, "cursor": 1}, expect=1),
             Statement(
                 "started_insert",
-                {"lane_id": lane, "seq": 1, "generation": 0, "number": 1, "at": 1, "epoch": 0},
+                {**rows.started(lane, 1, at=1), "epoch": 0},
                 expect=1,
             ),
         ):
@@ -117,11 +117,31 @@ class TestLanes:
         lane = await rows.make_lane(store)
 
         def started(at: int) -> Unit:
-            row = {"lane_id": lane, "seq": 1, "generation": 0, "number": 1, "at": at, "epoch": 0}
+            row = rows.started(lane, 1, at=at)
             return Unit(statements=(Statement("started_insert", row),))
 
         done = [await store.commit(started(at)) for at in (5, 5, 6)]
         assert [one.affected for one in done] == [(1,), (1,), (0,)]
+
+    async def test_a_try_does_not_start_once_a_person_has_changed_what_it_was_taken_for(
+        self, store, rows
+    ):
+        lane = await rows.make_lane(store)
+
+        async def start(seq: int, **changed: object) -> int:
+            row = rows.started(lane, seq, state="waiting") | changed
+            done = await store.commit(Unit(statements=(Statement("started_insert", row),)))
+            return done.affected[0]
+
+        for seq, state in ((2, "waiting"), (3, "parked"), (4, "waiting"), (5, "waiting")):
+            put = rows.retry(lane, seq, state=state, due_at=1)
+            await store.commit(Unit(statements=(put,)))
+        part = rows.retry(lane, 6, part_offset=7, state="waiting", due_at=1)
+        await store.commit(Unit(statements=(part,)))
+        found = [await start(seq) for seq in (1, 2, 3, 6)]
+        assert found == [0, 1, 0, 0], "discarded, as it was, parked, a part's"
+        assert await start(4, generation=1) == 0, "replayed under another key"
+        assert await start(5, state="") == 1, "taken from no retry row"
 
 
 class TestRetries:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from gateway.delivery.polling import Poller
 from gateway.model.states import PartState
-from gateway.pipeline import custody, flow, units
+from gateway.pipeline import custody, dispatch, flow, units
 from gateway.simulation import site
 from gateway.simulation.store import SimulatedStore
 from gateway.store import Committed, Unit
@@ -141,7 +141,8 @@ def replies_are_not_owed(patch: Plant) -> None:
     def confirm(*given: Any, **more: Any) -> Any:
         return tuple(replace(message, owed=()) for message in original(*given, **more))
 
-    patch.setattr(flow, "confirm", confirm)
+    for module in (flow, dispatch):
+        patch.setattr(module, "confirm", confirm)
 
 
 @bug

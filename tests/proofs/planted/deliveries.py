@@ -11,7 +11,8 @@ from gateway.delivery.order import KeyOrder
 from gateway.delivery.schedule import _Waits
 from gateway.delivery.window import Window
 from gateway.model.states import RetryState
-from gateway.pipeline import deliver, flow, units
+from gateway.pipeline import deliver, dispatch, units
+from gateway.pipeline.dispatch import Dispatching
 from gateway.pipeline.flow import Flow
 from tests.proofs.planted.planting import Plant, bug
 
@@ -19,35 +20,35 @@ from tests.proofs.planted.planting import Plant, bug
 @bug
 def marked_sent_before_sending(patch: Plant) -> None:
     sending: set[Any] = set()
-    original = flow.deliver
+    original = dispatch.deliver
 
     async def instead(*given: Any, **more: Any) -> Any:
         task = asyncio.get_running_loop().create_task(original(*given, **more))
         sending.add(task)
         return Delivered()
 
-    patch.setattr(flow, "deliver", instead)
+    patch.setattr(dispatch, "deliver", instead)
 
 
 @bug
 def a_new_key_for_every_try(patch: Plant) -> None:
-    original = flow.Call
+    original = dispatch.Call
 
     def call(**given: Any) -> Any:
         return original(**given | {"key": f"{given['key']}-{given['attempt']}"})
 
-    patch.setattr(flow, "Call", call)
+    patch.setattr(dispatch, "Call", call)
 
 
 @bug
 def unknown_is_taken_for_done(patch: Plant) -> None:
-    original = flow.deliver
+    original = dispatch.deliver
 
     async def instead(*given: Any, **more: Any) -> Any:
         ending = await original(*given, **more)
         return Delivered() if isinstance(ending, Unknown) else ending
 
-    patch.setattr(flow, "deliver", instead)
+    patch.setattr(dispatch, "deliver", instead)
 
 
 @bug
@@ -106,10 +107,10 @@ def the_order_key_is_ignored(patch: Plant) -> None:
 
 @bug
 def that_a_try_begins_is_not_written(patch: Plant) -> None:
-    async def start(_self: Any, item: Any, _number: int, _sink: Any) -> Any:
-        return item
+    async def start(_self: Any, _item: Any, _number: int) -> bool:
+        return True
 
-    patch.setattr(Flow, "_start", start)
+    patch.setattr(Dispatching, "_start", start)
 
 
 @bug
