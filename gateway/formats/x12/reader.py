@@ -19,8 +19,9 @@ from gateway.formats.x12.scanner import MAX_PIECE_BYTES, MAX_SEGMENT_BYTES, Piec
 from gateway.formats.x12.segments import (
     count_segments,
     first_segment,
-    raw_segments,
     readable,
+    segment_offsets,
+    shorten,
     split_segments,
 )
 from gateway.formats.x12.state import Memory, State
@@ -272,7 +273,8 @@ class _Reading:
     ) -> Part:
         delimiters = piece.delimiters or Delimiters()
         state = State(self.memory, delimiters)
-        segments, wrapped = split_segments(piece.text, delimiters)
+        text, cuts = shorten(piece.text, delimiters, MAX_SEGMENT_BYTES)
+        segments, wrapped = split_segments(text, delimiters)
         self.segment += len(segments)
         self._limit_segments(state, segments)
         if wrapped:
@@ -297,7 +299,7 @@ class _Reading:
             offset=piece.offset,
             length=length,
             document=self._document(remittance, facts),
-            findings=(*self._envelope_findings(), *self._findings(state, piece, delimiters)),
+            findings=(*self._envelope_findings(), *self._findings(state, piece, text, cuts)),
             interchange=self.interchange,
             transaction_set=facts,
             payment_key=remittance.key,
@@ -370,17 +372,20 @@ class _Reading:
         document["source"] = source
         return document
 
-    def _findings(self, state: State, piece: Piece, delimiters: Delimiters) -> list[Finding]:
-        """Give every note its place in the file; only now are offsets worked out."""
+    def _findings(
+        self, state: State, piece: Piece, text: str, cuts: list[tuple[int, int]]
+    ) -> list[Finding]:
+        """Give every note its place in the file; only now are offsets worked out. `text` is the
+        piece's, without what was cut out of it."""
         if not state.notes:
             return []
-        places = raw_segments(piece.text, delimiters)
+        places = segment_offsets(text, piece.delimiters or Delimiters(), cuts)
         notes = sorted(state.notes, key=lambda note: note[2])
         return [
             Finding(
                 code=code,
                 severity=severity,
-                offset=piece.offset + (places[index][0] if index < len(places) else piece.length),
+                offset=piece.offset + (places[index] if index < len(places) else piece.length),
                 segment=self.waiting_segment + index,
                 segment_id=segment_id,
                 element=element,

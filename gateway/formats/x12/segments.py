@@ -9,10 +9,14 @@ __all__ = [
     "first_segment",
     "raw_segments",
     "readable",
+    "segment_offsets",
+    "shorten",
     "split_segments",
 ]
 
 _BREAKS = str.maketrans("", "", "\r\n")
+_SLACK = 64
+"""Blanks around a segment that are no part of it."""
 _INSIDE_NOTHING = BLANKS.replace(" ", "")
 """Blanks that belong into no element: where there is one, every segment is cleaned."""
 
@@ -38,6 +42,45 @@ def split_segments(text: str, delimiters: Delimiters) -> tuple[list[str], bool]:
     return segments, wrapped
 
 
+def shorten(text: str, delimiters: Delimiters, most: int) -> tuple[str, list[tuple[int, int]]]:
+    """Leave out the middle of what is longer than `most` and is refused for that anyway: megabytes
+    in one segment are not looked at again and again.
+
+    Returns the text, in which such a segment still is too long, and what was left out: where in
+    the new text, and how many characters. One with blanks inside that belong nowhere is left as
+    it is.
+    """
+    end = delimiters.segment
+    kept: list[str] = []
+    cuts: list[tuple[int, int]] = []
+    done = begin = gone = 0
+    while len(text) - begin > most:
+        last = text.rfind(end, begin, begin + most + 1)
+        if last >= 0:
+            begin = last + 1
+            continue
+        stop = text.find(end, begin + most)
+        stop = len(text) if stop < 0 else stop
+        head = begin + most + _SLACK
+        if _is_long(text, begin, head, stop, most):
+            kept.append(text[done:head])
+            cuts.append((head - gone, stop - head))
+            gone += stop - head
+            done = stop
+        begin = stop + 1
+    return ("".join([*kept, text[done:]]), cuts) if cuts else (text, cuts)
+
+
+def _is_long(text: str, begin: int, head: int, stop: int, most: int) -> bool:
+    """Tell whether `text[begin:head]` alone is too long, once cleaned, for what runs to `stop`;
+    never where blanks in the rest decide how the text around is cleaned."""
+    if head >= stop or text[head - 1] in BLANKS or text[stop - 1] in BLANKS:
+        return False
+    start = head - len(text[begin:head].lstrip(BLANKS))
+    blank = any(text.find(mark, start, stop) >= 0 for mark in _INSIDE_NOTHING)
+    return not blank and head - start > most
+
+
 def raw_segments(text: str, delimiters: Delimiters) -> list[tuple[int, str]]:
     """Return where each segment that is not blank begins in `text`, with its raw text."""
     found = []
@@ -48,6 +91,17 @@ def raw_segments(text: str, delimiters: Delimiters) -> list[tuple[int, str]]:
             found.append((at + len(raw) - len(body), body))
         at += len(raw) + 1
     return found
+
+
+def segment_offsets(text: str, delimiters: Delimiters, cuts: list[tuple[int, int]]) -> list[int]:
+    """Return where each segment that is not blank begins, before `shorten` left out `cuts`."""
+    offsets = []
+    left, gone = list(reversed(cuts)), 0
+    for at, _ in raw_segments(text, delimiters):
+        while left and left[-1][0] <= at:
+            gone += left.pop()[1]
+        offsets.append(at + gone)
+    return offsets
 
 
 def first_segment(text: str, delimiters: Delimiters) -> tuple[list[str], str]:
