@@ -8,7 +8,7 @@ FIRST_GUESS_PER_SECOND = 4.0
 LEAST_PER_SECOND = 0.001
 """A lane that stands still is believed to do one in a quarter of an hour: waits stay finite."""
 
-MEMORY_SECONDS = 5.0
+MEMORY_SECONDS = 3.0
 """What was measured so long ago counts half."""
 
 

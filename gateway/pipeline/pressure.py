@@ -27,6 +27,9 @@ LOOK_SECONDS = 1.0
 
 PAGE = 256
 
+AIM_SHARE = 0.75
+"""What is taken in should take no longer than this share of the limit: a lane may grow slower."""
+
 UNDER_WAY_SHARE = 0.25
 """Files that are only arriving count for no more than this share of the limit: slow senders may not
 close an interface to others."""
@@ -124,7 +127,7 @@ class Pressure:
         self, interface: str, limit_seconds: float, *, at_once: int = 1
     ) -> None:
         """Raise HubBehind while the interface's oldest unprocessed file is older than that, or
-        one taken now would have to wait for longer; a limit of 0 takes everything. `at_once`
+        one taken now might have to wait for longer; a limit of 0 takes everything. `at_once`
         files are processed at the same time: so many never are too many."""
         if not limit_seconds:
             return
@@ -135,7 +138,7 @@ class Pressure:
             await self._look(gate, interface, limit_seconds, at_once)
         age = self._age(gate.oldest_at) if gate.oldest_at else 0.0
         waiting, wait = gate.expected(self._clock.monotonic(), limit_seconds)
-        if age > limit_seconds or (waiting > at_once and wait > limit_seconds):
+        if age > limit_seconds or (waiting > at_once and wait > limit_seconds * AIM_SHARE):
             raise _behind(interface, limit_seconds, max(age, wait))
 
     async def _look(self, gate: _Gate, interface: str, limit_seconds: float, at_once: int) -> None:
