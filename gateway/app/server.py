@@ -98,8 +98,10 @@ async def serving(
         settings = hub.bundles.current.config.hub.api
         _must_be_loopback(settings.host)
         token = open_token(root / settings.token_file, hub.ports.ids)
+        services = HubServices(hub)
+        services.begin()
         await hub.start()
-        app = application(HubServices(hub), token)
+        app = application(services, token)
         port = _free_port(settings.host, settings.port if port is None else port)
         server = await _start(app, settings.host, port, hub.ports.clock)
     except BaseException:

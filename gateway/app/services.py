@@ -44,6 +44,10 @@ class HubServices:
         self._registry: tuple[str, Registry] = ("", registry_of(hub.root))
         self._views: dict[tuple[str, str, str], ContractView] = {}
 
+    def begin(self) -> None:
+        """Sum, behind the hub's start, what the first answers show."""
+        self._sums.begin()
+
     @property
     def ready(self) -> bool:
         """Whether the hub takes and delivers."""
