@@ -51,9 +51,11 @@ class Due:
     async def ready(self, may_go: Callable[[Row], bool], flying: int) -> bool:
         """Return whether something due is in hand; reads where something may have become due.
         A row that may not go now is left out: whoever says so calls `look_again` later."""
-        now = self._due_time.now()
-        if self._items or self._next_at is None or self._next_at > now:
+        if self._items or self._next_at is None:
             return bool(self._items)
+        now = self._due_time.now()
+        if self._next_at > now:
+            return False
         self._next_at = None  # whatever is said meanwhile counts
         limit = flying + BATCH
         rows = await self._store.fetch(

@@ -229,11 +229,10 @@ class Ownership:
                 await self._ports.clock.sleep(RENEW_SECONDS)
 
     def _hear(self, rows: list[Row]) -> None:
-        owned = self._lanes.owned()
         for row in rows:
             name, said = row["name"], (row["head"], row["asked"])
             before = self._heard.get(name)
-            if said == before or name not in owned:
+            if said == before or name not in self._lanes.owned():
                 continue
             self._heard[name] = said
             self._lanes.ring((name,))

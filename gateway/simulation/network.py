@@ -64,13 +64,17 @@ FATES = {
 
 _EFFECT = {Fate.RESET_AFTER, Fate.ERROR_AFTER, Fate.HANG_AFTER, Fate.GARBAGE, Fate.ODD}
 _STATUS = {
-    Fate.ERROR_BEFORE: (500, {}),
-    Fate.ERROR_AFTER: (504, {}),
-    Fate.UNAVAILABLE: (503, {}),
-    Fate.THROTTLED: (429, {"Retry-After": "3"}),
-    Fate.REFUSAL: (422, {}),
-    Fate.UNAUTHORIZED: (401, {}),
+    Fate.ERROR_BEFORE: 500,
+    Fate.ERROR_AFTER: 504,
+    Fate.UNAVAILABLE: 503,
+    Fate.THROTTLED: 429,
+    Fate.REFUSAL: 422,
+    Fate.UNAUTHORIZED: 401,
 }
+
+
+_PLAIN = httpx.Headers({"Content-Type": "application/json"})
+_THROTTLED = httpx.Headers({"Content-Type": "application/json", "Retry-After": "3"})
 
 
 class Mood:
@@ -156,8 +160,11 @@ class Network:
         asked = Asked(
             method=request.method,
             path=request.url.path,
-            query=dict(request.url.params),
-            headers=dict(request.headers),
+            query=dict(request.url.params) if request.url.query else {},
+            headers={
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in request.headers.raw
+            },
             body=body,
         )
         fate = self.draw(partner, asked)
@@ -190,7 +197,7 @@ class Network:
                 else:
                     self._later(wait, self._finish, call)
             case fate if fate in _STATUS and fate not in _EFFECT:
-                self._reply(call, (_STATUS[fate][0], b"{}"))
+                self._reply(call, (_STATUS[fate], b"{}"))
             case fate:
                 self._answer(call, fate, self._effect(call))
 
@@ -229,10 +236,9 @@ class Network:
 
     def _reply(self, call: _Call, answer: tuple[int, bytes]) -> None:
         status, body = answer
-        headers = {"Content-Type": "application/json", **_STATUS.get(call.fate, (0, {}))[1]}
-        response = httpx.Response(status, headers=headers, content=body, request=call.request)
         if not call.answer.done():
-            call.answer.set_result(response)
+            headers = _THROTTLED if call.fate is Fate.THROTTLED else _PLAIN
+            call.answer.set_result(_Answered(status, headers, body))
 
     def _fail(self, call: _Call, fault: httpx.HTTPError) -> None:
         if not call.answer.done():
@@ -240,6 +246,22 @@ class Network:
 
     def _note(self, line: str) -> None:
         self._tell(line)
+
+
+class _Answered(httpx.Response):
+    """A whole answer: what a caller asks of one, made without what nobody asks."""
+
+    def __init__(self, status: int, headers: httpx.Headers, body: bytes) -> None:
+        self.status_code = status
+        self.headers = headers
+        self._content = body
+
+    async def aread(self) -> bytes:
+        """Return the body."""
+        return self._content
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 class _Transport(httpx.AsyncBaseTransport):

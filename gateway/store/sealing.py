@@ -36,9 +36,9 @@ def chunk_place(body_id: str, chunk: int, last: bool) -> bytes:  # noqa: FBT001 
     return b"body|%d|%d|" % (chunk, last) + body_id.encode()
 
 
-def seal(data: bytes, place: bytes, *, key_id: bytes, kek: bytes) -> bytes:
-    """Compress (zlib level 1, where it helps) and seal."""
-    packed = zlib.compress(data, _LEVEL)
+def seal(data: bytes, place: bytes, *, key_id: bytes, kek: bytes, pack: bool = True) -> bytes:
+    """Compress (zlib level 1, where it helps), unless not to `pack`, and seal."""
+    packed = zlib.compress(data, _LEVEL) if pack else data
     plain = _DEFLATED + packed if len(packed) < len(data) else _STORED + data
     salt, data_key = os.urandom(16), os.urandom(32)
     head = _FORMAT + key_id + salt
