@@ -238,8 +238,8 @@ async def test_twenty_stops_under_load(tmp_path, report):
     stops: list[dict[str, float]] = []
     for number in range(20):
         root = tmp_path / str(number)
-        partner = Partner(pause=lambda n: (n * 7919 % 97) / 200)
-        stops.append(await told_to_stop(root, partner, seconds=5, then=nothing_parked))
+        partner = Partner(pause=lambda n: (n * 7919 % 97) / 400)
+        stops.append(await told_to_stop(root, partner, seconds=3, then=nothing_parked))
         assert partner.cut_off == 0
     report(
         "T-SHUT",
