@@ -123,6 +123,12 @@ class Destination:
         """Whether anything may start at all, once there is a place and a token."""
         return not self.paused and self.places > 0
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing may start for longer than an attempt takes: paused, its breaker open,
+        or asked to be left alone."""
+        return not self.may_start or self.quiet_seconds > 0
+
     def free(self) -> int:
         """Return how many attempts may start now, as far as places are concerned; 0 while nothing
         may start for any other reason."""

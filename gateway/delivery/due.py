@@ -72,6 +72,11 @@ class Due:
                 self.at(0)  # there are more than were read
         return bool(self._items)
 
+    async def told(self) -> list[LaneItem]:
+        """Return some of what a message has come for that makes it final, whether in hand or not."""
+        rows = await self._store.fetch("retry_told", lane_id=self._lane.lane_id, limit=BATCH)
+        return [await self._item(row) for row in rows]
+
     def take(self) -> LaneItem:
         """Return the next item; there is one."""
         return self._items.popleft()

@@ -38,9 +38,12 @@ class Work:
         self,
         perform: Callable[[LaneItem], Awaitable[Settled]],
         set_aside: Callable[[LaneItem, str, str], Awaitable[Settled]],
+        told: Callable[[LaneItem], Awaitable[Settled]] | None = None,
     ) -> None:
         self.perform = perform
         self.set_aside = set_aside
+        self.told = told
+        """Settles without the destination what a stored message has made final."""
 
 
 class LaneRunner:
@@ -159,6 +162,7 @@ class LaneRunner:
         if self._lanes.rung(self.lane.name):
             self._window.look_again()
         await self._tell_others()
+        await self._settle_told()
         await self._start()
         await self._window.move_cursor(least=CURSOR_EVERY)
         self._turning = False
@@ -175,6 +179,26 @@ class LaneRunner:
             except HubError as trouble:
                 log.warning("a breaker is known here only: %s", trouble.code)
                 self.destination.not_told(news)
+
+    async def _settle_told(self) -> None:
+        """Where nothing may be sent for a while, what a message has made final is settled all the
+        same; else it comes up as due."""
+        told, stopped = self._work.told, self.destination.stopped
+        while told is not None and stopped and not self._stopping:
+            items = [item for item in await self._due.told() if self._may_settle(item)]
+            if not items:
+                return
+            for item in items:
+                self._order.started(item)
+            ends = await asyncio.gather(*(self._settle(item, told) for item in items))
+            for item, settled in zip(items, ends, strict=True):
+                if settled is not None:
+                    self._learn(item, settled)
+
+    def _may_settle(self, item: LaneItem) -> bool:
+        if (item.seq, item.part_offset) in self._flying:
+            return False
+        return self._order.may_retry(item.order_key, item.seq)
 
     async def _start(self) -> None:
         while not self._stopping and self.destination.may_start:
@@ -246,12 +270,13 @@ class LaneRunner:
         self.destination.leave()
 
     async def _perform(self, item: LaneItem, ticket: Ticket) -> None:
-        settled = await self._settle(item)
+        settled = await self._settle(item, self._work.perform)
         if settled is not None and settled.pause:
             settled = await self._unless_resumed(settled)
         self._flying.pop((item.seq, item.part_offset), None)
         if settled is not None:
-            self._learn(item, settled, ticket)
+            self.destination.learn(settled, ticket)
+            self._learn(item, settled)
 
     async def _unless_resumed(self, settled: Settled) -> Settled:
         """The record says whether the destination is paused: a person may have resumed it since
@@ -261,13 +286,15 @@ class LaneRunner:
             return msgspec.structs.replace(settled, pause=False, news=False)
         return settled
 
-    async def _settle(self, item: LaneItem) -> Settled | None:
+    async def _settle(
+        self, item: LaneItem, perform: Callable[[LaneItem], Awaitable[Settled]]
+    ) -> Settled | None:
         """Perform the item; while the store itself is in trouble, wait and perform it again."""
         while True:
             try:
                 if item.retrying and (changed := await self._changed(item)):
                     return changed
-                return await self._work.perform(item)
+                return await perform(item)
             except LaneLost:
                 self.lose()
                 return None
@@ -310,8 +337,7 @@ class LaneRunner:
             await self._ports.clock.sleep(TROUBLE_SECONDS)
         return None
 
-    def _learn(self, item: LaneItem, settled: Settled, ticket: Ticket) -> None:
-        self.destination.learn(settled, ticket)
+    def _learn(self, item: LaneItem, settled: Settled) -> None:
         if item.part_offset < 0:  # a part may be settled while its artifact is still under way
             self._window.settled(item.seq)
         if settled.state is None:

@@ -88,7 +88,7 @@ class Workers:
                     retry=RetrySettings(),
                     clock=self._ports.clock,
                 )
-                work = Work(flow.dispatch, flow.set_aside)
+                work = Work(flow.dispatch, flow.set_aside, flow.told)
                 order = KeyOrder(sink.settings.on_dead) if sink else KeyOrder()
         runner = LaneRunner(
             lane,

@@ -53,15 +53,15 @@ async def confirmation(
     )
 
 
-def nudge(correlation: str, now: int) -> Statement:
+def nudge(correlation: str) -> Statement:
     """Return the statement that makes due whatever waits for a message of that correlation."""
-    return Statement("retry_nudge", {"correlation": correlation, "now": now})
+    return Statement("retry_nudge", {"correlation": correlation})
 
 
-def nudges(messages: Iterable[NewMessage], now: int) -> list[Statement]:
+def nudges(messages: Iterable[NewMessage]) -> list[Statement]:
     """Return the statements that make due what those messages, about to be stored, confirm."""
     wanted = {m.correlation for m in messages if m.confirms} - {""}
-    return [nudge(correlation, now) for correlation in sorted(wanted)]
+    return [nudge(correlation) for correlation in sorted(wanted)]
 
 
 def asked_of(messages: Iterable[NewMessage]) -> set[str]:

@@ -33,6 +33,20 @@ from gateway.store import Body, Statement, Store, Unit
 __all__ = ["Dispatching"]
 
 
+class _Try(msgspec.Struct, frozen=True, kw_only=True):
+    """What a delivery is tried with."""
+
+    message: StoredMessage
+    number: int
+    sink: Sink
+    bundle: Bundle
+    context: Mapping[str, Any]
+
+    def result(self, outcome: Ending) -> Result:
+        """Return the result of a try that ended so."""
+        return Result(message=self.message, outcome=outcome, bundle=self.bundle.hash)
+
+
 class Dispatching:
     """Makes attempts. Everything it touches is injected."""
 
@@ -61,47 +75,67 @@ class Dispatching:
 
     async def dispatch(self, item: LaneItem) -> Settled:
         """Make one attempt and settle it: done, or by the plan for its outcome. Raises LaneLost."""
+        try_ = await self._prepare(item)
+        if try_ is None:
+            return await self._settling.set_aside(item, "interface_removed", "")
+        if item.confirming and try_.sink.confirmed_by is not None:
+            said = await self._said(item, try_)
+            if said is not None or try_.sink.settings.confirm.poll_seconds is None:
+                return await self._not_asked(item, try_, said)
+        begun = await self._begin(item, try_)
+        if isinstance(begun, Settled):
+            return begun
+        result = await self._try(begun, try_)
+        settled = await self._settle(begun, try_, result)
+        if settled.state is RetryState.CONFIRMING and not item.confirming:
+            await self._confirmed_already(begun, try_, result)
+        return settled
+
+    async def told(self, item: LaneItem) -> Settled:
+        """Settle a confirming delivery by what the stored messages say of it. The partner is not
+        asked: how it is does not matter."""
+        try_ = await self._prepare(item)
+        if try_ is None:
+            return await self._settling.set_aside(item, "interface_removed", "")
+        return await self._not_asked(item, try_, await self._said(item, try_))
+
+    async def _prepare(self, item: LaneItem) -> _Try | None:
+        """Return what is known of a delivery; None where its destination is no more."""
         message = await self._reading.message(item.item_id)
         bundle = self._bundles.current
         interface = self._lanes[item.lane].destination
         sink = bundle.sinks.get(interface)
-        number = await self._reading.attempt_number(item)
         if sink is None:
-            return await self._settling.set_aside(item, "interface_removed", "")
+            return None
         context = {
             **context_of(bundle, interface, message.created_at),
             "message_id": message.message_id,
             "delivery_id": item.delivery_id,
             "generation": item.generation,
         }
-        result = Result(message=message, bundle=bundle.hash)
-        if item.confirming and sink.confirmed_by is not None:
-            said = await confirmation(item, message, sink.confirmed_by, self._store, context)
-            if said is not None or sink.settings.confirm.poll_seconds is None:
-                return await self._not_asked(item, number, sink, result, said)
-        begun = await self._begin(item, number, sink, result)
-        if isinstance(begun, Settled):
-            return begun
-        result = await self._try(begun, number, sink, bundle, result, context)
-        assert result.outcome is not None  # noqa: S101 - it was tried
-        settled = await self._settle(begun, number, sink, result)
-        if settled.state is RetryState.CONFIRMING and not item.confirming:
-            await self._confirmed_already(begun, message, sink, result.outcome, context)
-        return settled
+        number = await self._reading.attempt_number(item)
+        return _Try(message=message, number=number, sink=sink, bundle=bundle, context=context)
 
-    async def _settle(self, item: LaneItem, number: int, sink: Sink, result: Result) -> Settled:
+    async def _said(self, item: LaneItem, try_: _Try) -> Ending | None:
+        """Return what the newest stored message says that makes the delivery final."""
+        wanted = try_.sink.confirmed_by
+        if wanted is None:
+            return None
+        return await confirmation(item, try_.message, wanted, self._store, try_.context)
+
+    async def _settle(self, item: LaneItem, try_: _Try, result: Result) -> Settled:
         assert result.outcome is not None  # noqa: S101 - the caller has seen to it
-        port = self._connections.sink(sink.settings.interface)
-        plan = self._decide(result.outcome, item, sink.settings, port.idempotency, self._due())
-        return await self._settling.settle(item, number, plan, result)
+        settings = try_.sink.settings
+        port = self._connections.sink(settings.interface)
+        plan = self._decide(result.outcome, item, settings, port.idempotency, self._due())
+        return await self._settling.settle(item, try_.number, plan, result)
 
     # -- before the first byte leaves ----------------------------------------------------------
 
-    async def _begin(
-        self, item: LaneItem, number: int, sink: Sink, result: Result
-    ) -> LaneItem | Settled:
+    async def _begin(self, item: LaneItem, try_: _Try) -> LaneItem | Settled:
         """Return the item as it is to be tried, or how it stands where it is not tried now: a
         person has changed it, or whoever may have had its effect is asked about later."""
+        sink, number = try_.sink, try_.number
         port = self._connections.sink(sink.settings.interface)
         if port.idempotency is Idempotency.KEY or item.confirming:
             return await self._settling.changed(item) or item
@@ -118,8 +152,7 @@ class Dispatching:
             return changed
         if not begun or sink.settings.retry.lookup_after_seconds:
             early = Undecided(code="begun_before", detail="asked about later", asked=False)
-            asked_later = msgspec.structs.replace(result, outcome=early)
-            return await self._settle(item, number, sink, asked_later)
+            return await self._settle(item, try_, try_.result(early))
         return item
 
     async def _start(self, item: LaneItem, number: int) -> bool:
@@ -150,68 +183,44 @@ class Dispatching:
 
     # -- the attempt ---------------------------------------------------------------------------
 
-    async def _try(
-        self,
-        item: LaneItem,
-        number: int,
-        sink: Sink,
-        bundle: Bundle,
-        result: Result,
-        context: Mapping[str, Any],
-    ) -> Result:
+    async def _try(self, item: LaneItem, try_: _Try) -> Result:
         """Deliver once, or ask once; return the result with what came of it."""
-        message = result.message
-        assert message is not None  # noqa: S101 - a delivery has one
+        message, sink = try_.message, try_.sink
         began = self._ports.clock.monotonic()
         call = Call(
             key=f"{item.delivery_id}-{item.generation}",
-            attempt=number,
+            attempt=try_.number,
             deadline=began + sink.settings.deadline_seconds,
             traceparent=f"00-{message.trace or message.message_id[4:]}-{item.delivery_id[4:20]}-01",
         )
         port = self._connections.sink(sink.settings.interface)
         self._ports.fail_point("dispatch.before_send")
         self._lanes.must_hold(item.lane)
-        ending = await deliver(message, item, sink, port, call, context)
+        ending = await deliver(message, item, sink, port, call, try_.context)
         self._ports.fail_point("dispatch.after_reply")
-        replies, kept = self._answer(ending, sink, bundle, context)
-        return Result(
-            message=message,
-            outcome=taken(ending, item, sink),
-            replies=replies,
-            kept=kept,
-            bundle=result.bundle,
-            took_ms=int((self._ports.clock.monotonic() - began) * 1000),
-        )
+        replies, kept = self._answer(ending, sink, try_.bundle, try_.context)
+        took_ms = int((self._ports.clock.monotonic() - began) * 1000)
+        result = try_.result(taken(ending, item, sink))
+        return msgspec.structs.replace(result, replies=replies, kept=kept, took_ms=took_ms)
 
-    async def _not_asked(
-        self, item: LaneItem, number: int, sink: Sink, result: Result, said: Ending | None
-    ) -> Settled:
+    async def _not_asked(self, item: LaneItem, try_: _Try, said: Ending | None) -> Settled:
         """Settle by what a stored message says of the delivery, or that none says anything yet."""
         ending = said or Pending(poll_after_seconds=UNASKED_SECONDS)
-        plan = self._decide(ending, item, sink.settings, Idempotency.KEY, self._due())
+        settings = try_.sink.settings
+        plan = self._decide(ending, item, settings, Idempotency.KEY, self._due())
         plan = msgspec.structs.replace(plan, news=False)
-        return await self._settling.settle(
-            item, number, plan, msgspec.structs.replace(result, outcome=ending)
-        )
+        return await self._settling.settle(item, try_.number, plan, try_.result(ending))
 
-    async def _confirmed_already(
-        self,
-        item: LaneItem,
-        message: StoredMessage,
-        sink: Sink,
-        ending: Ending,
-        context: Mapping[str, Any],
-    ) -> None:
+    async def _confirmed_already(self, item: LaneItem, try_: _Try, result: Result) -> None:
         """The confirmation may have come before the delivery was known to wait for it: whichever
         of the two is stored last finds the other."""
-        if sink.confirmed_by is None or not isinstance(ending, Pending):
+        if try_.sink.confirmed_by is None or not isinstance(result.outcome, Pending):
             return
-        waits_for = correlation_of(message, ending.external_id)
+        waits_for = correlation_of(try_.message, result.outcome.external_id)
         item = msgspec.structs.replace(item, correlation=waits_for)
-        if await confirmation(item, message, sink.confirmed_by, self._store, context) is None:
+        if await self._said(item, try_) is None:
             return
-        await self._settling.surely(Unit(statements=(nudge(waits_for, self._due()),)))
+        await self._settling.surely(Unit(statements=(nudge(waits_for),)))
         self._lanes.make_due((item.lane,))
 
     # -- what the partner answered -------------------------------------------------------------

@@ -221,6 +221,10 @@ class Flow:
         """Make one attempt at a delivery and settle it: done, or by the plan for its outcome."""
         return await self._dispatching.dispatch(item)
 
+    async def told(self, item: LaneItem) -> Settled:
+        """Settle a delivery that waits for a message by what has come; nothing is sent."""
+        return await self._dispatching.told(item)
+
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not be tried, or tried to its end: a damaged body, a
         bug of ours. A delivery may have had its effect: its replay keeps the key and asks first."""

@@ -99,10 +99,7 @@ class Units:
         made, bodies = self._records.messages(
             prepared.messages, bundle=bundle, at=at, trace=artifact.trace
         )
-        return statements + made + self._nudges(prepared.messages), bodies
-
-    def _nudges(self, messages: Iterable[NewMessage]) -> list[Statement]:
-        return nudges(messages, self._lanes.due_time.now())
+        return statements + made + nudges(prepared.messages), bodies
 
     def attempt(
         self, item: LaneItem, number: int, plan: Plan, result: Result, *, at: int
@@ -191,7 +188,7 @@ class Units:
         made, bodies = self._records.messages(
             result.replies, bundle=result.bundle, at=at, trace=trace
         )
-        statements += [*made, *self._nudges(result.replies), *result.kept[0]]
+        statements += [*made, *nudges(result.replies), *result.kept[0]]
         if plan.pause:
             statements.append(self._pause(item, plan, at))
         said = outcome.reply if isinstance(outcome, Failed | Pending) else None

@@ -9,7 +9,7 @@ from gateway.delivery import Action, Selection
 from gateway.model.states import RetryState
 from gateway.pipeline import Arrival
 from gateway.ports import Ports
-from tests.walks.world import effect_then_silence, until
+from tests.walks.world import effect_then_silence, on_both_engines, status, until
 
 ACKS = """\
 interface: acks
@@ -106,6 +106,64 @@ async def test_a_confirmation_may_come_before_its_delivery_is_made(
     await by_message.hub.resume("partner", actor="t")
     await until(lambda: _is(by_message, 1))
     await until(are(by_message))
+
+
+@on_both_engines
+@pytest.mark.parametrize("how", NAMED_BY)
+@pytest.mark.parametrize("why", ["pause", "breaker"])
+async def test_a_message_makes_it_final_though_nothing_may_be_sent(
+    by_message, partner, advice, how, why
+):
+    """Settling by a message sends nothing: how the partner is does not matter."""
+    world = by_message
+    file = world.root / "config/interfaces/partner.yaml"
+    file.write_text(file.read_text().replace("breaker_failures: 100", "breaker_failures: 1"))
+    await world.start()
+    await world.hand_over(advice(1))
+    await until(are(world, "confirming"))
+    name = await name_of(world, how)
+    if why == "pause":
+        await world.hub.pause("partner", actor="t", reason="")
+    else:
+        partner.script = [status(503)]
+        await world.hand_over(advice(2))
+        await until(are(world, "confirming", "waiting"))
+    assert world.hub.workers.destinations["partner"].stopped
+    sent = len(partner.requests)
+    await acknowledge(world, name)
+    await until(lambda: _is(world, 1), seconds=10)
+    await until(are(world, *([] if why == "pause" else ["waiting"])))
+    assert world.hub.workers.destinations["partner"].stopped
+    assert len(partner.requests) == sent
+
+
+async def test_a_refusal_by_message_is_a_dead_letter_though_nothing_may_be_sent(
+    by_message, partner, advice
+):
+    await by_message.start()
+    await by_message.hand_over(advice(1))
+    await until(are(by_message, "confirming"))
+    await by_message.hub.pause("partner", actor="t", reason="")
+    await acknowledge(by_message, "doc-1", "rejected")
+    await until(are(by_message, "dead"), seconds=10)
+
+
+async def test_what_no_message_has_come_for_stays_as_it_is_while_nothing_may_be_sent(
+    by_message, advice
+):
+    await by_message.start()
+    await by_message.hand_over(advice(1))
+    await until(are(by_message, "confirming"))
+    await by_message.hub.pause("partner", actor="t", reason="")
+    await acknowledge(by_message, "somebody-else")
+    await until(lambda: _stored(by_message, "acknowledgement"))
+    await acknowledge(by_message, "doc-1")
+    await until(lambda: _is(by_message, 1), seconds=10)
+    (lane,) = [
+        row for row in await by_message.hub.store.fetch("lanes") if row["destination"] == "partner"
+    ]
+    tries = await by_message.hub.store.fetch("attempts_of", lane_id=lane["lane_id"], seq=1)
+    assert [one["outcome"] for one in tries] == ["confirming", "done"]
 
 
 async def _stored(world, contract) -> bool:

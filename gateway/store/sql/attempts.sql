@@ -93,17 +93,30 @@ SELECT DISTINCT state FROM retry WHERE lane_id = :lane_id AND order_key = :order
 
 -- A message that confirms has come. It names a delivery by the partner's number for it (which
 -- stands in the retry row), by the message's own correlation, or by the message: what waits for
--- it is due, and its lanes' owners, wherever they are, are to look again.
+-- it is due since ever (0, which nothing else is), and its lanes' owners, wherever they are, are to
+-- look again.
 -- name: retry_nudge
-UPDATE retry SET due_at = :now WHERE correlation = :correlation AND state = 'confirming';
-UPDATE retry SET due_at = :now
+UPDATE retry SET due_at = 0 WHERE correlation = :correlation AND state = 'confirming';
+UPDATE retry SET due_at = 0
 WHERE state = 'confirming' AND (lane_id, seq, part_offset) IN (
     SELECT owed.lane_id, owed.seq, -1 FROM owed
     WHERE owed.item_id = :correlation OR owed.item_id IN (
         SELECT message_id FROM message WHERE message.correlation = :correlation));
-UPDATE lane SET asked = asked + 1 WHERE EXISTS (
-    SELECT 1 FROM retry WHERE retry.lane_id = lane.lane_id AND retry.state = 'confirming'
-        AND retry.due_at = :now);
+UPDATE lane SET asked = asked + 1 WHERE lane_id IN (
+    SELECT retry.lane_id FROM retry
+    WHERE retry.correlation = :correlation AND retry.state = 'confirming'
+    UNION ALL
+    SELECT owed.lane_id FROM owed
+    JOIN retry ON retry.lane_id = owed.lane_id AND retry.seq = owed.seq
+        AND retry.part_offset = -1 AND retry.state = 'confirming'
+    WHERE owed.item_id = :correlation OR owed.item_id IN (
+        SELECT message_id FROM message WHERE message.correlation = :correlation));
+
+-- What a message that confirms has come for and is not settled by it yet.
+-- name: retry_told
+-- read: point
+SELECT * FROM retry WHERE lane_id = :lane_id AND state = 'confirming' AND due_at = 0
+ORDER BY seq, part_offset LIMIT :limit;
 
 -- One seek per state, so that the index gives the order and a long table costs nothing.
 -- name: retry_due

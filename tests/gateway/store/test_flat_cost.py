@@ -42,6 +42,7 @@ _HOT_READS = (
     "owed_of_item",
     "attempts_of",
     "retry_due",
+    "retry_told",
     "retry_one",
     "lane_backlog",
 )
