@@ -1,0 +1,315 @@
+"""Finds arrays: how long they must and may be, and what each item has to reach.
+
+The items up to the last one that some atom speaks of are looked at one by one; after that all
+are alike.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from typing import Any
+
+from gateway.governance.compat.answer import Possible, Solver, State
+from gateway.governance.compat.expand import fixed_values
+from gateway.governance.compat.evaluate import Undecided
+from gateway.governance.compat.formula import (
+    TRUE,
+    Among,
+    At,
+    AtLeast,
+    AtMost,
+    Atom,
+    From,
+    Size,
+    SomeItem,
+    Unique,
+)
+from gateway.governance.compat.universe import Unsupported
+from gateway.governance.compat.values import canonical, restored
+
+__all__ = ["build_array", "refuted_array"]
+
+_NO_END = 10**9
+_MAX_BUILT = 4000
+
+
+class _Array:
+    """What is asked of an array. `unique`: None where nothing is said of equal items."""
+
+    def __init__(self, solver: Solver, atoms: Iterable[Atom]) -> None:
+        self.solver = solver
+        self.at: dict[int, set[int]] = {}
+        self.start: list[From] = []
+        self.some: list[SomeItem] = []
+        self.least: list[AtLeast] = []
+        self.most: list[AtMost] = []
+        self.low, self.high = 0, _NO_END
+        self.unique: bool | None = None
+        self.excluded: set[Any] = set()
+        for atom in atoms:
+            self._take(atom)
+        self.uniform = max(
+            [index + 1 for index in self.at]
+            + [atom.index for atom in (*self.start, *self.some)]
+            + [0]
+        )
+        self._shorten()
+
+    def _take(self, atom: Atom) -> None:
+        match atom:
+            case At(index, goal):
+                self.at.setdefault(index, set()).add(goal)
+            case From():
+                self.start.append(atom)
+            case SomeItem():
+                self.some.append(atom)
+            case AtLeast():
+                self.least.append(atom)
+            case AtMost():
+                self.most.append(atom)
+            case Unique(positive):
+                self.unique = positive
+            case _:
+                self._limits(atom)
+
+    def _limits(self, atom: Atom) -> None:
+        match atom:
+            case Size(low, high):
+                self.low = max(self.low, low)
+                self.high = min(self.high, high if high is not None else _NO_END)
+            case Among(keys, False):
+                self.excluded |= keys
+            case _:
+                pass
+
+    def _shorten(self) -> None:
+        """End the array before the first item that cannot be."""
+        for index in range(min(self.uniform + 1, self.high)):
+            if self.solver.impossible(self.state(index)):
+                self.high = index
+                return
+
+    def state(self, index: int) -> State:
+        """Return what an item has to reach."""
+        goals = set(self.at.get(index, ()))
+        return frozenset(goals | {atom.goal for atom in self.start if index >= atom.index})
+
+    def places(self, first: int, more: int = 0) -> range:
+        """Return the places that need looking at; beyond them all are alike."""
+        return range(first, min(max(self.uniform, first) + 1 + more, self.high))
+
+    def ways(self, atom: SomeItem) -> list[int]:
+        """Return where an item that reaches the goal can stand."""
+        return [
+            index
+            for index in self.places(atom.index, len(self.some))
+            if not self.solver.impossible(self.state(index) | {atom.goal})
+        ]
+
+    def room(self, goal: int) -> int:
+        """Return how many items can reach a goal, at most."""
+        several = [
+            index
+            for index in range(min(self.uniform, self.high))
+            if not self.solver.impossible(self.state(index) | {goal})
+        ]
+        rest = self.high - self.uniform
+        if rest > 0 and not self.solver.impossible(self.state(self.uniform) | {goal}):
+            return len(several) + rest
+        return len(several)
+
+    def forced(self, goal: int) -> int:
+        """Return how many items reach a goal whatever they are, at least."""
+        named = range(min(self.uniform, self.low))
+        several = sum(self.solver.impossible(self.state(index) | {-goal}) for index in named)
+        rest = self.low - self.uniform
+        if rest > 0 and self.solver.impossible(self.state(self.uniform) | {-goal}):
+            return several + rest
+        return several
+
+
+def refuted_array(solver: Solver, atoms: Iterable[Atom]) -> bool:
+    """Tell whether it is proved that no array satisfies the atoms."""
+    asked = _Array(solver, atoms)
+    return (
+        asked.low > asked.high
+        or not _demands_met(asked)
+        or _counts_clash(asked)
+        or _repeats_clash(asked)
+        or (asked.high == 0 and canonical([]) in asked.excluded)
+    )
+
+
+def _demands_met(asked: _Array) -> bool:
+    for atom in asked.some:
+        ways = asked.ways(atom)
+        if not ways:
+            return False
+        if len(ways) == 1 and ways[0] < asked.uniform:
+            asked.at.setdefault(ways[0], set()).add(atom.goal)
+        asked.low = max(asked.low, ways[0] + 1)
+    return asked.low <= asked.high
+
+
+def _counts_clash(asked: _Array) -> bool:
+    if any(asked.room(atom.goal) < atom.count for atom in asked.least):
+        return True
+    low = max((asked.low, *(atom.count for atom in asked.least)))
+    if low > asked.high:
+        return True
+    asked.low = low
+    if any(asked.forced(atom.goal) > atom.count for atom in asked.most):
+        return True
+    return any(_more_than(asked, least, most) for least in asked.least for most in asked.most)
+
+
+def _more_than(asked: _Array, least: AtLeast, most: AtMost) -> bool:
+    """Tell whether all of at least so many are among at most fewer."""
+    if least.count <= most.count:
+        return False
+    alike = asked.state(0) if asked.uniform == 0 else frozenset[int]()
+    return asked.solver.impossible(alike | {least.goal, -most.goal})
+
+
+def _repeats_clash(asked: _Array) -> bool:
+    if asked.unique is None:
+        return False
+    if not asked.unique:
+        pairs = combinations(asked.places(0, 1), 2)
+        return not any(
+            not asked.solver.impossible(asked.state(one) | asked.state(other))
+            for one, other in pairs
+        )
+    states = [asked.state(index) for index in range(min(asked.low, asked.uniform))]
+    if asked.low > asked.uniform:
+        states.append(asked.state(asked.uniform))
+    values: set[Any] = set()
+    for state in states:
+        found = _values(asked.solver, state)
+        if found is None:
+            return False
+        values |= found
+    return len(values) < asked.low
+
+
+def _values(solver: Solver, state: State) -> set[Any] | None:
+    """Return every value that reaches a state, where they are few and known."""
+    for goal in state:
+        if goal <= TRUE:
+            continue
+        schema = solver.universe.node(goal).schema
+        sets = fixed_values(schema)
+        types = schema.get("type", "any")
+        if sets:
+            candidates = sets[0]
+        elif set([types] if isinstance(types, str) else types) <= {"boolean", "null"}:
+            candidates = [True, False, None]
+        else:
+            continue
+        return _kept(solver, state, candidates)
+    return None
+
+
+def _kept(solver: Solver, state: State, candidates: list[Any]) -> set[Any] | None:
+    try:
+        return {
+            canonical(value)
+            for value in candidates
+            if all(solver.evaluator.reaches(goal, value) for goal in state)
+        }
+    except (Undecided, Unsupported):
+        return None
+
+
+def build_array(solver: Solver, atoms: Iterable[Atom]) -> list[list[Any]]:
+    """Return arrays that may satisfy the atoms, to be checked."""
+    asked = _Array(solver, atoms)
+    found = [array for turn in range(3) for array in _build(asked, turn)]
+    if asked.excluded:
+        longer = _Array(solver, [*atoms, Size(asked.low + 1, None)])
+        found += _build(longer, 0)
+    return found
+
+
+def _build(asked: _Array, turn: int) -> Iterator[list[Any]]:
+    wanted: dict[int, set[int]] = {}
+    for atom in asked.some:
+        ways = [index for index in asked.ways(atom) if index not in wanted]
+        ways = ways or asked.ways(atom)
+        if not ways:
+            return
+        wanted.setdefault(ways[turn % len(ways)], set()).add(atom.goal)
+    for least in asked.least:
+        _reserve(asked, least, wanted)
+    length = max([asked.low, *(index + 1 for index in wanted)])
+    if asked.unique is False:
+        yield from _repeated(asked, wanted, max(length, 2))
+        return
+    if length <= min(asked.high, _MAX_BUILT):
+        array = _filled(asked, wanted, length, turn)
+        if array is not None:
+            yield array
+
+
+def _reserve(asked: _Array, least: AtLeast, wanted: dict[int, set[int]]) -> None:
+    missing = least.count - sum(least.goal in goals for goals in wanted.values())
+    for index in range(min(asked.high, asked.uniform + least.count + len(wanted) + 1)):
+        if missing <= 0:
+            return
+        state = asked.state(index) | wanted.get(index, set()) | {least.goal}
+        if not asked.solver.impossible(frozenset(state)):
+            wanted.setdefault(index, set()).add(least.goal)
+            missing -= 1
+
+
+def _filled(
+    asked: _Array, wanted: dict[int, set[int]], length: int, turn: int
+) -> list[Any] | None:
+    array: list[Any] = []
+    used: set[Any] = set()
+    for index in range(length):
+        state = frozenset(asked.state(index) | wanted.get(index, set()))
+        for atom in asked.most:
+            spare = state | {-atom.goal}
+            if not asked.solver.impossible(spare):
+                state = spare
+        value = _item(asked, state, used, turn)
+        if value is None:
+            return None
+        array.append(value[0])
+    return array
+
+
+def _item(asked: _Array, state: State, used: set[Any], turn: int) -> tuple[Any] | None:
+    """Return a value for one item, not used before where that matters."""
+    samples = asked.solver.solve(state).samples
+    if not asked.unique:
+        return (samples[turn % len(samples)],) if samples else None
+    fresh = [sample for sample in samples if canonical(sample) not in used]
+    if not fresh and samples and len(used) < 64:
+        exclude = {"not": {"enum": _as_values(used)}}
+        goal = asked.solver.universe.synthetic(exclude)
+        answer = asked.solver.solve(state | {goal})
+        fresh = list(answer.samples) if answer.possible is Possible.YES else []
+    if not fresh:
+        return None
+    used.add(canonical(fresh[0]))
+    return (fresh[0],)
+
+
+def _as_values(keys: set[Any]) -> list[Any]:
+    return [restored(key) for key in sorted(keys, key=repr)]
+
+
+def _repeated(asked: _Array, wanted: dict[int, set[int]], length: int) -> Iterator[list[Any]]:
+    """Yield arrays with two equal items."""
+    for one, other in combinations(range(min(asked.high, max(length, asked.uniform + 2))), 2):
+        state = asked.state(one) | asked.state(other)
+        state |= wanted.get(one, set()) | wanted.get(other, set())
+        samples = asked.solver.solve(frozenset(state)).samples
+        if not samples:
+            continue
+        array = _filled(asked, wanted, max(length, other + 1), 0)
+        if array is not None:
+            array[one] = array[other] = samples[0]
+            yield array
+            return

@@ -1,0 +1,102 @@
+"""Compares one schema with another: does everything the old one accepts pass the new one?
+
+The prover says no document can differ, or names one; the hub's own validator has the last word
+on it. So COMPATIBLE is a proof, INCOMPATIBLE has a witness, and the rest is for people.
+"""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from gateway.governance.compat.answer import Possible
+from gateway.governance.compat.drafts import Draft, Untranslatable, draft_of, translate
+from gateway.governance.compat.engine import Engine
+from gateway.governance.compat.samples import guesses
+from gateway.governance.compat.solver import OutOfBudget, Search
+from gateway.governance.compat.universe import Universe, Unsupported
+from gateway.governance.profiles import Profile, apply_profile
+
+__all__ = ["Direction", "Inclusion", "Verdict", "covers", "prepared"]
+
+STEPS = 60_000
+
+
+class Verdict(StrEnum):
+    """What a comparison came to."""
+
+    COMPATIBLE = "compatible"
+    INCOMPATIBLE = "incompatible"
+    REVIEW = "review"
+    """Neither proved nor disproved: a person looks."""
+
+
+class Direction(StrEnum):
+    """Who reads whom."""
+
+    BACKWARD = "backward"
+    """New readers read what old writers wrote."""
+    FORWARD = "forward"
+    """Old readers read what new writers write."""
+
+
+class Inclusion(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the reader bears everything the writer may send.
+
+    `witness` is a list of one document that the writer may send and the reader refuses, else
+    empty. `empty` tells that the writer can send nothing at all. `why` explains a review.
+    """
+
+    verdict: Verdict
+    witness: tuple[Any, ...] = ()
+    empty: bool = False
+    why: str = ""
+
+
+def prepared(schema: Any, profile: Profile, draft: Draft | None = None) -> Any:
+    """Return a schema in terms of 2020-12 as `profile` reads it. Raises Untranslatable."""
+    translated = translate(schema, draft if draft is not None else draft_of(schema))
+    return apply_profile(translated, profile) if isinstance(translated, dict) else translated
+
+
+def covers(reader: Any, writer: Any, *, steps: int = STEPS) -> Inclusion:
+    """Decide whether every document of `writer` is one of `reader`; both are 2020-12 as they are.
+
+    Raises nothing: what cannot be decided within `steps` is a review.
+    """
+    engines = Engine(writer), Engine(reader)
+    for engine in engines:
+        if engine.fault:
+            return Inclusion(verdict=Verdict.REVIEW, why=engine.fault)
+    universe = Universe()
+    search = Search(universe, steps)
+    try:
+        old, new = universe.root(writer), universe.root(reader)
+        answer = search.solve(frozenset((old, -new)))
+    except (OutOfBudget, Unsupported, RecursionError) as fault:
+        return _guessed(writer, reader, engines, type(fault).__name__)
+    if answer.possible is Possible.NO:
+        return Inclusion(verdict=Verdict.COMPATIBLE, empty=_nothing(search, old))
+    for document in answer.samples:
+        if _told(engines, document):
+            return Inclusion(verdict=Verdict.INCOMPATIBLE, witness=(document,))
+    return _guessed(writer, reader, engines, "not proved")
+
+
+def _nothing(search: Search, goal: int) -> bool:
+    try:
+        return search.impossible(frozenset((goal,)))
+    except (OutOfBudget, Unsupported, RecursionError):
+        return False
+
+
+def _told(engines: tuple[Engine, Engine], document: Any) -> bool:
+    writer, reader = engines
+    return writer.accepts(document) is True and reader.accepts(document) is False
+
+
+def _guessed(writer: Any, reader: Any, engines: tuple[Engine, Engine], why: str) -> Inclusion:
+    for document in guesses(writer, reader):
+        if _told(engines, document):
+            return Inclusion(verdict=Verdict.INCOMPATIBLE, witness=(document,))
+    return Inclusion(verdict=Verdict.REVIEW, why=why)

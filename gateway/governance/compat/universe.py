@@ -1,0 +1,168 @@
+"""Names every schema of a comparison by a number: equal schemas, equal numbers.
+
+The negative of a number is "not that schema"; `true` is 1 and `false` is -1. Words that say
+nothing about validity are dropped, so a schema and its better described copy are one.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from gateway.governance.compat.formula import FALSE, TRUE
+from gateway.governance.compat.references import absolute, resolve
+
+__all__ = ["EITHER", "KEYWORDS", "Node", "Root", "Universe", "Unsupported"]
+
+KEYWORDS = frozenset({
+    "$dynamicRef", "$ref", "additionalProperties", "allOf", "anyOf", "const", "contains",
+    "dependentRequired", "dependentSchemas", "else", "enum", "exclusiveMaximum",
+    "exclusiveMinimum", "format", "if", "items", "maxContains", "maxItems", "maxLength",
+    "maxProperties", "maximum", "minContains", "minItems", "minLength", "minProperties",
+    "minimum", "multipleOf", "not", "oneOf", "pattern", "patternProperties", "prefixItems",
+    "properties", "propertyNames", "required", "then", "type", "unevaluatedItems",
+    "unevaluatedProperties", "uniqueItems",
+})  # fmt: skip
+
+
+EITHER = "@either"
+"""A keyword of our own: one of two goals."""
+
+
+class Unsupported(Exception):
+    """A schema refers to itself in place, or is no schema: nobody can say what it accepts."""
+
+
+class Root:
+    """One whole schema with its references made absolute."""
+
+    def __init__(self, schema: Any) -> None:
+        self.schema = absolute(schema)
+        self.text = json.dumps(self.schema, sort_keys=True, default=str)
+        self._closures: dict[str, frozenset[str]] = {}
+
+    def closure(self, pointer: str) -> frozenset[str]:
+        """Return every pointer that a reference leads to, directly or on the way."""
+        if pointer not in self._closures:
+            found = {pointer}
+            todo = [pointer]
+            while todo:
+                for other in references(resolve(self.schema, todo.pop()[1:])):
+                    if other not in found:
+                        found.add(other)
+                        todo.append(other)
+            self._closures[pointer] = frozenset(found)
+        return self._closures[pointer]
+
+
+def references(node: Any) -> Iterator[str]:
+    """Yield every reference in a schema that stays inside of its root."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
+                if value.startswith("#"):
+                    yield value
+            elif key not in {"$defs", "const", "enum"}:
+                yield from references(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from references(item)
+
+
+class Node:
+    """One schema, without what does not validate. `root` resolves its references."""
+
+    __slots__ = ("number", "root", "schema")
+
+    def __init__(self, number: int, schema: dict[str, Any], root: Root) -> None:
+        self.number = number
+        self.schema = schema
+        self.root = root
+
+
+class Universe:
+    """All schemas of one comparison."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, int] = {}
+        self._nodes: dict[int, Node] = {}
+        self._texts: dict[tuple[int, str], str] = {}
+        self._nowhere = Root(True)
+        self._roots = [self._nowhere]
+
+    def node(self, goal: int) -> Node:
+        """Return the schema behind a goal other than TRUE and FALSE."""
+        return self._nodes[abs(goal)]
+
+    def root(self, schema: Any) -> int:
+        """Take in a whole schema and return its goal."""
+        root = Root(schema)
+        self._roots.append(root)
+        return self.goal(root.schema, root)
+
+    def synthetic(self, schema: Any) -> int:
+        """Take in a schema without references and return its goal."""
+        return self.goal(schema, self._nowhere)
+
+    def either(self, left: int, right: int) -> int:
+        """Return the goal "left or right" of two goals."""
+        if TRUE in (left, right):
+            return TRUE
+        if FALSE in (left, right):
+            return left if right == FALSE else right
+        return self._number(("either", *sorted((left, right))), {EITHER: (left, right)}, None)
+
+    def goal(self, schema: Any, root: Root) -> int:
+        """Return the goal of a schema inside `root`. Raises Unsupported."""
+        return self._goal(schema, root, ())
+
+    def _goal(self, schema: Any, root: Root, seen: tuple[str, ...]) -> int:
+        if isinstance(schema, bool):
+            return TRUE if schema else FALSE
+        if not isinstance(schema, dict):
+            raise Unsupported
+        kept = {key: value for key, value in schema.items() if key in KEYWORDS}
+        if not kept:
+            return TRUE
+        if len(kept) == 1:
+            single = self._single(kept, root, seen)
+            if single is not None:
+                return single
+        return self._number(self._key(kept, root), kept, root)
+
+    def _single(self, kept: dict[str, Any], root: Root, seen: tuple[str, ...]) -> int | None:
+        """Return what a schema of one keyword is the same as."""
+        ((keyword, value),) = kept.items()
+        if keyword == "not":
+            inner = self._goal(value, root, seen)
+            # "not not" stays as it is: unlike what is inside of it, it evaluates no property.
+            return -inner if inner >= FALSE else None
+        if keyword in {"allOf", "anyOf", "oneOf"} and len(value) == 1:
+            return self._goal(value[0], root, seen)
+        if keyword == "$ref" and value.startswith("#"):
+            if value in seen:
+                raise Unsupported
+            return self._goal(resolve(root.schema, value[1:]), root, (*seen, value))
+        return None
+
+    def _key(self, kept: dict[str, Any], root: Root) -> Any:
+        text = json.dumps(kept, sort_keys=True, default=str)
+        pointers: set[str] = set()
+        for reference in references(kept):
+            pointers |= root.closure(reference)
+        return text, *((pointer, self._target(root, pointer)) for pointer in sorted(pointers))
+
+    def _target(self, root: Root, pointer: str) -> str:
+        key = (id(root), pointer)
+        if key not in self._texts:
+            target = resolve(root.schema, pointer[1:])
+            if isinstance(target, dict):
+                target = {name: value for name, value in target.items() if name in KEYWORDS}
+            self._texts[key] = json.dumps(target, sort_keys=True, default=str)
+        return self._texts[key]
+
+    def _number(self, key: Any, schema: dict[str, Any], root: Root | None) -> int:
+        if key not in self._numbers:
+            number = len(self._numbers) + 2
+            self._numbers[key] = number
+            self._nodes[number] = Node(number, schema, root or self._nowhere)
+        return self._numbers[key]
