@@ -38,6 +38,7 @@ from gateway.store import (
     BACKUP_NOTICE,
     AuditEntry,
     KeyRing,
+    Row,
     Space,
     Statement,
     Store,
@@ -298,11 +299,20 @@ class Hub:
         """Do as other nodes, or this one before a restart, have decided: what is paused stays so
         until a person resumes it, a stopped destination until a probe succeeds."""
         self.workers.share_among(self.node.fellows(LaneKind.DELIVER))
-        for row in await self.store.fetch("destinations"):
-            paused = row["state"] == DestinationState.PAUSED
-            self._apply_pause(row["name"], row["reason"] if paused else "")
-            if row["name"] in self.workers.destinations:
-                self.workers.destinations[row["name"]].hear(row)
+        for seen in await self.store.fetch("destinations"):
+            row, name = seen, seen["name"]
+            if self._is_paused(name) != bool(_pause_of(seen)):
+                # It may have been paused or resumed here since that was read: this read is later.
+                (row,) = await self.store.fetch("destination_by_name", name=name)
+            self._apply_pause(name, _pause_of(row))
+            if name in self.workers.destinations:
+                self.workers.destinations[name].hear(row)
+
+    def _is_paused(self, name: str) -> bool:
+        destination, poller = self.workers.destinations.get(name), self.pollers.by_name.get(name)
+        if destination is not None:
+            return bool(destination.paused)
+        return poller.state.paused if poller is not None else bool(self._paused.get(name))
 
     def _apply_pause(self, name: str, reason: str) -> None:
         self._paused[name] = reason
@@ -381,3 +391,8 @@ class Hub:
                     await self.ports.clock.sleep(0.02)
                 return True
         return False
+
+
+def _pause_of(row: Row) -> str:
+    """Return why a stored destination is paused; empty where it is not."""
+    return str(row["reason"]) if row["state"] == DestinationState.PAUSED else ""

@@ -359,3 +359,30 @@ async def test_an_attempt_ends_at_its_deadline_whatever_its_sink_does(world):
     outcome = await deliver(message, item, sink, Deaf(), call, {})
     assert isinstance(outcome, Unknown)
     assert clock.monotonic() - began < 1.2
+
+
+@pytest.mark.parametrize("first", ["pause", "resume"])
+async def test_what_a_person_decides_is_not_undone_by_a_look_that_began_before(world, first):
+    """A look at the record takes a while; what is decided meanwhile is newer than what it saw."""
+    hub = await world.start()
+    await hub.pause("partner", actor="t", reason="")
+    if first == "pause":
+        await hub.resume("partner", actor="t")
+    destination = hub.workers.destinations["partner"]
+    before = bool(destination.paused)
+    fetch = hub.store.fetch
+
+    async def slow(query, **params):
+        rows = await fetch(query, **params)
+        if query == "destinations":
+            hub.store.fetch = fetch
+            await (hub.resume if before else hub.pause)(
+                "partner", actor="t", **({} if before else {"reason": ""})
+            )
+        return rows
+
+    hub.store.fetch = slow
+    await hub._look_around()
+    assert bool(destination.paused) is not before
+    await hub._look_around()
+    assert bool(destination.paused) is not before
