@@ -64,6 +64,7 @@ class Ownership:
         runs: Callable[[LaneKind], Runs],
         each_turn: Callable[[], Awaitable[None]],
     ) -> None:
+        self.news_seconds = NEWS_SECONDS
         self._node = node
         self._lanes = lanes
         self._store = store
@@ -221,7 +222,7 @@ class Ownership:
 
     async def _listen_forever(self) -> None:
         while True:
-            await self._ports.clock.sleep(NEWS_SECONDS)
+            await self._ports.clock.sleep(self.news_seconds)
             try:
                 self._hear(await self._store.fetch("lane_news", owner=self._node.name))
             except Exception as trouble:

@@ -56,6 +56,8 @@ class Window:
 
     async def recover(self) -> None:
         """Learn what happened above the cursor before this process owned the lane."""
+        if self._lane.head <= self._cursor:
+            return  # nothing was owed there
         after = {"lane_id": self._lane.lane_id, "after_seq": self._cursor}
         # In this order: what a person discards in between is in one of the two.
         aside = await self._store.fetch("set_aside_above", **after)

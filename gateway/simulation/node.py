@@ -18,6 +18,11 @@ from gateway.simulation.surroundings import FixedTicks, SimulatedClock, ports_of
 __all__ = ["Node"]
 
 
+NEWS_SECONDS = 0.5
+"""Between two looks for what other nodes have put on one's lanes: late news is harder to live
+with than early, and half of the reads of a world would be such looks."""
+
+
 class _Hub(Hub):
     """The hub, reading a site instead of a folder."""
 
@@ -108,6 +113,7 @@ class Node:
             ticks=FixedTicks(self.clock),
         )
         hub.site = site
+        hub.ownership.news_seconds = NEWS_SECONDS
         for revision in range(REVISIONS):  # compiled already, whoever puts them in force
             hub.bundles.put(bundle_of(replace(site, revision=revision)))
         hub.bundles.put(bundle_of(site))
