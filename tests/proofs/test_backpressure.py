@@ -29,9 +29,8 @@ ROUTES = "routes: [{name: all, contract: remittance-advice, to: books}]\n"
 SENDERS = 24
 CLAIMS = 400
 MEMORY_MB = 400
-OUTRUN = 15
-"""How many times faster than processing the producers may be: so much longer than the limit the last
-one taken may wait."""
+OLDEST = 2
+"""How many times as long as the limit the oldest one taken may wait."""
 
 
 def write_root(root: Path, sink: str, behind_seconds: float) -> None:
@@ -63,7 +62,7 @@ class Producers:
     def __init__(self, hub: HubProcess) -> None:
         self.hub = hub
         self.answers: Counter[int] = Counter()
-        self.without_word: int = 0
+        self.told_seconds: Counter[int] = Counter()
         self.remittances = Remittances()
 
     async def send_until(self, stop: asyncio.Event) -> None:
@@ -72,9 +71,9 @@ class Producers:
             async with self.hub.session.post(target, data=self.remittances.next()) as answer:
                 await answer.read()
                 self.answers[answer.status] += 1
-                told = answer.headers.get("Retry-After")
+                told = answer.headers.get("Retry-After", "0")
             if answer.status == 503:
-                self.without_word += not told
+                self.told_seconds[int(told)] += 1
                 await asyncio.sleep(0.2)  # sooner than they are told
 
 
@@ -105,7 +104,7 @@ async def pressed(root: Path, *, seconds: float, behind_seconds: float) -> dict[
             assert code == 202, "once it has caught up it takes again"
             assert producers.answers.keys() <= {202, 503}
             assert producers.answers[503], "it was never pressed"
-            assert producers.without_word == 0
+            assert 1 <= min(producers.told_seconds) < 5, "a word of this interface's own"
             assert len(city["books"].effects) >= taken, "what was taken was worked off"
             assert city["books"].doubled == 0
             peak = hub.peak_mb()
@@ -115,6 +114,8 @@ async def pressed(root: Path, *, seconds: float, behind_seconds: float) -> dict[
         "taken": taken,
         "refused": producers.answers[503],
         "oldest_seconds": max(ages),
+        "oldest_p50_seconds": quantile(ages, 0.5),
+        "oldest_p99_seconds": quantile(ages, 0.99),
         "drained_seconds": drained,
         "peak_mb": peak,
         "rss_median_mb": quantile(memory, 0.5),
@@ -132,5 +133,5 @@ async def test_a_hub_that_is_behind_says_so_and_loses_nothing(tmp_path, report):
 async def test_ten_minutes_of_pressure_lose_nothing_and_take_no_memory(tmp_path, report):
     figures = await pressed(tmp_path, seconds=600, behind_seconds=5)
     report("T-BP", **figures)
-    assert figures["oldest_seconds"] <= OUTRUN * figures["limit_seconds"]
+    assert figures["oldest_p99_seconds"] <= OLDEST * figures["limit_seconds"]
     assert figures["peak_mb"] <= MEMORY_MB

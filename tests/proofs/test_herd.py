@@ -122,7 +122,7 @@ async def test_a_destination_that_comes_back_is_not_run_over(tmp_path, report):
 
 @pytest.mark.soak
 async def test_a_backlog_of_thousands_drains_at_the_pace_of_its_destination(tmp_path, report):
-    figures = await herd(tmp_path, backlog=20_000, cap=100, down_seconds=60)
+    figures = await herd(tmp_path, backlog=40_000, cap=200, down_seconds=30)
     report("T-HERD", **figures)
     assert figures["peak_ratio"] <= PEAK
     assert figures["overloaded_share"] < OVERLOADED
