@@ -14,6 +14,8 @@ import msgspec
 from gateway.delivery.destination import Destination, Ticket
 from gateway.delivery.due import Due, Place
 from gateway.delivery.order import MAX_KEYS, KeyOrder
+from gateway.delivery.told import place_of, told
+from gateway.delivery.waiting import rung_within
 from gateway.delivery.window import Window
 from gateway.errors import HubError, TryAgain
 from gateway.model.states import AttemptOutcome, DestinationState, LaneKind, RetryState
@@ -81,6 +83,7 @@ class LaneRunner:
         self._recovered = self._keys_known = False
         self._turning = False
         self._stopping = False
+        self._looked_at = ports.clock.monotonic()
 
     async def run(self) -> None:
         """Work until `stop`, then let what is under way end; or until the lane is lost. Nothing
@@ -93,7 +96,7 @@ class LaneRunner:
             except LaneLost:
                 self.lose()
             except Exception as trouble:
-                log.warning("lane %s waits: %s", self.lane.name, _told(trouble))
+                log.warning("lane %s waits: %s", self.lane.name, told(trouble))
                 self._seat.rest()
                 self.look_again()
                 await self._ports.clock.sleep(TROUBLE_SECONDS)
@@ -159,8 +162,10 @@ class LaneRunner:
             await self._learn_keys()
         if self._lanes.made_due(self.lane.name):
             self._due.look_again()
-        if self._lanes.rung(self.lane.name):
-            self._window.look_again()
+        now = self._ports.clock.monotonic()
+        if self._lanes.rung(self.lane.name) or now - self._looked_at >= IDLE_SECONDS:
+            self._window.look_again()  # the answer to what owed it may have been lost: nobody rang
+            self._looked_at = now
         await self._tell_others()
         await self._settle_told()
         await self._start()
@@ -308,8 +313,8 @@ class LaneRunner:
                 return await self._set_aside(item, fault.code, "")
             except Exception as bug:
                 # The text of an unknown exception may hold payload: its kind and place only.
-                log.error("%s is set aside: %s", item.delivery_id, _place(bug))  # noqa: TRY400 - see above
-                return await self._set_aside(item, "internal_error", _place(bug))
+                log.error("%s is set aside: %s", item.delivery_id, place_of(bug))  # noqa: TRY400 - see above
+                return await self._set_aside(item, "internal_error", place_of(bug))
 
     async def _changed(self, item: LaneItem) -> Settled | None:
         """Return what has become of an item that a person has discarded, parked or replayed since
@@ -333,7 +338,7 @@ class LaneRunner:
             except LaneLost:
                 self.lose()
             except Exception as trouble:
-                log.error("%s waits: %s", item.delivery_id, _told(trouble))  # noqa: TRY400 - see above
+                log.error("%s waits: %s", item.delivery_id, told(trouble))  # noqa: TRY400 - see above
             await self._ports.clock.sleep(TROUBLE_SECONDS)
         return None
 
@@ -382,38 +387,9 @@ class LaneRunner:
         elif until_due is not None and self.destination.free() > 0:
             waits.append(until_due)
         seconds = max(min(waits), 0.001)
-        if await self._rung_within(seconds):
+        if await rung_within(self._bell, seconds):
             return
         if seconds >= TROUBLE_SECONDS:
             await self._window.move_cursor(least=1)
         if seconds >= IDLE_SECONDS:
             self._due.look_again()  # whatever woke nobody is found now
-            self._window.look_again()
-
-    async def _rung_within(self, seconds: float) -> bool:
-        """Wait for the bell; False where nobody rang. Cheaper than `asyncio.timeout`, which
-        cancels and catches: a lane waits after every single item."""
-        late: list[bool] = []
-
-        def ring() -> None:
-            late.append(True)
-            self._bell.set()
-
-        timer = asyncio.get_running_loop().call_later(seconds, ring)
-        try:
-            await self._bell.wait()
-        finally:
-            timer.cancel()
-        return not late
-
-
-def _told(trouble: Exception) -> str:
-    return trouble.code if isinstance(trouble, HubError) else _place(trouble)
-
-
-def _place(bug: Exception) -> str:
-    trace = bug.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "?"
-    return f"{type(bug).__name__} in {where}"

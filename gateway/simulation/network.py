@@ -175,12 +175,11 @@ class Network:
             partner=partner, asked=asked, fate=fate, answer=answer, request=request, caller=process
         )
         self._loop.call_later(seconds, self._arrive, call, context=self._context)
-        silence = request.extensions.get("timeout", {}).get("read")
+        timer = self._loop.call_later(request.extensions["timeout"]["read"], _silence, answer)
         try:
-            async with asyncio.timeout(silence):
-                return await answer
-        except TimeoutError:
-            raise httpx.ReadTimeout("silence") from None
+            return await answer
+        finally:
+            timer.cancel()
 
     def _arrive(self, call: _Call) -> None:
         match call.fate:
@@ -246,6 +245,12 @@ class Network:
 
     def _note(self, line: str) -> None:
         self._tell(line)
+
+
+def _silence(answer: "asyncio.Future[httpx.Response]") -> None:
+    """The caller has waited long enough."""
+    if not answer.done():
+        answer.set_exception(httpx.ReadTimeout("silence"))
 
 
 class _Answered(httpx.Response):
