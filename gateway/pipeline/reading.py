@@ -105,12 +105,12 @@ class Reading:
         return last[0]["number"] + 1 if last else 1
 
     async def begun_at(self, item: LaneItem, number: int) -> int:
-        """Return when that try was put on record as begun, in milliseconds since the epoch; 0
-        where it was not."""
+        """Return when that try was put on record as begun, in milliseconds since the epoch by the
+        due time; 0 where it was not."""
         place = {key: self._place(item)[key] for key in ("lane_id", "seq")}
-        rows = await self._store.fetch("started_of", **place)
-        mine = (item.generation, number)
-        return max((r["at"] for r in rows if (r["generation"], r["number"]) == mine), default=0)
+        key = {"generation": item.generation, "number": number}
+        rows = await self._store.fetch("started_one", **place, **key)
+        return rows[0]["at"] if rows else 0
 
     async def unknown_before(self, item: LaneItem) -> bool:
         """Return whether an earlier try under the same key may have had its effect."""

@@ -121,19 +121,13 @@ class Settling:
     async def stands(self, item: LaneItem, number: int, *, at: int = 0) -> Settled | None:
         """Return how this attempt was settled before (`at` that moment, where it is given), None
         where it was not: whatever failed after that transaction does not make it undone."""
-        place = {"lane_id": self._lanes[item.lane].lane_id, "seq": item.seq}
-        attempts = await self._store.fetch("attempts_of", **place)
-        same = (item.part_offset, number)
-        ends = [
-            row["outcome"]
-            for row in attempts
-            if (row["part_offset"], row["number"]) == same and at in (0, row["at"])
-        ]
-        if not ends:
+        place = self._place(item)
+        rows = await self._store.fetch("attempt_one", **place, number=number)
+        if not rows or at not in (0, rows[0]["at"]):
             return None
-        aside = await self._store.fetch("retry_one", **place, part_offset=item.part_offset)
+        aside = await self._store.fetch("retry_one", **place)
         return Settled(
-            outcome=AttemptOutcome(ends[0]),
+            outcome=AttemptOutcome(rows[0]["outcome"]),
             state=RetryState(aside[0]["state"]) if aside else None,
             due_at=aside[0]["due_at"] if aside else None,
         )

@@ -47,6 +47,12 @@ WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset AND state
 SELECT * FROM attempt WHERE lane_id = :lane_id AND seq = :seq
 ORDER BY part_offset, number LIMIT 1000;
 
+-- One attempt; no row where it was not settled.
+-- name: attempt_one
+-- read: point
+SELECT outcome, at FROM attempt
+WHERE lane_id = :lane_id AND seq = :seq AND part_offset = :part_offset AND number = :number;
+
 -- The number of the last attempt, however many there are.
 -- name: attempt_last
 -- read: point
@@ -69,10 +75,11 @@ WHERE lane_id = :lane_id AND seq > :after_seq AND part_offset = -1
   AND outcome IN ('done', 'discarded')
 ORDER BY seq;
 
--- name: started_of
+-- When a try was put on record as begun; no row where it was not.
+-- name: started_one
 -- read: point
-SELECT * FROM started WHERE lane_id = :lane_id AND seq = :seq
-ORDER BY generation, number LIMIT 1000;
+SELECT at FROM started
+WHERE lane_id = :lane_id AND seq = :seq AND generation = :generation AND number = :number;
 
 -- What is set aside as a whole above the cursor: few, the others lie below it.
 -- name: set_aside_above
@@ -112,11 +119,12 @@ UPDATE lane SET asked = asked + 1 WHERE lane_id IN (
     WHERE owed.item_id = :correlation OR owed.item_id IN (
         SELECT message_id FROM message WHERE message.correlation = :correlation));
 
--- What a message that confirms has come for and is not settled by it yet.
+-- What a message that confirms has come for and is not settled by it yet. In the index's order:
+-- by any other an engine would walk the whole lane.
 -- name: retry_told
 -- read: point
-SELECT * FROM retry WHERE lane_id = :lane_id AND state = 'confirming' AND due_at = 0
-ORDER BY seq, part_offset LIMIT :limit;
+SELECT * FROM retry WHERE lane_id = :lane_id AND state = 'confirming' AND due_at <= 0
+ORDER BY due_at LIMIT :limit;
 
 -- One seek per state, so that the index gives the order and a long table costs nothing.
 -- name: retry_due

@@ -113,6 +113,15 @@ class TestLanes:
         settled = await store.fetch("settled_above", lane_id=lane, after_seq=1)
         assert [row["seq"] for row in settled] == [3, 5]
 
+    async def test_one_attempt_is_found_however_many_there_are(self, store, rows):
+        lane = await rows.make_lane(store)
+        many = tuple(rows.attempt(lane, 1, number=n, at=_AT + n) for n in range(1, 1004))
+        await store.commit(Unit(statements=many))
+        place = {"lane_id": lane, "seq": 1, "part_offset": -1}
+        (row,) = await store.fetch("attempt_one", **place, number=1003)
+        assert row["at"] == _AT + 1003
+        assert await store.fetch("attempt_one", **place, number=1004) == []
+
     async def test_a_try_that_was_started_before_is_told_by_no_row(self, store, rows):
         lane = await rows.make_lane(store)
 
