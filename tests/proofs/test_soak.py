@@ -67,7 +67,8 @@ async def soaked(root: Path, *, warm: int, seconds: float, per_second: float) ->
         async with running(root, connections=CONNECTIONS) as hub:
             traffic, watch, stop = Traffic(city), Watch(hub), asyncio.Event()
             for _ in range(0, warm, WARM_AT_ONCE):
-                await traffic.burst(hub, min(warm, WARM_AT_ONCE), to=BRANCHES[:3])
+                many = min(warm, WARM_AT_ONCE)
+                await traffic.burst(hub, many, to=BRANCHES[:3], at_once=CONNECTIONS)
             before = sum(len(city[name].effects) for name in BRANCHES)
             watching = asyncio.create_task(watch.look_until(stop, max(0.5, seconds / 240)))
             ends, took, batch = time.monotonic() + seconds, [], int(per_second * 5)
