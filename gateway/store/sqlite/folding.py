@@ -53,6 +53,7 @@ class Folding:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-fold")
         self._pass: Future[None] | None = None
         self._tried = 0
+        self._waited_for = False
 
     def after_commit(self) -> None:
         """Fold if there is enough to fold; waits only where the log has grown too long."""
@@ -62,8 +63,9 @@ class Folding:
         if self._pass is not None:
             if not self._pass.done() and length < _LONGEST_PAGES:
                 return
+            self._waited_for = True
             self._pass.result()
-            self._pass = None
+            self._pass, self._waited_for = None, False
             if length >= _LONGEST_PAGES:
                 self._fold()
                 length, folded = self._log()
@@ -87,7 +89,8 @@ class Folding:
         for _ in range(_PASSES):
             self._fold()
             length, folded = self._log()
-            if length < _START_OVER_PAGES or not 0 < length - folded < _STEP_PAGES:
+            rest = length - folded
+            if self._waited_for or length < _START_OVER_PAGES or not 0 < rest < _STEP_PAGES:
                 return
 
     def _log(self) -> tuple[int, int]:
