@@ -1,12 +1,11 @@
 """Writes one group of units inside a transaction: many at once, or one by one where need be.
 
-Happy path: lanes locked, then one pipelined batch per wave of like statements; the bodies come
-last, for they are sealed meanwhile. Where a unit does not fit, the transaction begins anew without
-it, and it runs by itself under a savepoint.
+Happy path: lanes locked, then one pipelined batch per wave of like statements. Where a unit does
+not fit, the transaction begins anew without it, and it runs by itself under a savepoint.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -19,22 +18,19 @@ from gateway.store.keys import KeyRing
 from gateway.store.postgres.compiling import Piece, Prepared, compiled, transposed
 from gateway.store.postgres.faults import is_lost, unit_fault
 from gateway.store.postgres.waves import waves
-from gateway.store.units import Body, Committed, Row, Unit, UnitConflict
+from gateway.store.units import Committed, Row, Unit, UnitConflict
 
-__all__ = ["Group", "Sealed", "Work", "prepare"]
+__all__ = ["Group", "Work", "prepare"]
 
 _LOCK = "SELECT lane_id FROM lane WHERE lane_id = ANY($1) ORDER BY lane_id FOR NO KEY UPDATE"
 # In the order of the ids, so that no two groups wait for each other; it keeps what is owed
 # free of gaps and makes the fence exact: an epoch that was read here holds until the commit.
-_BODY = "body_insert"
 _NOW = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
-
-Sealed = Sequence[Sequence[bytes]]
-"""The bodies of every unit of a group, in order."""
+_BODY = -1
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One execution of one block; `index` is its statement's place in the unit."""
+    """One execution of one block; `index` is its statement's place in the unit, -1 for a body."""
 
     name: str
     prepared: Prepared
@@ -64,12 +60,11 @@ class _Misfits(Exception):
         self.units = units
 
 
-def prepare(unit: Unit) -> Work | HubError:
+def prepare(unit: Unit, sealed: Sequence[dict[str, Any]]) -> Work | HubError:
     """Return the unit with its statements found and its parameters in order, or what is wrong."""
     try:
-        for body in unit.bodies:
-            _body_values(body, b"")
-        steps = [
+        steps = [_step("body_insert", row, _BODY, None) for row in sealed]
+        steps += [
             _step(statement.name, statement.params, index, statement.expect)
             for index, statement in enumerate(unit.statements)
         ]
@@ -82,16 +77,6 @@ def prepare(unit: Unit) -> Work | HubError:
         lanes=frozenset(lane for lane in lanes if isinstance(lane, int) and 0 < lane < 1 << 63),
         together=all(step.prepared.together is not None for step in steps),
     )
-
-
-def _body_values(body: Body, sealed: bytes) -> tuple[Any, ...]:
-    row = {
-        "body_id": body.body_id,
-        "chunk": body.chunk,
-        "last": int(body.last),
-        "sealed": sealed,
-    }
-    return compiled(_BODY).pieces[0].values(row, _BODY)
 
 
 def _step(name: str, params: Any, index: int, expect: int | None) -> Step:
@@ -114,13 +99,11 @@ class Group:
         """Grown by what was written: to be kept once that is committed."""
         self._now = 0
 
-    async def run(
-        self, works: Sequence[Work | HubError], sealed: Awaitable[Sealed], *, at: int, mark: str
-    ) -> list[Outcome]:
+    async def run(self, works: Sequence[Work | HubError], *, at: int, mark: str) -> list[Outcome]:
         """Leave a transaction open in which every fitting unit is written, and `mark` as well.
 
-        `sealed` is awaited only when everything else is written. One outcome per unit, in order.
-        Raises what asyncpg raises where the group as a whole failed.
+        One outcome per unit, in order. Raises what asyncpg raises where the group as a whole
+        failed.
         """
         outcomes: list[Outcome | None] = [
             work if isinstance(work, HubError) else None for work in works
@@ -131,7 +114,6 @@ class Group:
             await self._begin(ready.values())
             try:
                 await self._together({k: ready[k] for k in sorted(many)}, outcomes)
-                await self._bodies({k: ready[k] for k in sorted(many)}, await sealed)
             except _Misfits as misfits:
                 many -= misfits.units
                 await self._connection.execute("ROLLBACK")
@@ -139,7 +121,7 @@ class Group:
                 break
         for k, work in ready.items():
             if k not in many:
-                outcomes[k] = await self._alone(work, (await sealed)[k])
+                outcomes[k] = await self._alone(work)
         told: list[Outcome] = [one for one in outcomes if one is not None]
         await self._record(works, told, at=at, mark=mark)
         return told
@@ -157,9 +139,11 @@ class Group:
         affected = {k: [0] * len(work.unit.statements) for k, work in works.items()}
         for name, places in waves([work.shape for work in works.values()]):
             steps = [(numbers[unit], works[numbers[unit]].steps[step]) for unit, step in places]
-            counts = await self._wave(name, [(k, step.values) for k, step in steps])
+            counts = await self._wave(name, steps)
             misfits = set()
             for (k, step), count in zip(steps, counts, strict=True):
+                if step.index == _BODY:
+                    continue
                 affected[k][step.index] = count
                 if step.expect is not None and step.expect != count:
                     misfits.add(k)
@@ -168,27 +152,18 @@ class Group:
         for k, counts_of_unit in affected.items():
             outcomes[k] = Committed(tuple(counts_of_unit), ((),) * len(counts_of_unit))
 
-    async def _bodies(self, works: dict[int, Work], sealed: Sealed) -> None:
-        steps = [
-            (k, _body_values(body, data))
-            for k, work in works.items()
-            for body, data in zip(work.unit.bodies, sealed[k], strict=True)
-        ]
-        if steps:
-            await self._wave(_BODY, steps)
-
-    async def _wave(self, name: str, steps: list[tuple[int, tuple[Any, ...]]]) -> list[int]:
-        """Run one block once per (unit, values) and return the rows each affected."""
+    async def _wave(self, name: str, steps: list[tuple[int, Step]]) -> list[int]:
+        """Run one block once per step and return the rows each affected."""
         prepared = compiled(name)
         piece = prepared.together or Piece("", ())
         counts = [0] * len(steps)
         try:
             if prepared.arrays:
-                arrays = transposed([values for _, values in steps])
+                arrays = transposed([step.values for _, step in steps])
                 rows = await self._connection.fetch(piece.sql, *arrays)
                 first = 1
             else:
-                batch = [(*values, place) for place, (_, values) in enumerate(steps)]
+                batch = [(*step.values, place) for place, (_, step) in enumerate(steps)]
                 rows = await self._connection.fetchmany(piece.sql, batch)
                 first = 0
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TypeError) as error:
@@ -199,7 +174,7 @@ class Group:
             counts[row[0] - first] += 1
         return counts
 
-    async def _alone(self, work: Work, sealed: Sequence[bytes]) -> Outcome:
+    async def _alone(self, work: Work) -> Outcome:
         await self._connection.execute("SAVEPOINT unit")
         name = ""
         affected = [0] * len(work.unit.statements)
@@ -210,12 +185,8 @@ class Group:
                 count, found = await self._step(step)
                 if step.expect is not None and step.expect != count:
                     raise UnitConflict(name, expected=step.expect, got=count)
-                affected[step.index], rows[step.index] = count, found
-            name = _BODY
-            for body, data in zip(work.unit.bodies, sealed, strict=True):
-                await self._connection.execute(
-                    compiled(_BODY).pieces[0].sql, *_body_values(body, data)
-                )
+                if step.index != _BODY:
+                    affected[step.index], rows[step.index] = count, found
         except (
             *(asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, TypeError, HubError),
         ) as error:

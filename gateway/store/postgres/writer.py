@@ -14,14 +14,14 @@ from gateway.store.group import Outcome
 from gateway.store.interface import PostgresSettings
 from gateway.store.keys import KeyRing
 from gateway.store.postgres.faults import AGAIN, is_lost, store_fault, unreachable
-from gateway.store.postgres.group import Group, Sealed, prepare
+from gateway.store.postgres.group import Group, Work, prepare
 from gateway.store.postgres.session import Session, SlotTaken, group_mark
 from gateway.store.sealing import chunk_place
-from gateway.store.units import StoreUnavailable, Unit
+from gateway.store.units import Row, StoreUnavailable, Unit
 
 __all__ = ["PostgresWriter"]
 
-_LARGE_BYTES = 64 << 10
+_LARGE_BYTES = 256 << 10
 _MOST_TRIES = 5
 _PAUSE_SECONDS = 0.2
 _RESOLVE_SECONDS = 15.0
@@ -52,8 +52,7 @@ class PostgresWriter:
         Raises StoreUnavailable: `store_unreachable`, `store_busy`, `disk_full` (nothing was
         written), `writer_lost` (it could not be found out).
         """
-        works = [prepare(unit) for unit in units]
-        sealed = self._sealed(units)
+        works = await self._prepared(units)
         for _ in range(_MOST_TRIES):
             session = await self._connected()
             mark = self._ports.ids.new("grp")
@@ -61,7 +60,7 @@ class PostgresWriter:
                 session.connection, keys=self._keys, writer=session.name, chain=session.chain
             )
             try:
-                outcomes = await group.run(works, sealed, at=at, mark=mark)
+                outcomes = await group.run(works, at=at, mark=mark)
             except asyncio.CancelledError:
                 self._drop()
                 raise
@@ -85,24 +84,26 @@ class PostgresWriter:
             except Exception:
                 session.drop()
 
-    def _sealed(self, units: Sequence[Unit]) -> asyncio.Future[Sealed]:
-        """Seal the bodies: a little at once, much on a thread while the statements run."""
-        loop = asyncio.get_running_loop()
+    async def _prepared(self, units: Sequence[Unit]) -> list[Work | HubError]:
         size = sum(len(body.data) for unit in units for body in unit.bodies)
-        if size >= _LARGE_BYTES:
-            return loop.run_in_executor(None, self._seal, units)
-        sealed: asyncio.Future[Sealed] = loop.create_future()
-        sealed.set_result(self._seal(units))
-        return sealed
+        if size < _LARGE_BYTES:
+            return self._prepare(units)
+        return await asyncio.get_running_loop().run_in_executor(None, self._prepare, units)
 
-    def _seal(self, units: Sequence[Unit]) -> Sealed:
-        seal = self._keys.seal
+    def _prepare(self, units: Sequence[Unit]) -> list[Work | HubError]:
+        return [prepare(unit, self._seal(unit)) for unit in units]
+
+    def _seal(self, unit: Unit) -> list[Row]:
         return [
-            [
-                seal(body.data, chunk_place(body.body_id, body.chunk, body.last))
-                for body in unit.bodies
-            ]
-            for unit in units
+            {
+                "body_id": body.body_id,
+                "chunk": body.chunk,
+                "last": int(body.last),
+                "sealed": self._keys.seal(
+                    body.data, chunk_place(body.body_id, body.chunk, body.last)
+                ),
+            }
+            for body in unit.bodies
         ]
 
     async def _connected(self) -> Session:
