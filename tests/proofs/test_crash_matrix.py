@@ -5,6 +5,7 @@ However it goes on, every payment has its effect once at every partner, and no h
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import sys
@@ -131,7 +132,8 @@ async def owe_many(hub: Hub, count: int) -> None:
     """Owe that many small messages to the destination `key`, whose lane stands still meanwhile."""
     lane = hub.workers.runners["deliver:to-key:key"].lane.lane_id
     for first in range(0, count, 1000):
-        statements: list[Statement] = []
+        messages: list[Statement] = []
+        owed: list[Statement] = []
         bodies: list[Body] = []
         for number in range(first, min(first + 1000, count)):
             name = f"msg_{number:032x}"
@@ -139,15 +141,25 @@ async def owe_many(hub: Hub, count: int) -> None:
             row |= {"revision": 0, "artifact_id": None, "part_offset": None, "cause_id": ""}
             row |= {"interface": "feed", "correlation": "", "amount_cents": 100, "created_at": 1}
             row |= {"routed": 1, "bundle": "", "trace": ""}
-            owed = {"lane_id": lane, "item_id": name, "delivery_id": f"dlv_{number:032x}"}
-            statements.append(Statement("message_insert", row))
-            statements.append(Statement("owe", {**owed, "order_key": "", "at": 1}, 1))
+            due = {"lane_id": lane, "item_id": name, "delivery_id": f"dlv_{number:032x}"}
+            messages.append(Statement("message_insert", row))
+            owed.append(Statement("owe", {**due, "order_key": "", "at": 1}, 1))
             bodies.append(Body(name, b"{}"))
-        await hub.store.commit(Unit(statements=tuple(statements), bodies=tuple(bodies)))
+        # Like beside like: on a shared database a change of statement is a round trip.
+        await hub.store.commit(Unit(statements=(*messages, *owed), bodies=tuple(bodies)))
 
 
-async def seconds_to_first_delivery(scene: Scene) -> float:
-    """Start a hub as a process; return the seconds until the first request is at the partner."""
+def cpu_seconds(pid: int) -> float:
+    """Return what a process and those it has started have used so far."""
+    about = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(about[11]) + int(about[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(cpu_seconds(int(child)) for child in children)
+
+
+async def seconds_to_first_delivery(scene: Scene) -> tuple[float, float]:
+    """Start a hub as a process; return the seconds until the first request is at the partner, and
+    the CPU seconds that took."""
     loop = asyncio.get_running_loop()
     partner = scene.partners["key"]
     before = len(partner.effects)
@@ -170,14 +182,16 @@ async def seconds_to_first_delivery(scene: Scene) -> float:
             while len(partner.effects) == before:
                 assert hub.returncode is None
                 await asyncio.sleep(0.005)
-        return loop.time() - began
+        return loop.time() - began, cpu_seconds(hub.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             hub.send_signal(signal.SIGKILL)
         await hub.wait()
 
 
-async def restarted(tmp_path: Path, backlog: int, times: int, hub_yaml: str = "") -> list[float]:
+async def restarted(
+    tmp_path: Path, backlog: int, times: int, hub_yaml: str = ""
+) -> list[tuple[float, float]]:
     """Kill a hub with that backlog again and again; every time, how long until it delivers."""
     async with scene_in(tmp_path, hub_yaml) as scene:
         hub = await scene.world.start()
@@ -190,7 +204,8 @@ async def restarted(tmp_path: Path, backlog: int, times: int, hub_yaml: str = ""
 @pytest.mark.slow
 async def test_a_hub_with_ten_thousand_owed_delivers_soon_after_its_start(tmp_path: Path, report):
     took = await restarted(tmp_path, 10_000, 3)
-    report("T-RESTART-10K", backlog=10_000, seconds=min(took), slowest=max(took))
+    best, cpu = min(took)
+    report("T-RESTART-10K", backlog=10_000, seconds=best, slowest=max(took)[0], cpu_seconds=cpu)
 
 
 @pytest.mark.soak
@@ -203,7 +218,8 @@ async def test_a_hub_delivers_soon_after_its_start_whatever_is_owed(
     report(
         f"T-RESTART-{backlog}-{engine}",
         backlog=backlog,
-        median_seconds=ordered[2],
-        slowest=ordered[-1],
+        median_seconds=ordered[2][0],
+        slowest=ordered[-1][0],
+        cpu_seconds=ordered[2][1],
     )
-    assert ordered[2] <= seconds
+    assert ordered[2][0] <= seconds
