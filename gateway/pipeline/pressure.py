@@ -27,8 +27,9 @@ LOOK_SECONDS = 1.0
 
 PAGE = 256
 
-AIM_SHARE = 0.75
-"""What is taken in should take no longer than this share of the limit: a lane may grow slower."""
+AIM_SHARE = 0.5
+"""What is taken in should wait no longer than this share of the limit: a lane may grow slower by
+half and still keep it."""
 
 UNDER_WAY_SHARE = 0.25
 """Files that are only arriving count for no more than this share of the limit: slow senders may not

@@ -190,7 +190,7 @@ async def test_senders_five_times_as_fast_never_make_the_last_one_wait_much_long
 async def test_who_is_refused_is_told_to_come_back_later_the_longer_the_wait_is(store):
     clock = Clock()
     lane = Lane(store, clock)
-    await lane.run(12, limit=40, offered=10, worked_off=1)
+    await lane.run(12, limit=80, offered=10, worked_off=1)
     assert max(lane.told) in range(8, 16), "about a quarter of the wait"
 
 
