@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Any
 
 from gateway.governance.compat.answer import Possible, Solver, State
-from gateway.governance.compat.expand import fixed_values
 from gateway.governance.compat.evaluate import Undecided
+from gateway.governance.compat.expand import fixed_values
 from gateway.governance.compat.formula import (
     TRUE,
     Among,
@@ -49,7 +49,8 @@ class _Array:
             self._take(atom)
         self.uniform = max(
             [index + 1 for index in self.at]
-            + [atom.index for atom in (*self.start, *self.some)]
+            + [atom.index for atom in self.start]
+            + [atom.index for atom in self.some]
             + [0]
         )
         self._shorten()
@@ -153,13 +154,21 @@ def _demands_met(asked: _Array) -> bool:
 def _counts_clash(asked: _Array) -> bool:
     if any(asked.room(atom.goal) < atom.count for atom in asked.least):
         return True
+    if asked.unique and any(_too_alike(asked, atom) for atom in asked.least):
+        return True
     low = max((asked.low, *(atom.count for atom in asked.least)))
+    low = max(low, 2) if asked.unique is False else low
     if low > asked.high:
         return True
     asked.low = low
     if any(asked.forced(atom.goal) > atom.count for atom in asked.most):
         return True
     return any(_more_than(asked, least, most) for least in asked.least for most in asked.most)
+
+
+def _too_alike(asked: _Array, least: AtLeast) -> bool:
+    values = _values(asked.solver, frozenset((least.goal,)))
+    return values is not None and len(values) < least.count
 
 
 def _more_than(asked: _Array, least: AtLeast, most: AtMost) -> bool:
@@ -233,8 +242,14 @@ def build_array(solver: Solver, atoms: Iterable[Atom]) -> list[list[Any]]:
 def _build(asked: _Array, turn: int) -> Iterator[list[Any]]:
     wanted: dict[int, set[int]] = {}
     for atom in asked.some:
-        ways = [index for index in asked.ways(atom) if index not in wanted]
-        ways = ways or asked.ways(atom)
+        ways = asked.ways(atom)
+        shared = [
+            index
+            for index in ways
+            if index in wanted and _shareable(asked, atom, wanted[index], index)
+        ]
+        apart = [index for index in ways if index not in wanted]
+        ways = (shared or apart or ways) if turn % 2 == 0 else (apart or ways)
         if not ways:
             return
         wanted.setdefault(ways[turn % len(ways)], set()).add(atom.goal)
@@ -248,6 +263,10 @@ def _build(asked: _Array, turn: int) -> Iterator[list[Any]]:
         array = _filled(asked, wanted, length, turn)
         if array is not None:
             yield array
+
+
+def _shareable(asked: _Array, atom: SomeItem, goals: set[int], index: int) -> bool:
+    return not asked.solver.impossible(asked.state(index) | goals | {atom.goal})
 
 
 def _reserve(asked: _Array, least: AtLeast, wanted: dict[int, set[int]]) -> None:

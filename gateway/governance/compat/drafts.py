@@ -27,6 +27,9 @@ class Draft(IntEnum):
     D2020 = 9
 
 
+BASE64 = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+"""What base64 looks like (RFC 4648 section 4), padded, without bits that mean nothing."""
+
 _NAMES = {
     "draft-03": Draft.D4,
     "draft-04": Draft.D4,
@@ -97,6 +100,7 @@ def _schema(schema: Any, draft: Draft) -> Any:
         _keyword(new, keyword, value, draft)
     _bounds(new)
     _items(new, schema, draft)
+    _content(new, draft)
     return new
 
 
@@ -201,3 +205,16 @@ def _items(new: dict[str, Any], schema: dict[str, Any], draft: Draft) -> None:
             new["items"] = _schema(schema["additionalItems"], draft)
     else:
         new["items"] = _schema(items, draft)
+
+
+def _content(new: dict[str, Any], draft: Draft) -> None:
+    """Make an assertion of what drafts 06 and 07 assert and later ones only note: base64, JSON."""
+    if draft not in {Draft.D6, Draft.D7}:
+        return
+    in_base64 = new.get("contentEncoding") == "base64"
+    in_json = new.get("contentMediaType") == "application/json"
+    asserted = [{"pattern": BASE64}] if in_base64 else []
+    if in_json:
+        asserted.append({"format": "base64-json" if in_base64 else "json-text"})
+    if asserted:
+        new["allOf"] = [*new.get("allOf", ()), *asserted]

@@ -1,5 +1,7 @@
 """Asks the hub's own validator: it has the last word on every witness."""
 
+import base64
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -8,6 +10,25 @@ import jsonschema_rs
 from gateway.governance.formats import FORMATS
 
 __all__ = ["Engine", "format_holds", "pattern_found"]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_base64_json(text: str) -> bool:
+    try:
+        return _is_json(base64.b64decode(text, validate=True).decode())
+    except ValueError:
+        return False
+
+
+_FORMATS = {**FORMATS, "json-text": _is_json, "base64-json": _is_base64_json}
+"""The hub's formats, and what drafts 06 and 07 assert of contents (see `drafts`)."""
 
 
 class Engine:
@@ -34,7 +55,7 @@ class Engine:
 def _compiled(schema: Any) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(
         schema,
-        formats=FORMATS,
+        formats=_FORMATS,
         validate_formats=True,
         ignore_unknown_formats=True,
         offline=True,

@@ -151,6 +151,6 @@ def _number(atom: Any, value: Any) -> bool:
             distance = (exact(value) - bound) * sign
             return bool(distance < 0 or (distance == 0 and not strict))
         case Multiple(step, positive):
-            return ((exact(value) / step).denominator == 1) == positive
+            return bool(((exact(value) / step).denominator == 1) == positive)
         case _:
             raise Undecided

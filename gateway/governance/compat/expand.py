@@ -45,8 +45,8 @@ Pair = tuple[Formula, Formula]
 """What a schema asks, and what its opposite asks."""
 
 KNOWN_FORMATS = frozenset({
-    "date", "date-time", "duration", "email", "hostname", "idn-email", "idn-hostname", "ipv4",
-    "ipv6", "iri", "iri-reference", "json-pointer", "regex", "relative-json-pointer", "time",
+    "base64-json", "date", "date-time", "duration", "email", "hostname", "idn-email", "idn-hostname", "ipv4",
+    "ipv6", "iri", "iri-reference", "json-pointer", "json-text", "regex", "relative-json-pointer", "time",
     "uri", "uri-reference", "uri-template", "uuid",
 })  # fmt: skip
 """The formats that are checked; another one says nothing."""
@@ -110,26 +110,31 @@ class Expander:
         for keyword in ("$ref", "$dynamicRef"):
             if keyword in schema:
                 yield self._reference(node, keyword, kind)
-        if "allOf" in schema:
-            for part in schema["allOf"]:
-                yield self._at(node, part, kind)
-        if "anyOf" in schema:
-            pairs = [self._at(node, part, kind) for part in schema["anyOf"]]
-            yield any_of(pair[0] for pair in pairs), all_of(pair[1] for pair in pairs)
-        if "oneOf" in schema:
-            yield _exactly_one([self._at(node, part, kind) for part in schema["oneOf"]])
+        yield from self._compositions(node, kind)
         if "not" in schema:
             positive, negative = self._at(node, schema["not"], kind)
             yield negative, positive
         if "if" in schema and ("then" in schema or "else" in schema):
             yield self._conditional(node, kind)
         if kind is Kind.OBJECT:
-            for name, part in schema.get("dependentSchemas", {}).items():
-                positive, negative = self._at(node, part, kind)
-                yield (
-                    any_of((Named(name, FALSE), positive)),
-                    all_of((Required(name), negative)),
-                )
+            yield from self._dependent(node)
+
+    def _compositions(self, node: Node, kind: Kind) -> Iterator[Pair]:
+        schema = node.schema
+        yield from (self._at(node, part, kind) for part in schema.get("allOf", ()))
+        if "anyOf" in schema:
+            pairs = [self._at(node, part, kind) for part in schema["anyOf"]]
+            yield any_of(pair[0] for pair in pairs), all_of(pair[1] for pair in pairs)
+        if "oneOf" in schema:
+            yield _exactly_one([self._at(node, part, kind) for part in schema["oneOf"]])
+
+    def _dependent(self, node: Node) -> Iterator[Pair]:
+        for name, part in node.schema.get("dependentSchemas", {}).items():
+            positive, negative = self._at(node, part, Kind.OBJECT)
+            yield (
+                any_of((Named(name, FALSE), positive)),
+                all_of((Required(name), negative)),
+            )
 
     def _at(self, node: Node, schema: Any, kind: Kind) -> Pair:
         goal = self.inside(node, schema)
@@ -155,16 +160,21 @@ class Expander:
         negative: list[Formula] = []
         find = evaluated_names if kind is Kind.OBJECT else evaluated_items
         for case in find(self.universe, node):
+            if kind is Kind.ARRAY and any(present for _, present in case.present):
+                continue
             condition = all_of(self.formula(part, kind) for part in case.conditions)
-            condition = all_of((condition, *(_presence(*part) for part in case.present)))
+            condition = all_of((condition, *_presence(kind, case.present)))
             rest = _rest(self.universe, case, goal, kind)
             positive.append(all_of((condition, rest)))
             negative.append(all_of((condition, negate(rest))))
         return any_of(positive), any_of(negative)
 
 
-def _presence(name: str, present: bool) -> Formula:  # noqa: FBT001  a half of a pair
-    return Required(name) if present else Named(name, FALSE)
+def _presence(kind: Kind, present: tuple[tuple[str, bool], ...]) -> list[Formula]:
+    """Say which names are there; what depends on one applies to objects only."""
+    if kind is not Kind.OBJECT:
+        return []
+    return [Required(name) if there else Named(name, FALSE) for name, there in present]
 
 
 def _rest(universe: Universe, case: Evaluated, goal: int, kind: Kind) -> Formula:

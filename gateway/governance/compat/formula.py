@@ -233,7 +233,8 @@ def negate(formula: Formula) -> Formula:
         case AnyOf(parts):
             return all_of(negate(part) for part in parts)
         case _:
-            return _OPPOSITES[type(formula)](formula)
+            opposite: Formula = _OPPOSITES[type(formula)](formula)
+            return opposite
 
 
 def _size(atom: Any) -> Formula:

@@ -103,7 +103,7 @@ def _steps(line: _Line) -> Iterator[Fraction] | None:
 
 def _outwards(first: int | None, last: int | None) -> Iterator[int]:
     """Count from a bound, or from 0 both ways; the caller takes a few."""
-    if first is not None and first >= 0 or last is None and first is not None:
+    if (first is not None and first >= 0) or (last is None and first is not None):
         yield from count(first or 0)
     elif last is not None and (last <= 0 or first is None):
         yield from count(last, -1)

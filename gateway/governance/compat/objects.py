@@ -69,8 +69,8 @@ class _Object:
         """The names that some atom speaks of."""
         if self._mentioned is None:
             found = dict.fromkeys((*self.required, *self.named))
-            for atom in (*self.every, *self.some):
-                found.update(dict.fromkeys(sorted(atom.keys.outside)))
+            for keys in [atom.keys for atom in self.every] + [atom.keys for atom in self.some]:
+                found.update(dict.fromkeys(sorted(keys.outside)))
             self._mentioned = found
         return self._mentioned
 
@@ -206,13 +206,18 @@ def _too_few(asked: _Object) -> bool:
     """Tell whether there are not enough names that may be there."""
     if asked.low == 0:
         return False
-    possible = sum(not asked.solver.impossible(asked.state(name)) for name in asked.mentioned)
-    return possible < asked.low and not any(asked.fresh(Keys(), TRUE))
+    return len(_possible(asked)) < asked.low and not any(asked.fresh(Keys(), TRUE))
+
+
+def _possible(asked: _Object) -> list[str]:
+    return [n for n in asked.mentioned if not asked.solver.impossible(asked.state(n))]
 
 
 def _only_excluded(asked: _Object) -> bool:
     """Tell whether only the empty object is left, and that is excluded."""
-    return asked.high == 0 and canonical({}) in asked.excluded
+    if canonical({}) not in asked.excluded:
+        return False
+    return asked.high == 0 or not (_possible(asked) or any(asked.fresh(Keys(), TRUE)))
 
 
 def build_object(solver: Solver, atoms: Iterable[Atom]) -> list[dict[str, Any]]:

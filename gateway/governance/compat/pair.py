@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gateway.governance.compat.answer import Possible
-from gateway.governance.compat.drafts import Draft, Untranslatable, draft_of, translate
+from gateway.governance.compat.drafts import Draft, draft_of, translate
 from gateway.governance.compat.engine import Engine
 from gateway.governance.compat.samples import guesses
 from gateway.governance.compat.solver import OutOfBudget, Search

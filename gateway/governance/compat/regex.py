@@ -108,7 +108,7 @@ class _Parser:
         char = self.peek()
         if char and char in "*+?":
             self.at += 1
-            return {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]  # type: ignore[return-value]
+            return {"*": (0, None), "+": (1, None), "?": (0, 1)}[char]
         if char != "{":
             return None
         end = self.text.find("}", self.at)
@@ -226,6 +226,7 @@ class Nfa:
         self.end = self.state()
 
     def state(self) -> int:
+        """Add a state. Raises NotRegular where there are too many."""
         if len(self.moves) >= _MAX_STATES:
             raise NotRegular("it needs too many states")
         self.moves.append([])

@@ -22,7 +22,6 @@ from gateway.governance.compat.formula import (
     AnyOf,
     Atom,
     Formula,
-    all_of,
     negate,
 )
 from gateway.governance.compat.kinds import Kind
@@ -92,15 +91,23 @@ class Search:
     def _by_kind(self, state: State) -> Answer:
         sure = True
         for kind in _KINDS:
-            try:
-                formula = all_of(self.expander.formula(goal, kind) for goal in sorted(state))
-                answer = NO if formula is False else _Kind(self, state, kind).search([formula])
-            except Unsupported:
-                answer = MAYBE
+            parts = self._parts(state, kind)
+            answer = NO if False in parts else _Kind(self, state, kind).search(parts)
             if answer.possible is Possible.YES:
                 return answer
             sure = sure and answer.possible is Possible.NO
         return NO if sure else MAYBE
+
+    def _parts(self, state: State, kind: Kind) -> list[Formula]:
+        """Return what each goal asks; one that nobody can look into is left out, so a NO of the
+        rest stays a proof, and no value is taken for checked."""
+        found: list[Formula] = []
+        for goal in sorted(state):
+            try:
+                found.append(self.expander.formula(goal, kind))
+            except Unsupported:
+                continue
+        return found
 
     def spend(self) -> None:
         """Count a step. Raises OutOfBudget."""
@@ -124,9 +131,6 @@ class _Kind:
         choices: list[AnyOf] = []
         if not _sorted(parts, atoms, choices):
             return NO
-        fixed = self._fixed(atoms)
-        if fixed is not None:
-            return self._checked(fixed, complete=True)
         if self._refuted(atoms, tuple(atoms)):
             return NO
         return self._decide(atoms, choices)
@@ -135,6 +139,9 @@ class _Kind:
         open_choices = self._narrowed(atoms, choices)
         if open_choices is None:
             return NO
+        fixed = self._fixed(atoms)
+        if fixed is not None:
+            return self._checked(fixed, complete=True)
         guess = self._checked(self._built(atoms), complete=False)
         if guess.possible is Possible.YES or not open_choices:
             return guess
@@ -214,7 +221,16 @@ class _Kind:
             return Answer(Possible.YES, tuple(kept[:4]))
         return NO if sure else MAYBE
 
+    def _may_be(self, value: Any, atoms: Iterable[Atom]) -> bool:
+        try:
+            return all(self.owner.evaluator.holds(atom, value) for atom in atoms)
+        except (Undecided, Unsupported):
+            return True
+
     def _refuted(self, atoms: dict[Atom, None], added: tuple[Atom, ...]) -> bool:
+        fixed = self._fixed(atoms)
+        if fixed is not None:
+            return not any(self._may_be(value, atoms) for value in fixed)
         match self.kind:
             case Kind.NUMBER:
                 return find_numbers(atoms, 1) == []

@@ -1,6 +1,7 @@
 """Finds texts of given lengths, patterns and formats."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 from gateway.governance.compat.automata import Dfa, TooLarge, literal_dfa, pattern_dfa, search
 from gateway.governance.compat.formula import Among, Atom, Holds, Matches, Size
@@ -26,6 +27,8 @@ _OUTLINES = {
 _EXACT = frozenset({"uuid"})
 
 FORMAT_SAMPLES: dict[str, tuple[str, ...]] = {
+    "base64-json": ("e30=", "bnVsbA=="),
+    "json-text": ("{}", "null", "[1, 2]"),
     "date": ("2024-02-29", "1999-12-31", "2000-01-01"),
     "date-time": (
         "2024-02-29T23:59:59Z", "2024-02-29T23:59:59.123456+01:30", "2000-01-01t00:00:00z",
@@ -77,10 +80,8 @@ class _Text:
             self.refused[literal_dfa(frozenset(excluded))] = None
 
     def _pattern(self, pattern: str, among: dict[Dfa, None]) -> None:
-        try:
+        with suppress(NotRegular):
             among[pattern_dfa(pattern)] = None
-        except NotRegular:
-            pass
 
     def _format(self, name: str, *, positive: bool) -> None:
         if positive:

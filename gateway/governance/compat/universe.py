@@ -86,7 +86,7 @@ class Universe:
         self._numbers: dict[Any, int] = {}
         self._nodes: dict[int, Node] = {}
         self._texts: dict[tuple[int, str], str] = {}
-        self._nowhere = Root(True)
+        self._nowhere = Root({})
         self._roots = [self._nowhere]
 
     def node(self, goal: int) -> Node:
