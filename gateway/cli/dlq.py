@@ -50,6 +50,10 @@ class Choice:
     reason: Annotated[str, _option("Why, for the audit record; confirm and discard need one.")] = (
         ""
     )
+    order_id: Annotated[
+        str,
+        _option("A name for this: the same again, here or at another node, does nothing twice."),
+    ] = ""
     dry_run: Annotated[bool, _option("Only say how many and how much money.")] = False
     yes: Annotated[bool, _option("Do not ask.")] = False
     root: Annotated[Path, _option("The hub's folder.")] = Path()
@@ -64,6 +68,7 @@ class Choice:
             "interface": self.interface,
             "everything": self.all,
             "reason": self.reason,
+            "order": self.order_id,
             **state,
         }
 
@@ -306,4 +311,5 @@ def _words(report: Mapping[str, Any]) -> str:
     from gateway.cli.wording import dollars
 
     did = f"Would {report['action']}" if report["dry_run"] else _DONE[report["action"]]
-    return f"{did} {report['count']:,}, {dollars(report['amount'])}."
+    order = f" (order {report['order']})" if report["order"] else ""
+    return f"{did} {report['count']:,}, {dollars(report['amount'])}{order}."

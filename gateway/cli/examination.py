@@ -3,7 +3,6 @@
 import asyncio
 import fcntl
 import os
-import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from gateway.errors import HubError
 from gateway.pipeline import Bundle
 from gateway.ports import Clock, SystemClock
 from gateway.settings import HubSettings
-from gateway.store import BACKUP_NOTICE
+from gateway.store import BACKUP_NOTICE, Space
 from gateway.store.migrations import HEAD_REVISION
 
 __all__ = ["Mark", "Sight", "examine"]
@@ -27,8 +26,6 @@ __all__ = ["Mark", "Sight", "examine"]
 GOOD_SQLITE = (3, 51, 3)
 """Before it, two connections that checkpoint a WAL at once may corrupt it (sqlite.org, wal.html)."""
 
-LITTLE_DISK_BYTES = 2 * 1024**3
-NO_DISK_BYTES = 100 * 1024**2
 BUILT_IN = 2026
 """No clock of a machine that runs this can show an earlier year."""
 
@@ -61,7 +58,8 @@ def _sight(mark: Mark, about: str, found: str, next_step: str = "") -> Sight:
 
 def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
     """Yield what is seen of a hub's folder and of the machine under it. Nothing is changed."""
-    yield from _machine(root, clock or SystemClock())
+    clock = clock or SystemClock()
+    yield from _machine(clock)
     bundle: Bundle | None = None
     try:
         bundle = read_bundle(root, os.environ)
@@ -71,6 +69,7 @@ def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
     except HubError as error:
         yield _sight(Mark.BROKEN, "configuration", error.message, "`remithub check` shows all.")
     settings = bundle.config.hub if bundle else HubSettings()
+    yield _disk(root, settings, clock)
     yield from _files(root, settings)
     if settings.store.postgres:
         yield _shared_database(root, settings)
@@ -80,7 +79,7 @@ def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
         yield from _hub(hub, root)
 
 
-def _machine(root: Path, clock: Clock) -> Iterator[Sight]:
+def _machine(clock: Clock) -> Iterator[Sight]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     yield _sight(Mark.OK, "python", version)
     new = sqlite3.sqlite_version_info >= GOOD_SQLITE
@@ -97,16 +96,18 @@ def _machine(root: Path, clock: Clock) -> Iterator[Sight]:
         clock.now().strftime("%Y-%m-%d %H:%M:%SZ"),
         "" if year >= BUILT_IN else "set the clock; let NTP keep it.",
     )
-    place = next(p for p in (root, *root.resolve().parents) if p.exists())
-    free = shutil.disk_usage(place).free
-    mark = Mark.BROKEN if free < NO_DISK_BYTES else Mark.ODD
-    enough = free >= LITTLE_DISK_BYTES
-    yield _sight(
-        Mark.OK if enough else mark,
-        "disk",
-        f"{free / 1024**3:,.1f} GiB free",
-        "" if enough else "make room: a full disk stops intake.",
-    )
+
+
+def _disk(root: Path, settings: HubSettings, clock: Clock) -> Sight:
+    """Look at the volume by the mark that the hub itself goes by."""
+    where = settings.store
+    low = 0 if where.postgres else where.free_bytes_low
+    room = Space((root / where.path).parent, low, clock).room
+    found = f"{room.free_bytes / 1024**3:,.1f} GiB free"
+    if room.enough:
+        return _sight(Mark.OK, "disk", found)
+    found += f", less than {room.low_bytes / 1024**3:,.1f} GiB"
+    return _sight(Mark.BROKEN, "disk", found, "make room: nothing is taken in, deliveries go on.")
 
 
 def _files(root: Path, settings: HubSettings) -> Iterator[Sight]:

@@ -57,7 +57,7 @@ def test_a_group_is_counted_first_and_needs_a_yes(live: Live, typed: Typed) -> N
     typed(*chosen, code=Exit.USAGE)
     assert "Would discard 2, $12,980.00." in typed.err
     assert "--yes" in typed.err
-    assert typed(*chosen, "--yes") == "Discarded 2, $12,980.00.\n"
+    assert typed(*chosen, "--yes").startswith("Discarded 2, $12,980.00 (order ord_")
 
 
 def test_all_must_be_said(live: Live, typed: Typed) -> None:
@@ -65,6 +65,18 @@ def test_all_must_be_said(live: Live, typed: Typed) -> None:
     typed("dlq", "park", "--yes", code=Exit.USAGE)
     assert typed.json("dlq", "park", "--all", "--yes")["ids"] == [name]
     assert typed.json("dlq", "list")["set_aside"][0]["state"] == "parked"
+
+
+def test_the_same_order_again_says_what_it_did_and_does_nothing_twice(
+    live: Live, typed: Typed
+) -> None:
+    name = dead(live, 8)
+    park = ("dlq", "park", name, "--order-id", "ord_tuesday")
+    first = typed(*park)
+    assert "(order ord_tuesday)." in first
+    assert typed(*park) == first
+    told = typed.json("dlq", "replay", name, "--order-id", "ord_wednesday")
+    assert (told["order"], told["count"]) == ("ord_wednesday", 1)
 
 
 def test_the_exit_code_tells_what_was_wrong(live: Live, typed: Typed) -> None:

@@ -62,6 +62,15 @@ def test_what_is_broken_is_named_with_what_to_do(
     assert "hub.yaml:1" in seen["configuration"]["found"]
 
 
+def test_a_disk_is_too_full_where_the_hub_itself_finds_it_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = Typed(make_root(tmp_path), capsys)
+    write(tmp_path, "hub.yaml", f"store: {{free_bytes_low: {1 << 60}}}\n")
+    seen = looked(typed, Exit.FAILED)["disk"]
+    assert (seen["mark"], "less than" in seen["found"]) == ("broken", True)
+
+
 def test_what_is_not_protected_yet_is_said(live: Live, typed: Typed) -> None:
     seen = looked(typed, Exit.PARTIAL if OLD_SQLITE else Exit.OK)
     assert "no users and no roles yet" in seen["access"]["found"]
