@@ -43,8 +43,8 @@ async def test_what_a_route_that_is_gone_still_owes_outlives_the_owner_of_its_la
     first = await nodes.start(1, Role.WORKER)
 
     async def owed() -> bool:
-        rows = await door.store.fetch("lane_backlog")
-        return sum(row["backlog"] for row in rows if row["kind"] == "deliver") == 2
+        rows = await door.store.fetch("lanes")
+        return sum(row["head"] - row["cursor"] for row in rows if row["kind"] == "deliver") == 2
 
     await until(owed, seconds=20)
     nodes.routes = ROUTES

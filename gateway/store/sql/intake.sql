@@ -110,10 +110,6 @@ SELECT * FROM message
 WHERE contract = :contract AND (created_at < :before OR :before IS NULL)
 ORDER BY created_at DESC LIMIT :limit;
 
--- name: messages_unrouted
--- read: scan
-SELECT * FROM message WHERE routed = 0 ORDER BY created_at DESC LIMIT :limit;
-
 -- name: payment_seen
 -- read: point
 SELECT * FROM payment_seen WHERE payment_key = :payment_key;

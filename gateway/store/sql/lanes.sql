@@ -131,15 +131,6 @@ SELECT owed.*, lane.name AS lane, lane.kind, lane.interface, lane.destination, l
        lane.cursor
 FROM owed JOIN lane USING (lane_id) WHERE item_id = :item_id ORDER BY lane_id, seq LIMIT 1000;
 
--- How far each lane is behind (the cursor follows lazily) and since when, in two seeks per lane.
--- name: lane_backlog
--- read: scan
-SELECT lane.lane_id, lane.name, lane.kind, lane.interface, lane.destination, lane.route,
-       lane.head, lane.cursor, lane.head - lane.cursor AS backlog,
-       (SELECT owed.at FROM owed WHERE owed.lane_id = lane.lane_id AND owed.seq > lane.cursor
-        ORDER BY owed.seq LIMIT 1) AS oldest_at
-FROM lane ORDER BY lane.lane_id;
-
 -- name: destinations
 -- read: scan
 SELECT * FROM destination ORDER BY name;

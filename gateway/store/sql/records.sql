@@ -1,4 +1,4 @@
--- Idempotency keys, counters, the audit chain, bundles, schedule fires and the hub's own values.
+-- Idempotency keys, counters, the audit chain, bundles and the hub's own values.
 
 -- No row affected = the key is held; a key past its life is taken over.
 -- name: idempotency_insert
@@ -33,10 +33,6 @@ ON CONFLICT (name) DO UPDATE SET group_id = excluded.group_id;
 
 -- name: bundle_insert
 INSERT INTO bundle (hash, at, body) VALUES (:hash, :at, :body) ON CONFLICT DO NOTHING;
-
--- name: schedule_fire_insert
-INSERT INTO schedule_fire (schedule, fire_time) VALUES (:schedule, :fire_time)
-ON CONFLICT DO NOTHING;
 
 -- name: hub_put
 INSERT INTO hub (key, value) VALUES (:key, :value)
@@ -89,10 +85,6 @@ SELECT writer FROM found WHERE writer IS NOT NULL;
 -- name: bundle_get
 -- read: point
 SELECT * FROM bundle WHERE hash = :hash;
-
--- name: schedule_fires
--- read: scan
-SELECT * FROM schedule_fire WHERE schedule = :schedule ORDER BY fire_time DESC LIMIT :limit;
 
 -- name: hub_get
 -- read: point

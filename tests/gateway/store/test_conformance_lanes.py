@@ -94,16 +94,6 @@ class TestLanes:
                 Unit(statements=(rows.attempt(lane, 1, epoch=1, outcome="failed"),))
             )
 
-    async def test_the_backlog_is_told_without_counting(self, store, rows):
-        lane = await rows.make_lane(store)
-        for number in range(5):
-            owe = rows.owe(lane, f"msg_{number}", at=_AT + number)
-            await store.commit(Unit(statements=(owe,)))
-        cursor = {"lane_id": lane, "epoch": 0, "cursor": 2}
-        await store.commit(Unit(statements=(Statement("lane_cursor", cursor, 1),)))
-        backlog = (await store.fetch("lane_backlog"))[0]
-        assert (backlog["backlog"], backlog["oldest_at"]) == (3, _AT + 2)
-
     async def test_the_done_set_above_the_cursor_is_what_was_settled(self, store, rows):
         lane = await rows.make_lane(store)
         for seq, outcome in enumerate(("done", "failed", "discarded", "unknown", "done"), 1):

@@ -48,7 +48,6 @@ _HOT_READS = (
     "retry_due",
     "retry_told",
     "retry_one",
-    "lane_backlog",
 )
 
 
