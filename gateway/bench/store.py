@@ -7,8 +7,9 @@ seals nothing, waits for nobody, acknowledges nothing.
 
 Figures: `units_per_s` and `files_per_s` (wall), `cpu_us_per_unit` (hub and writer together),
 `loop_cpu_us_per_unit` (this process alone), `units_per_commit`, `point_read_us`, `database_mb`,
-`floor_units_per_s`, `floor_cpu_us_per_unit`, and with --postgres the same of it. Ratios, ours over the floor: `vs_executemany`
-(units per second), `vs_executemany_cpu` (units per CPU second).
+`floor_units_per_s`, `floor_cpu_us_per_unit`, and with --postgres the same of it, with
+`postgres_server_cpu_us_per_unit` where the server is on this machine. Ratios, ours over the floor:
+`vs_executemany` (units per second), `vs_executemany_cpu` (units per CPU second).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.bench._clocks import Measured, cpu_seconds
+from gateway.bench._servers import server_cpu_seconds
 from gateway.ports import Ports
 from gateway.store import (
     AuditEntry,
@@ -183,9 +185,12 @@ async def _drive(
     idle = cpu_seconds() - before
     store = await open_store(settings, keys, Ports())
     waiting = iter(work)
+    url = settings.url if isinstance(settings, PostgresSettings) else ""
+    served = -await server_cpu_seconds(url)
     measured.start()
     await asyncio.gather(*(_worker(store, waiting) for _ in range(_CONCURRENCY)))
     measured.stop()
+    served += await server_cpu_seconds(url)
     stats = await store.stats()
     point = await _point_read_us(store, len(work))
     await store.close()
@@ -193,7 +198,9 @@ async def _drive(
     size = stats.database_bytes
     if isinstance(settings, StoreSettings):  # without what was still in its log
         size = settings.path.stat().st_size
-    return {
+    count = sum(len(file) for file in work)
+    server = {"server_cpu_us_per_unit": round(served / count * 1e6, 1)} if served > 0 else {}
+    return server | {
         "units_per_commit": round(stats.units / stats.batches, 1),
         "point_read_us": point,
         "database_mb": round(size / 1e6, 1),
