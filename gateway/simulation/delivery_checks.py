@@ -21,7 +21,7 @@ SHARED_ABOVE_CENTS = 150_00
 MOST_TRIES = 6
 """The site's schedule."""
 
-_ALWAYS_OWED = ("remittance-advice", "posting-request", "journal-entry", "payment-share")
+_ALWAYS_OWED = ("posting-request", "journal-entry", "payment-share")
 
 _LOST_PART = """
 SELECT artifact_id, part_offset FROM part p WHERE state = 'accepted' AND NOT EXISTS
@@ -96,15 +96,19 @@ def _fan_out(seen: Seen) -> Iterator[str]:
     made: dict[str, Counter[str]] = defaultdict(Counter)
     for row in messages:
         made[row["cause_id"]][row["contract"]] += 1
+    without = seen.world.options.without
+    always = _ALWAYS_OWED if "archive" in without else (*_ALWAYS_OWED, "remittance-advice")
+    requests = int("billing" not in without)
     for row in messages:
         name, contract = row["message_id"], row["contract"]
-        if contract in _ALWAYS_OWED and name not in owed:
+        if contract in always and name not in owed:
             yield f"{name} ({contract}) is owed to nobody"
         if contract == "posting-confirmation" and made[name]["journal-entry"] != 1:
             yield f"{name} ({contract}) made no journal"
         if contract == "remittance-advice":
-            shares = 3 if row["amount_cents"] > SHARED_ABOVE_CENTS else 0
-            if (made[name]["posting-request"], made[name]["payment-share"]) != (1, shares):
+            large = row["amount_cents"] > SHARED_ABOVE_CENTS and "shares" not in without
+            shares = 3 if large else 0
+            if (made[name]["posting-request"], made[name]["payment-share"]) != (requests, shares):
                 yield f"{name} made {dict(made[name])}"
     yield from _replies(seen, made)
 

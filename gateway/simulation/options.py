@@ -6,7 +6,7 @@ from connectors.base import Idempotency
 from gateway.ports import Randomness
 from gateway.settings import OnDead
 from gateway.simulation.network import FATES, Fate
-from gateway.simulation.site import SINKS
+from gateway.simulation.site import OPTIONAL, SINKS
 
 __all__ = ["Options", "chance_of", "draw_options"]
 
@@ -70,6 +70,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     archive_on_dead: OnDead
     registry_mode: Idempotency
     unknown_accounts: int
+    without: tuple[str, ...]
+    """Partners that nothing is routed to."""
 
 
 def chance_of(seed: int, name: str) -> Randomness:
@@ -107,4 +109,5 @@ def draw_options(seed: int) -> Options:
         archive_on_dead=chance.choice([OnDead.HOLD, OnDead.SKIP]),
         registry_mode=chance.choice([Idempotency.KEY, Idempotency.LOOKUP]),
         unknown_accounts=chance.choice([0, 25]),
+        without=tuple(sorted(chance.sample(OPTIONAL, chance.choice([0, 2, 3, 3])))),
     )

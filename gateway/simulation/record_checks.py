@@ -41,6 +41,8 @@ def money_balances(seen: Seen) -> Iterator[str]:
 
 
 def _shares(seen: Seen) -> Iterator[str]:
+    if "shares" in seen.world.options.without:
+        return
     shares: Counter[str] = Counter()
     for delivery in seen.deliveries:
         if delivery.contract == "payment-share":

@@ -15,23 +15,29 @@ from gateway.app.bundles import read_bundle
 from gateway.pipeline import Bundle, Sink, Source
 from gateway.settings import OnDead
 
-__all__ = ["DEADLINE_SECONDS", "REVISIONS", "SINKS", "SOURCES", "Site", "bundle_of"]
+__all__ = ["DEADLINE_SECONDS", "OPTIONAL", "REVISIONS", "SINKS", "SOURCES", "Site", "bundle_of"]
 
 DEADLINE_SECONDS = 8.0
 """Of one attempt at any partner; no partner makes an effect after it."""
 
 SOURCES = ("feed-json", "feed-835", "drop")
 SINKS = ("billing", "erp", "portal", "archive", "registry", "shares")
+OPTIONAL = ("archive", "billing", "portal", "registry", "shares")
+"""Partners that a seed may leave out: a world with fewer of them costs less, and what goes wrong
+in it is not hidden behind the others (swarm testing, Groce et al. 2012)."""
+
 REVISIONS = 3
 """Configurations that a reload may put in force."""
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """What may differ between two seeds, or before and after a reload. `revision` changes the
-    connector of one partner, `archive_on_dead` what happens behind a dead delivery there."""
+    connector of one partner, `archive_on_dead` what happens behind a dead delivery there, `without`
+    which of `OPTIONAL` nothing is routed to."""
 
     archive_on_dead: OnDead = OnDead.HOLD
     registry_mode: Idempotency = Idempotency.KEY
+    without: tuple[str, ...] = ()
     revision: int = 0
     drop_folder: str = "/nowhere"
 
@@ -252,6 +258,10 @@ def bundle_of(site: Site) -> Bundle:
     return replace(
         base,
         hash=f"{base.hash[:-2]}{site.revision:02d}",
+        routes={
+            name: tuple(sending for sending in made if sending.settings.to not in site.without)
+            for name, made in base.routes.items()
+        },
         sources={**base.sources, "drop": _drop(base, site)},
         sinks={
             **base.sinks,

@@ -80,6 +80,7 @@ class World:
         return Site(
             archive_on_dead=self.options.archive_on_dead,
             registry_mode=self.options.registry_mode,
+            without=self.options.without,
             revision=self.revision,
             drop_folder=str(self.drop),
         )
