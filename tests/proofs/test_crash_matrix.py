@@ -92,6 +92,18 @@ async def test_a_hub_that_fails_or_stands_still_at_some_points_goes_on_by_itself
         assert struck.total() > 0
 
 
+@pytest.mark.slow
+async def test_a_hub_on_a_shared_database_is_right_after_some_kills(
+    postgres: Postgres, tmp_path: Path, report
+):
+    chance = random.Random(SEED)
+    cells = [Cell(name, nth(name, chance), "kill") for name in chance.sample(points(), 3)]
+    played = await play_alone(cells, tmp_path, postgres)
+    report("T-CRASH-SHARED", cells=len(cells), documents=played.documents)
+    assert not played.broken
+    assert set(played.struck) == set(cells)
+
+
 def column(action: str, engine: str) -> list[Cell]:
     """One column of the matrix: every point killed, failing or standing still; the partner's two
     points only kill."""
