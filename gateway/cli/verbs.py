@@ -200,6 +200,13 @@ VERBS = (
         "Record the files of newly released versions, which then never change.",
         "contract lock",
     ),
+    Verb(
+        name="contract compat",
+        target="gateway.cli.contract_compat:compat",
+        summary="Prove that a new version of a contract breaks nobody, or show who it breaks.",
+        group=Group.WRITE,
+        examples=("remithub contract compat remittance-advice/1.0.0 changed.json",),
+    ),
     _verb(
         Group.WRITE,
         "mapping test",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
 
-__all__ = ["Draft", "Untranslatable", "draft_of", "translate"]
+__all__ = ["Draft", "Untranslatable", "draft_named", "draft_of", "translate"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -72,6 +72,11 @@ def draft_of(schema: Any, default: Draft = Draft.D2020) -> Draft:
             if name in schema["$schema"]:
                 return draft
     return default
+
+
+def draft_named(uri: str | None) -> Draft | None:
+    """Return the draft that a `$schema` URI names; None where it names none."""
+    return next((draft for name, draft in _NAMES.items() if name in (uri or "")), None)
 
 
 def translate(schema: Any, draft: Draft | None = None) -> Any:

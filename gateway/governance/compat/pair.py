@@ -4,6 +4,7 @@ The prover says no document can differ, or names one; the hub's own validator ha
 on it. So COMPATIBLE is a proof, INCOMPATIBLE has a witness, and the rest is for people.
 """
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
@@ -17,9 +18,18 @@ from gateway.governance.compat.solver import OutOfBudget, Search
 from gateway.governance.compat.universe import Universe, Unsupported
 from gateway.governance.profiles import Profile, apply_profile
 
-__all__ = ["Direction", "Inclusion", "Verdict", "covers", "prepared"]
+__all__ = ["Direction", "Inclusion", "Limits", "Verdict", "covers", "prepared"]
 
-STEPS = 60_000
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much work one inclusion may cost, before it is left to people.
+
+    `expired` is asked now and then: whether the time is over. `steps` alone gives the same
+    answer on every machine.
+    """
+
+    steps: int = 60_000
+    expired: Callable[[], bool] | None = None
 
 
 class Verdict(StrEnum):
@@ -59,17 +69,18 @@ def prepared(schema: Any, profile: Profile, draft: Draft | None = None) -> Any:
     return apply_profile(translated, profile) if isinstance(translated, dict) else translated
 
 
-def covers(reader: Any, writer: Any, *, steps: int = STEPS) -> Inclusion:
+def covers(reader: Any, writer: Any, limits: Limits | None = None) -> Inclusion:
     """Decide whether every document of `writer` is one of `reader`; both are 2020-12 as they are.
 
-    Raises nothing: what cannot be decided within `steps` is a review.
+    Raises nothing: what cannot be decided within the limits is a review.
     """
+    limits = limits or Limits()
     engines = Engine(writer), Engine(reader)
     for engine in engines:
         if engine.fault:
             return Inclusion(verdict=Verdict.REVIEW, why=engine.fault)
     universe = Universe()
-    search = Search(universe, steps)
+    search = Search(universe, limits.steps, limits.expired)
     try:
         old, new = universe.root(writer), universe.root(reader)
         answer = search.solve(frozenset((old, -new)))

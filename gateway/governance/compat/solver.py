@@ -7,7 +7,7 @@ checked. A state met again inside of itself counts as NO there: documents are fi
 smallest one that reaches a state has none inside of it that does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gateway.governance.compat.answer import MAYBE, NO, Answer, Possible, State
@@ -43,13 +43,19 @@ class OutOfBudget(Exception):
 
 
 class Search:
-    """One search over the schemas of a universe. `steps` bounds its work."""
+    """One search over the schemas of a universe. `steps` bounds its work, and `expired` its time."""
 
-    def __init__(self, universe: Universe, steps: int = 60_000) -> None:
+    def __init__(
+        self,
+        universe: Universe,
+        steps: int = 60_000,
+        expired: Callable[[], bool] | None = None,
+    ) -> None:
         self.universe = universe
         self.expander = Expander(universe)
         self.evaluator = Evaluator(self.expander)
         self.steps = steps
+        self.expired = expired
         self._known: dict[State, Answer] = {}
         self._open: dict[State, int] = {}
         self._leaned_on = _FIRST
@@ -112,7 +118,7 @@ class Search:
     def spend(self) -> None:
         """Count a step. Raises OutOfBudget."""
         self.steps -= 1
-        if self.steps < 0:
+        if self.steps < 0 or (self.steps % 64 == 0 and self.expired and self.expired()):
             raise OutOfBudget
 
 
