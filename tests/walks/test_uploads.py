@@ -1,5 +1,6 @@
 """A file of any size is taken in bounded memory, once, and leaves nothing behind when it breaks."""
 
+import asyncio
 import os
 
 import pytest
@@ -40,7 +41,8 @@ async def test_a_large_file_is_taken_once_and_its_twin_leaves_no_chunks(world):
     stats = await world.hub.store.stats()
     assert await chunks(world) == 0
     artifact = await world.hub.flow.reading.artifact(first.artifact_id)
-    assert b"".join(world.hub.store.body_blocks(artifact.body_id)) == block * 5
+    blocks = world.hub.store.body_blocks(artifact.body_id)
+    assert await asyncio.to_thread(b"".join, blocks) == block * 5
     assert stats.failed_units == 0
 
 
@@ -53,6 +55,8 @@ async def test_a_broken_upload_leaves_nothing(world):
 
 
 async def test_what_a_crash_left_of_an_upload_is_removed_at_the_next_start(world):
+    if world.engine:
+        pytest.skip("on a shared store an upload is left alone while a node may still be at it")
     await world.start()
 
     async def dies():
