@@ -99,7 +99,7 @@ def _in_place(universe: Universe, node: Node, inner: Callable[[Any], Cases]) -> 
     if "$ref" in schema:
         if not schema["$ref"].startswith("#"):
             raise Unsupported
-        found.append(inner({"$ref": schema["$ref"]}))
+        found.append(inner(node.root.target(schema["$ref"])))
     found += [inner(part) for part in schema.get("allOf", ())]
     goals = [(universe.goal(part, node.root), inner(part)) for part in schema.get("anyOf", ())]
     if goals:

@@ -143,7 +143,7 @@ class Expander:
     def _reference(self, node: Node, keyword: str, kind: Kind) -> Pair:
         target = node.schema[keyword]
         if keyword == "$ref" and target.startswith("#"):
-            return self._at(node, {"$ref": target}, kind)
+            return self._at(node, node.root.target(target), kind)
         key = target if "://" in target else f"{target} in {node.root.text}"
         return Opaque(key), Opaque(key, positive=False)
 

@@ -18,7 +18,7 @@ from gateway.governance.compat.solver import OutOfBudget, Search
 from gateway.governance.compat.universe import Universe, Unsupported
 from gateway.governance.profiles import Profile, apply_profile
 
-__all__ = ["Direction", "Inclusion", "Limits", "Verdict", "covers", "prepared"]
+__all__ = ["Direction", "Inclusion", "Limits", "Prover", "Verdict", "covers", "prepared"]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,36 +69,53 @@ def prepared(schema: Any, profile: Profile, draft: Draft | None = None) -> Any:
     return apply_profile(translated, profile) if isinstance(translated, dict) else translated
 
 
+class Prover:
+    """Decides inclusions of schemas that are near each other: what it found once, it keeps."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._universe = Universe()
+        self._search = Search(self._universe, self._limits.steps, self._limits.expired)
+
+    def covers(self, reader: Any, writer: Any) -> Inclusion:
+        """Decide whether every document of `writer` is one of `reader`; see the function."""
+        engines = Engine(writer), Engine(reader)
+        for engine in engines:
+            if engine.fault:
+                return Inclusion(verdict=Verdict.REVIEW, why=engine.fault)
+        self._search.steps = self._limits.steps
+        try:
+            old, new = self._universe.root(writer), self._universe.root(reader)
+            answer = self._search.solve(frozenset((old, -new)))
+        except (OutOfBudget, Unsupported, RecursionError) as fault:
+            return _guessed(writer, reader, engines, _WHY[type(fault)])
+        if answer.possible is Possible.NO:
+            return Inclusion(verdict=Verdict.COMPATIBLE, empty=self._nothing(old))
+        for document in answer.samples:
+            if _told(engines, document):
+                return Inclusion(verdict=Verdict.INCOMPATIBLE, witness=(document,))
+        return _guessed(writer, reader, engines, "neither proved nor disproved")
+
+    def _nothing(self, goal: int) -> bool:
+        try:
+            return self._search.impossible(frozenset((goal,)))
+        except (OutOfBudget, Unsupported, RecursionError):
+            return False
+
+
+_WHY: dict[type, str] = {
+    OutOfBudget: "the search took longer than it may",
+    RecursionError: "the schemas nest too deep",
+    Unsupported: "a schema refers to itself in place",
+}
+
+
 def covers(reader: Any, writer: Any, limits: Limits | None = None) -> Inclusion:
     """Decide whether every document of `writer` is one of `reader`; both are 2020-12 as they are.
 
     Raises nothing: what cannot be decided within the limits is a review.
     """
-    limits = limits or Limits()
-    engines = Engine(writer), Engine(reader)
-    for engine in engines:
-        if engine.fault:
-            return Inclusion(verdict=Verdict.REVIEW, why=engine.fault)
-    universe = Universe()
-    search = Search(universe, limits.steps, limits.expired)
-    try:
-        old, new = universe.root(writer), universe.root(reader)
-        answer = search.solve(frozenset((old, -new)))
-    except (OutOfBudget, Unsupported, RecursionError) as fault:
-        return _guessed(writer, reader, engines, type(fault).__name__)
-    if answer.possible is Possible.NO:
-        return Inclusion(verdict=Verdict.COMPATIBLE, empty=_nothing(search, old))
-    for document in answer.samples:
-        if _told(engines, document):
-            return Inclusion(verdict=Verdict.INCOMPATIBLE, witness=(document,))
-    return _guessed(writer, reader, engines, "not proved")
-
-
-def _nothing(search: Search, goal: int) -> bool:
-    try:
-        return search.impossible(frozenset((goal,)))
-    except (OutOfBudget, Unsupported, RecursionError):
-        return False
+    return Prover(limits).covers(reader, writer)
 
 
 def _told(engines: tuple[Engine, Engine], document: Any) -> bool:

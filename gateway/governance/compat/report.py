@@ -13,8 +13,8 @@ from gateway.governance.compat.pair import (
     Direction,
     Inclusion,
     Limits,
+    Prover,
     Verdict,
-    covers,
     prepared,
 )
 from gateway.governance.compat.policy import Policy, judge
@@ -76,12 +76,12 @@ def compare(
     the last one only. Schemas may be of draft 04 to 2020-12; `draft` is that of a schema which
     names none and whose partner names none either. Raises nothing.
     """
-    policy, limits = policy or Policy(), limits or Limits()
+    policy, prover = policy or Policy(), Prover(limits)
     looked_at = list(olds) if mode.transitive else list(olds[-1:])
     inclusions: dict[str, Inclusion] = {}
     findings: dict[Finding, None] = {}
     for old in looked_at:
-        pairs = {way: _included(old, new, way, profile, limits, draft) for way in mode.directions}
+        pairs = {way: _included(old, new, way, profile, prover, draft) for way in mode.directions}
         inclusions |= {f"{old.name} {way}": pairs[way] for way in mode.directions}
         found = _changes(old, new, profile, draft)
         findings.update(dict.fromkeys(judge(found, pairs, mode=mode, policy=policy)))
@@ -104,7 +104,7 @@ def _included(
     new: Subject,
     way: Direction,
     profile: CompatProfile,
-    limits: Limits,
+    prover: Prover,
     given: Draft | None,
 ) -> Inclusion:
     writer, reader = (old, new) if way is Direction.BACKWARD else (new, old)
@@ -114,7 +114,7 @@ def _included(
         sides = prepared(reader.schema, reads, draft), prepared(writer.schema, writes, draft)
     except Untranslatable as fault:
         return Inclusion(verdict=Verdict.REVIEW, why=f"{fault} has no counterpart in 2020-12")
-    return covers(*sides, limits)
+    return prover.covers(*sides)
 
 
 def _draft(old: Subject, new: Subject, given: Draft | None) -> Draft:

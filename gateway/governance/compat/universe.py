@@ -5,7 +5,6 @@ nothing about validity are dropped, so a schema and its better described copy ar
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 from gateway.governance.compat.formula import FALSE, TRUE
@@ -37,8 +36,42 @@ class Root:
 
     def __init__(self, schema: Any) -> None:
         self.schema = absolute(schema)
-        self.text = json.dumps(self.schema, sort_keys=True, default=str)
         self._closures: dict[str, frozenset[str]] = {}
+        self._references: dict[int, frozenset[str]] = {}
+
+    def references(self, node: Any) -> frozenset[str]:
+        """Return every reference in a part of this schema that stays inside of it."""
+        if not isinstance(node, dict | list):
+            return frozenset()
+        known = self._references.get(id(node))
+        if known is None:
+            known = self._references[id(node)] = self._collected(node)
+        return known
+
+    def _collected(self, node: dict[str, Any] | list[Any]) -> frozenset[str]:
+        if isinstance(node, list):
+            return frozenset[str]().union(*(self.references(item) for item in node))
+        return self.among(node)
+
+    def among(self, node: dict[str, Any]) -> frozenset[str]:
+        """Return the references of a copy of some keywords of a part of this schema."""
+        found: set[str] = set()
+        for key, value in node.items():
+            if key in {"$ref", "$dynamicRef"}:
+                if isinstance(value, str) and value.startswith("#"):
+                    found.add(value)
+            elif key not in {"$defs", "const", "enum"}:
+                found |= self.references(value)
+        return frozenset(found)
+
+    @property
+    def text(self) -> str:
+        """The whole schema, to tell it from others."""
+        return json.dumps(self.schema, sort_keys=True, default=str)
+
+    def target(self, reference: str) -> Any:
+        """Return the schema that a reference inside of this root leads to."""
+        return resolve(self.schema, reference[1:])
 
     def closure(self, pointer: str) -> frozenset[str]:
         """Return every pointer that a reference leads to, directly or on the way."""
@@ -46,26 +79,12 @@ class Root:
             found = {pointer}
             todo = [pointer]
             while todo:
-                for other in references(resolve(self.schema, todo.pop()[1:])):
+                for other in self.references(resolve(self.schema, todo.pop()[1:])):
                     if other not in found:
                         found.add(other)
                         todo.append(other)
             self._closures[pointer] = frozenset(found)
         return self._closures[pointer]
-
-
-def references(node: Any) -> Iterator[str]:
-    """Yield every reference in a schema that stays inside of its root."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            if key in {"$ref", "$dynamicRef"} and isinstance(value, str):
-                if value.startswith("#"):
-                    yield value
-            elif key not in {"$defs", "const", "enum"}:
-                yield from references(value)
-    elif isinstance(node, list):
-        for item in node:
-            yield from references(item)
 
 
 class Node:
@@ -85,6 +104,7 @@ class Universe:
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
         self._nodes: dict[int, Node] = {}
+        self._inside: dict[int, int] = {}
         self._texts: dict[tuple[int, str], str] = {}
         self._nowhere = Root({})
         self._roots = [self._nowhere]
@@ -113,7 +133,13 @@ class Universe:
 
     def goal(self, schema: Any, root: Root) -> int:
         """Return the goal of a schema inside `root`. Raises Unsupported."""
-        return self._goal(schema, root, ())
+        if root is self._nowhere or not isinstance(schema, dict):
+            return self._goal(schema, root, ())
+        # What lies inside of a root lives as long as this universe, so its identity tells it.
+        known = self._inside.get(id(schema))
+        if known is None:
+            known = self._inside[id(schema)] = self._goal(schema, root, ())
+        return known
 
     def _goal(self, schema: Any, root: Root, seen: tuple[str, ...]) -> int:
         if isinstance(schema, bool):
@@ -147,7 +173,7 @@ class Universe:
     def _key(self, kept: dict[str, Any], root: Root) -> Any:
         text = json.dumps(kept, sort_keys=True, default=str)
         pointers: set[str] = set()
-        for reference in references(kept):
+        for reference in root.among(kept):
             pointers |= root.closure(reference)
         return text, *((pointer, self._target(root, pointer)) for pointer in sorted(pointers))
 
