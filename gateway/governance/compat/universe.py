@@ -104,7 +104,7 @@ class Universe:
     def __init__(self) -> None:
         self._numbers: dict[Any, int] = {}
         self._nodes: dict[int, Node] = {}
-        self._inside: dict[int, int] = {}
+        self._inside: dict[tuple[int, int], int] = {}
         self._texts: dict[tuple[int, str], str] = {}
         self._nowhere = Root({})
         self._roots = [self._nowhere]
@@ -135,10 +135,12 @@ class Universe:
         """Return the goal of a schema inside `root`. Raises Unsupported."""
         if root is self._nowhere or not isinstance(schema, dict):
             return self._goal(schema, root, ())
-        # What lies inside of a root lives as long as this universe, so its identity tells it.
-        known = self._inside.get(id(schema))
+        # What lies inside of a root lives as long as this universe, so its identity tells it;
+        # two roots may share a part, and mean something else by its references.
+        key = (id(root), id(schema))
+        known = self._inside.get(key)
         if known is None:
-            known = self._inside[id(schema)] = self._goal(schema, root, ())
+            known = self._inside[key] = self._goal(schema, root, ())
         return known
 
     def _goal(self, schema: Any, root: Root, seen: tuple[str, ...]) -> int:
