@@ -44,11 +44,19 @@ class Evaluator:
 
     def __init__(self, expander: Expander) -> None:
         self.expander = expander
+        self._known: dict[tuple[int, int], Any] = {}
+
+    def remember(self, goal: int, value: Any) -> None:
+        """Keep in mind that this very object reaches the goal, for where it stands in another."""
+        if isinstance(value, dict | list):
+            self._known[goal, id(value)] = value
 
     def reaches(self, goal: int, value: Any) -> bool:
         """Tell whether the value reaches the goal. Raises Undecided or Unsupported."""
         if goal in (TRUE, FALSE):
             return goal == TRUE
+        if (goal, id(value)) in self._known:
+            return True
         return self.holds(self.expander.formula(goal, kind_of(value)), value)
 
     def holds(self, formula: Formula, value: Any) -> bool:

@@ -85,6 +85,8 @@ class Expander:
             either = any_of((self.formula(left, kind), self.formula(right, kind)))
             neither = all_of((self.formula(-left, kind), self.formula(-right, kind)))
             return either, neither
+        if _typed(node.schema, kind) == (False, True):
+            return False, True
         pairs = list(self._keywords(node, kind))
         return all_of(pair[0] for pair in pairs), any_of(pair[1] for pair in pairs)
 

@@ -110,9 +110,12 @@ class Search:
         found: list[Formula] = []
         for goal in sorted(state):
             try:
-                found.append(self.expander.formula(goal, kind))
+                formula = self.expander.formula(goal, kind)
             except Unsupported:
                 continue
+            if formula is False:
+                return [False]
+            found.append(formula)
         return found
 
     def spend(self) -> None:
@@ -221,6 +224,8 @@ class _Kind:
             try:
                 if all(self.owner.evaluator.reaches(goal, value) for goal in self.state):
                     kept.append(value)
+                    for goal in self.state:
+                        self.owner.evaluator.remember(goal, value)
             except (Undecided, Unsupported):
                 sure = False
         if kept:
