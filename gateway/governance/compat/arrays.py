@@ -287,10 +287,7 @@ def _filled(
     used: set[Any] = set()
     for index in range(length):
         state = frozenset(asked.state(index) | wanted.get(index, set()))
-        for atom in asked.most:
-            spare = state | {-atom.goal}
-            if not asked.solver.impossible(spare):
-                state = spare
+        state = _spared(asked, state)
         value = _item(asked, state, used, turn)
         if value is None:
             return None
@@ -320,15 +317,27 @@ def _as_values(keys: set[Any]) -> list[Any]:
 
 
 def _repeated(asked: _Array, wanted: dict[int, set[int]], length: int) -> Iterator[list[Any]]:
-    """Yield arrays with two equal items."""
-    for one, other in combinations(range(min(asked.high, max(length, asked.uniform + 2))), 2):
-        state = asked.state(one) | asked.state(other)
-        state |= wanted.get(one, set()) | wanted.get(other, set())
-        samples = asked.solver.solve(frozenset(state)).samples
-        if not samples:
-            continue
-        array = _filled(asked, wanted, max(length, other + 1), 0)
+    """Yield arrays with two equal items, a few ways to place them."""
+    places = range(min(asked.high, max(length, asked.uniform + 2) + 1))
+    pairs = sorted(combinations(places, 2), key=lambda pair: sum(at in wanted for at in pair))
+    for one, other in pairs[:6]:
+        state = frozenset(
+            asked.state(one)
+            | asked.state(other)
+            | wanted.get(one, set())
+            | wanted.get(other, set())
+        )
+        samples = asked.solver.solve(_spared(asked, state)).samples
+        array = _filled(asked, wanted, max(length, other + 1), 0) if samples else None
         if array is not None:
             array[one] = array[other] = samples[0]
             yield array
-            return
+
+
+def _spared(asked: _Array, state: State) -> State:
+    """Keep an item out of what there may be few of, where that is possible."""
+    for atom in asked.most:
+        spare = state | {-atom.goal}
+        if not asked.solver.impossible(spare):
+            state = spare
+    return state

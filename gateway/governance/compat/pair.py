@@ -86,11 +86,14 @@ class Prover:
         self._search.steps = self._limits.steps
         try:
             old, new = self._universe.root(writer), self._universe.root(reader)
-            answer = self._search.solve(frozenset((old, -new)))
+            state = frozenset((old, -new))
+            if self._search.impossible(state):
+                return Inclusion(verdict=Verdict.COMPATIBLE, empty=self._nothing(old))
+            answer = self._search.solve(state)
+            if answer.possible is Possible.NO:
+                return Inclusion(verdict=Verdict.COMPATIBLE)
         except (OutOfBudget, Unsupported, RecursionError) as fault:
             return _guessed(writer, reader, engines, _WHY[type(fault)])
-        if answer.possible is Possible.NO:
-            return Inclusion(verdict=Verdict.COMPATIBLE, empty=self._nothing(old))
         for document in answer.samples:
             if _told(engines, document):
                 return Inclusion(verdict=Verdict.INCOMPATIBLE, witness=(document,))

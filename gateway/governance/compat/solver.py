@@ -8,6 +8,7 @@ smallest one that reaches a state has none inside of it that does.
 """
 
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from typing import Any
 
 from gateway.governance.compat.answer import MAYBE, NO, Answer, Possible, State
@@ -42,6 +43,14 @@ class OutOfBudget(Exception):
     """The search took more steps than it was given."""
 
 
+class _Aim(StrEnum):
+    """What a search is for."""
+
+    PROOF = "proof"
+    """Whether nothing can be: the first way that stays open ends it."""
+    VALUE = "value"
+
+
 class Search:
     """One search over the schemas of a universe. `steps` bounds its work, and `expired` its time."""
 
@@ -57,51 +66,77 @@ class Search:
         self.steps = steps
         self.expired = expired
         self._known: dict[State, Answer] = {}
+        self._refuted: dict[State, bool] = {}
         self._open: dict[State, int] = {}
         self._leaned_on = _FIRST
         """The outermost open state that was taken for NO since the present one was opened."""
         self._deepest = 40
 
     def impossible(self, state: State) -> bool:
-        """Tell whether it is proved that no value reaches every goal."""
-        return self.solve(state).possible is Possible.NO
+        """Tell whether it is proved that no value reaches every goal; looks for no value."""
+        known = self._at_once(state)
+        if known is None:
+            state = state - {TRUE}
+            known = self._refuted.get(state)
+        if known is None:
+            known = self._opened(state, _Aim.PROOF).possible is Possible.NO
+        return known
 
     def solve(self, state: State) -> Answer:
         """Find a value that reaches every goal, or prove that there is none."""
-        if FALSE in state or any(-goal in state for goal in state if goal > TRUE):
+        if self._at_once(state):
             return NO
         state = state - {TRUE}
         if state in self._known:
             return self._known[state]
+        if self._refuted.get(state):
+            return NO
+        return self._opened(state, _Aim.VALUE)
+
+    def _at_once(self, state: State) -> bool | None:
+        if FALSE in state or any(-goal in state for goal in state if goal > TRUE):
+            return True
+        state = state - {TRUE}
+        if state in self._known:
+            return self._known[state].possible is Possible.NO
         if state in self._open:
             self._leaned_on = min(self._leaned_on, self._open[state])
-            return NO
-        if len(self._open) >= self._deepest:
-            return MAYBE
-        return self._opened(state)
+            return True
+        return False if len(self._open) >= self._deepest else None
 
-    def _opened(self, state: State) -> Answer:
+    def _opened(self, state: State, aim: "_Aim") -> Answer:
         depth = len(self._open)
+        if depth >= self._deepest:
+            return MAYBE
         outer, self._leaned_on = self._leaned_on, _FIRST
         self._open[state] = depth
         try:
-            answer = self._by_kind(state)
+            answer = self._by_kind(state, aim)
         finally:
             del self._open[state]
             leaned_on = self._leaned_on
             self._leaned_on = min(outer, leaned_on if leaned_on < depth else _FIRST)
-        if answer.possible is Possible.YES or leaned_on >= depth:
-            self._known[state] = answer
+        self._learn(state, answer, aim, certain=leaned_on >= depth)
         return answer
 
-    def _by_kind(self, state: State) -> Answer:
+    def _learn(self, state: State, answer: Answer, aim: "_Aim", *, certain: bool) -> None:
+        """Keep an answer that leans on nothing that is still open."""
+        refuted = answer.possible is Possible.NO
+        if refuted is False or certain:
+            self._refuted[state] = refuted
+        if aim is _Aim.VALUE and (answer.possible is Possible.YES or certain):
+            self._known[state] = answer
+
+    def _by_kind(self, state: State, aim: "_Aim") -> Answer:
         sure = True
         for kind in _KINDS:
             parts = self._parts(state, kind)
-            answer = NO if False in parts else _Kind(self, state, kind).search(parts)
+            answer = NO if False in parts else _Kind(self, state, kind, aim).search(parts)
             if answer.possible is Possible.YES:
                 return answer
             sure = sure and answer.possible is Possible.NO
+            if aim is _Aim.PROOF and not sure:
+                return MAYBE
         return NO if sure else MAYBE
 
     def _parts(self, state: State, kind: Kind) -> list[Formula]:
@@ -128,10 +163,11 @@ class Search:
 class _Kind:
     """The search for a value of one kind."""
 
-    def __init__(self, owner: Search, state: State, kind: Kind) -> None:
+    def __init__(self, owner: Search, state: State, kind: Kind, aim: _Aim) -> None:
         self.owner = owner
         self.state = state
         self.kind = kind
+        self.aim = aim
 
     def search(self, parts: list[Formula]) -> Answer:
         """Try to make all parts hold."""
@@ -151,6 +187,8 @@ class _Kind:
         fixed = self._fixed(atoms)
         if fixed is not None:
             return self._checked(fixed, complete=True)
+        if self.aim is _Aim.PROOF:
+            return self._branch(atoms, open_choices) if open_choices else MAYBE
         guess = self._checked(self._built(atoms), complete=False)
         if guess.possible is Possible.YES or not open_choices:
             return guess
@@ -165,6 +203,8 @@ class _Kind:
             if answer.possible is Possible.YES:
                 return answer
             sure = sure and answer.possible is Possible.NO
+            if self.aim is _Aim.PROOF and not sure:
+                return MAYBE
         return NO if sure else MAYBE
 
     def _narrowed(self, atoms: dict[Atom, None], choices: list[AnyOf]) -> list[AnyOf] | None:
