@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from gateway.governance.subschemas import Schema
-from gateway.registry import ContractVersion
+from gateway.registry import ContractVersion, ServiceLevel
 
 __all__ = ["Field", "contract_fields", "contract_table"]
 
@@ -37,9 +37,17 @@ def contract_table(contract: ContractVersion, schema: Schema) -> str:
     return (
         f"Version {contract.version}, {contract.status}. Owner: {header.owner}. "
         f"Compatibility: {header.compatibility}. Classification: {header.classification}. "
-        f"Kept {header.retention_days} days. Events: {events}.\n\n"
+        f"Kept {header.retention_days} days.{_promise(header.sla)} Events: {events}.\n\n"
         f"| field | type | required | PHI | meaning |\n|---|---|---|---|---|\n{rows}\n"
     )
+
+
+def _promise(level: ServiceLevel) -> str:
+    parts = [level.frequency.replace("_", " ")]
+    parts += [f"within {level.latency_seconds} s"] if level.latency_seconds else []
+    parts += [f"available {level.availability_percent} %"] if level.availability_percent else []
+    said = ", ".join(part for part in parts if part)
+    return f" Comes {said}." if said else ""
 
 
 def _row(field: Field) -> str:

@@ -5,11 +5,18 @@ the wheel, or a site's own folder. Later roots add to earlier ones.
 """
 
 from gateway.registry.find import COMMON, Registry, starter_root
-from gateway.registry.sources import (
+from gateway.registry.header import (
     ContractHeader,
     ContractIndex,
+    ProposedStep,
+    ServiceLevel,
+    VersionRecord,
+    Waived,
+)
+from gateway.registry.sources import (
     ContractVersion,
     MappingSource,
+    MigrationSource,
     SchemaReference,
     Version,
 )
@@ -20,8 +27,13 @@ __all__ = [
     "ContractIndex",
     "ContractVersion",
     "MappingSource",
+    "MigrationSource",
+    "ProposedStep",
     "Registry",
     "SchemaReference",
+    "ServiceLevel",
     "Version",
+    "VersionRecord",
+    "Waived",
     "starter_root",
 ]

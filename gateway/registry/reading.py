@@ -9,8 +9,8 @@ import msgspec
 import yaml
 
 from gateway.errors import ConfigError
+from gateway.registry.header import ContractHeader
 from gateway.registry.sources import (
-    ContractHeader,
     ContractVersion,
     MappingSource,
     SchemaReference,
@@ -31,7 +31,7 @@ def read_contracts(base: Path) -> Iterator[ContractVersion]:
             yield ContractVersion(
                 name=header.name,
                 version=version,
-                status=header.versions.get(version, header.status),
+                status=header.record(version).status,
                 schema=json_object(schema_file),
                 header=header,
                 folder=schema_file.parent,

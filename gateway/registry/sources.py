@@ -7,12 +7,12 @@ from typing import Any, Self
 import msgspec
 
 from gateway.errors import ConfigError
+from gateway.registry.header import ContractHeader, VersionRecord
 
 __all__ = [
-    "ContractHeader",
-    "ContractIndex",
     "ContractVersion",
     "MappingSource",
+    "MigrationSource",
     "SchemaReference",
     "Version",
 ]
@@ -50,34 +50,6 @@ class Version(msgspec.Struct, frozen=True, order=True):
         return self >= floor and parts[:same] == (floor.major, floor.minor, floor.patch)[:same]
 
 
-class ContractIndex(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Dotted paths to what a message is joined and weighed by; empty where there is none."""
-
-    correlation: str = ""
-    amount: str = ""
-    identity: str = ""
-    """What must be seen once only: a second message of the same value is held."""
-
-
-class ContractHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `contract.yaml` says about all versions of a contract (after ODCS 3.1)."""
-
-    id: str
-    name: str
-    title: str
-    owner: str
-    support: str
-    status: str
-    compatibility: str
-    classification: str
-    regulation: str = ""
-    retention_days: int
-    events: tuple[str, ...] = ()
-    versions: dict[str, str] = {}
-    """Status of single versions where it is not the contract's."""
-    index: ContractIndex = ContractIndex()
-
-
 class ContractVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a contract. `schema` is as written; `$ref`s to common types stay."""
 
@@ -93,6 +65,16 @@ class ContractVersion(msgspec.Struct, frozen=True, kw_only=True):
         """Return "remittance-advice/1.0.0", as it stands in headers and events."""
         return f"{self.name}/{self.version}"
 
+    @property
+    def record(self) -> VersionRecord:
+        """Return how far this version has come."""
+        return self.header.record(self.version)
+
+    @property
+    def major(self) -> int:
+        """Return the first of the version's three numbers."""
+        return int(self.version.partition(".")[0])
+
 
 class SchemaReference(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a mapping: a contract, or a schema file beside the mapping, or unchecked."""
@@ -102,6 +84,22 @@ class SchemaReference(msgspec.Struct, frozen=True, kw_only=True):
     schema: str = ""
     format: str = ""
     any: str = ""
+
+
+class MigrationSource(msgspec.Struct, frozen=True, kw_only=True):
+    """The text of one `migrations/1-to-2.yaml`; nothing compiled. `old` and `new` are majors: what
+    it reads and what it makes."""
+
+    contract: str
+    old: int
+    new: int
+    file: Path
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Return "NAME/migrations/1-to-2.yaml", as it lies below `contracts/`."""
+        return f"{self.contract}/migrations/{self.file.name}"
 
 
 class MappingSource(msgspec.Struct, frozen=True, kw_only=True):

@@ -64,13 +64,40 @@ def test_versions_from_one_on_are_active_and_others_drafts() -> None:
     states = {contract.identity: contract.status for contract in REGISTRY.contracts()}
     assert states == {
         "acknowledgement/1.0.0": "active",
+        "bank-deposit/0.1.0": "draft",
+        "claim-account-feed/0.1.0": "draft",
+        "interface-health-event/0.1.0": "draft",
+        "journal-acknowledgement/0.1.0": "draft",
         "journal-entry/0.1.0": "draft",
+        "payer-terms/0.1.0": "draft",
         "posting-confirmation/0.1.0": "draft",
         "posting-request/0.1.0": "draft",
+        "reconciliation-outcome/0.1.0": "draft",
         "remittance-advice/1.0.0": "active",
+        "remittance-status/0.1.0": "draft",
+        "work-item/0.1.0": "draft",
     }
 
 
-def test_a_journal_can_hold_no_patient_data() -> None:
-    schema = REGISTRY.bundled_schema("journal-entry")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "interface-health-event",
+        "journal-acknowledgement",
+        "journal-entry",
+        "payer-terms",
+        "reconciliation-outcome",
+        "remittance-status",
+    ],
+)
+def test_what_is_not_restricted_can_hold_no_patient_data(name: str) -> None:
+    schema = REGISTRY.bundled_schema(name)
     assert set(re.findall(r'"class": "([a-z-]+)"', json.dumps(schema))) == {"none"}
+
+
+@VERSIONS
+def test_every_contract_says_who_keeps_it_and_what_is_promised(contract: ContractVersion) -> None:
+    header = contract.header
+    assert header.sla.latency_seconds > 0
+    assert header.sla.frequency in {"on_change", "hourly", "daily", "business_daily"}
+    assert header.retention_days > 0
