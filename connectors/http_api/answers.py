@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -13,14 +12,13 @@ from connectors.base import Failure
 from connectors.http import Answer
 from connectors.http_api.settings import Condition, ErrorClass, ErrorRule, When
 from connectors.http_api.template import MISSING, find, number_of, text_of
+from connectors.retry_after import retry_after_seconds
 
-__all__ = ["Judgement", "Reading", "holds", "judge", "read_answer", "retry_after_seconds"]
+__all__ = ["Judgement", "Reading", "holds", "judge", "read_answer"]
 
 MAX_DEPTH = 100
 """Arrays and objects within each other in an answer; validators and encoders behind us have
 limits of their own, and must not meet them once the effect is there."""
-MIN_RETRY_AFTER_SECONDS = 1.0
-MAX_RETRY_AFTER_SECONDS = 86400.0
 _DECODER = msgspec.json.Decoder(float_hook=str)
 """Numbers with a fraction stay the text the partner wrote: no float may touch an amount."""
 _SHORT_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,39}")
@@ -144,22 +142,6 @@ def judge(
         words=_words(reading, "") if class_ == "message" else None,
         conflict=reading.status == _CONFLICT,
     )
-
-
-def retry_after_seconds(headers: dict[str, str], now: datetime) -> float | None:
-    """Read `Retry-After`, seconds or an HTTP date (RFC 9110, 10.2.3), held in 1 s to 24 h."""
-    text = headers.get("retry-after", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.isdecimal():
-        seconds = float(text[:9])
-    else:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
-    return min(max(seconds, MIN_RETRY_AFTER_SECONDS), MAX_RETRY_AFTER_SECONDS)
 
 
 def holds(condition: str | Condition, scope: Any) -> bool:

@@ -18,7 +18,6 @@ from connectors.http import (
     make_request,
     make_url,
 )
-from connectors.http_api.answers import retry_after_seconds
 from connectors.http_api.settings import (
     ApiKeyAuth,
     Auth,
@@ -27,6 +26,7 @@ from connectors.http_api.settings import (
     NoAuth,
     OAuth2Auth,
 )
+from connectors.retry_after import retry_after_seconds
 from connectors.secret_text import with_secrets
 
 __all__ = ["Authenticator", "CredentialFault", "authenticator"]

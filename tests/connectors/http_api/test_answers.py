@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.http import Answer
-from connectors.http_api.answers import holds, judge, read_answer, retry_after_seconds
+from connectors.http_api.answers import holds, judge, read_answer
 from connectors.http_api.settings import Condition, ErrorRule
 from connectors.http_api.template import MISSING
+from connectors.retry_after import retry_after_seconds
 
 NOW = datetime(2026, 7, 15, 12, 0, tzinfo=UTC)
 
