@@ -17,6 +17,7 @@ from functools import partial
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -30,6 +31,7 @@ from connectors.http_ends import (
     ReadTimedOut,
     translated,
 )
+from connectors.ssrf import ADDRESS_REFUSED, Refusal
 
 __all__ = [
     "AiohttpTransport",
@@ -82,13 +84,17 @@ class _Resolver(AbstractResolver):
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "remithub-names")
+        self.refusal: Refusal | None = None
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return the addresses. Raises socket.gaierror."""
+        """Return the addresses. Raises socket.gaierror; NotSent where one of them is refused:
+        a name that stands for a public address and for one of ours is up to something."""
         look_up = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
         found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        for *_, address in found:
+            _judge(self.refusal, str(address[0]))
         return [
             ResolveResult(
                 hostname=host,
@@ -164,6 +170,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             request.extensions[_SENT] = attempt.may_have_left
             self._places.release()
 
+    def restrict(self, refusal: Refusal) -> None:
+        """Connect only to addresses that `refusal` has nothing against; any other request is
+        NotSent, code `address_refused`. Raises RuntimeError once a request was sent."""
+        if self._session is not None:
+            raise RuntimeError("a transport is restricted before its first request")
+        self._resolver.refusal = refusal
+
     async def aclose(self) -> None:
         """Close every connection. May be called twice; later requests are NotSent."""
         self._closed = True
@@ -213,6 +226,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                     ssl=self._verify,
                     keepalive_timeout=KEEPALIVE_SECONDS,
                     resolver=self._resolver,
+                    socket_factory=self._judged_socket if self._resolver.refusal else None,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_TrackedRequest,
@@ -222,6 +236,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 requote_redirect_url=False,
             )
         return self._session
+
+    def _judged_socket(self, found: AddrInfoType) -> socket.socket:
+        """Make the socket for one address: the last look at where the connection goes. An
+        address that stands in the URL as it is comes here without having been looked up."""
+        family, kind, protocol, _, address = found
+        _judge(self._resolver.refusal, str(address[0]))
+        return socket.socket(family, kind, protocol)
 
     async def _content(self, response: aiohttp.ClientResponse) -> bytes:
         cap = self._max_response_bytes
@@ -307,6 +328,11 @@ def may_have_left(request: httpx.Request) -> bool:
     True where the transport does not say.
     """
     return bool(request.extensions.get(_SENT, True))
+
+
+def _judge(refusal: Refusal | None, address: str) -> None:
+    if refusal is not None and refusal(address):
+        raise NotSent(ADDRESS_REFUSED)
 
 
 def _left(request: aiohttp.ClientRequest) -> bool:
