@@ -172,6 +172,9 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes = b""
     name: str = ""
     """A file name without PHI, for file destinations; unique per delivery."""
+    event: Mapping[str, str] = {}
+    """The document's CloudEvents attributes by name (`id`, `type`, `source`, `time` ...), for
+    destinations that send events; empty where the hub names none."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
