@@ -215,7 +215,10 @@ class LaneRunner:
                 (self._due if item.retrying else self._window).put_back(item)
                 return
             self._launch(item, ticket)
-        self._seat.rest()
+        if self._stopping or self.destination.may_start:
+            self._seat.rest()
+        else:  # lanes go by turns once it may: a probe is not always the first one's that wakes
+            self._seat.wait()
 
     async def _choose(self) -> LaneItem | None:
         """Return what goes next: fresh and due items in turn while there are both; to a partner

@@ -73,8 +73,11 @@ class _Waits:
 
 
 def _failed(outcome: Failed, item: LaneItem, idempotency: Idempotency, waits: _Waits) -> Plan:
+    # A sink that takes keys has no record of what began: this try had no effect, but one before
+    # it may have. Such a doubt goes on record, for a replay must keep the key then.
+    doubt = outcome.conflict or (item.inherited and idempotency is Idempotency.KEY)
     plan = Plan(
-        outcome=AttemptOutcome.FAILED,
+        outcome=AttemptOutcome.UNKNOWN if doubt else AttemptOutcome.FAILED,
         state=RetryState.DEAD,
         tries=item.tries + 1,
         failure=outcome.failure.value,
@@ -84,10 +87,7 @@ def _failed(outcome: Failed, item: LaneItem, idempotency: Idempotency, waits: _W
     )
     match outcome.failure:
         case Failure.MESSAGE:
-            # A sink that takes keys has no record of what began: this try had no effect, but one
-            # before it may have. A dead letter all the same, whose replay keeps the key.
-            doubt = outcome.conflict or (item.inherited and idempotency is Idempotency.KEY)
-            return msgspec.structs.replace(plan, outcome=AttemptOutcome.UNKNOWN) if doubt else plan
+            return plan
         case Failure.CREDENTIAL:
             # No try is counted: nobody gets in until a person acts, and the queue is kept.
             return msgspec.structs.replace(

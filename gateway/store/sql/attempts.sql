@@ -11,7 +11,8 @@ FROM lane WHERE lane_id = :lane_id AND epoch = :epoch
 ON CONFLICT (lane_id, seq, part_offset, number) DO NOTHING;
 
 -- Committed before the first byte leaves for a sink that cannot take a key. No row affected =
--- this try was started before and never settled (then its outcome is unknown), the lane has
+-- this try was started before and never settled (then its outcome is unknown: also where the same
+-- process asks again after a lost answer: a restarted one may ask at the same moment), the lane has
 -- another owner by now, or a person has changed what was taken from the retry table (in `state`;
 -- '': it was not): their decision was first.
 -- name: started_insert
@@ -20,8 +21,7 @@ SELECT :lane_id, :seq, :generation, :number, :at
 FROM lane WHERE lane_id = :lane_id AND epoch = :epoch AND (:state = '' OR EXISTS (
     SELECT 1 FROM retry WHERE retry.lane_id = :lane_id AND retry.seq = :seq
         AND retry.part_offset = -1 AND retry.state = :state AND retry.generation = :generation))
-ON CONFLICT (lane_id, seq, generation, number) DO UPDATE SET at = started.at
-WHERE started.at = excluded.at;
+ON CONFLICT (lane_id, seq, generation, number) DO NOTHING;
 
 -- name: retry_put
 INSERT INTO retry (lane_id, seq, part_offset, state, due_at, attempts, generation, failure, code,

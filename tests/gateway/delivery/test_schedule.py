@@ -187,3 +187,14 @@ def test_a_question_without_an_answer_changes_nothing_and_says_nothing():
 def test_a_locked_door_pauses_and_what_was_taken_is_still_confirming():
     plan = after(Undecided(code="http_401", failure=Failure.CREDENTIAL), **TAKEN)
     assert (plan.state, plan.pause) == (RetryState.CONFIRMING, True)
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_no_answer_to_what_a_former_owner_may_have_tried_is_a_reason_for_a_new_key(failure):
+    """Whatever a sink that takes keys says of this try, one before it may have had its effect: a
+    replay looks for such a doubt on record, however many tries follow."""
+    plan = after(failed(failure), inherited=True)
+    assert plan.outcome is AttemptOutcome.UNKNOWN
+    assert plan.failure == failure.value
+    known = after(failed(failure), inherited=True, idempotency=Idempotency.LOOKUP)
+    assert known.outcome is AttemptOutcome.FAILED, "what began there is on record"
