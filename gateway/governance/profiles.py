@@ -1,5 +1,6 @@
 """Derives from a contract what a writer must keep to and what a reader must bear."""
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +9,8 @@ from gateway.governance.subschemas import Place, Schema, children, rebuild
 __all__ = ["Profile", "apply_profile"]
 
 _SAYS_OTHERS = ("additionalProperties", "unevaluatedProperties")
+_BESIDE = ("properties", "allOf", "anyOf", "oneOf", "if", "dependentSchemas")
+"""What makes the target of a `$ref` beside it one part among others."""
 _TYPE_NAMES: dict[type, str] = {
     str: "string",
     bool: "boolean",
@@ -33,29 +36,68 @@ def apply_profile(schema: Schema, profile: Profile) -> Schema:
     """Return the schema as `profile` reads it; the one given stays as it is.
 
     Writer: every object schema that lists properties and says nothing about others gets
-    `unevaluatedProperties: false`, once, outside of compositions. Reader: such closures are
-    dropped and `x-extensible` enums become their type.
+    `unevaluatedProperties: false`, once, outside of compositions: a definition that a composition
+    refers to is closed where it is used, not in itself. Reader: such closures are dropped and
+    `x-extensible` enums become their type.
     """
     match profile:
         case Profile.WRITER:
-            return rebuild(schema, _close, Place.CHILD)
+            return _closed(schema)
         case Profile.READER:
             return rebuild(schema, _open, Place.CHILD)
         case Profile.AS_WRITTEN:
             return schema
 
 
-def _close(schema: Schema, place: Place) -> Schema:
-    if place is Place.IN_PLACE or not _lists_properties(schema):
-        return schema
-    if any(keyword in schema for keyword in _SAYS_OTHERS):
-        return schema
-    return schema | {"unevaluatedProperties": False}
+def _closed(schema: Schema) -> Schema:
+    composed = _composed(schema)
+    definitions = schema.get("$defs", {})
+
+    def lists(part: Schema, through: tuple[str, ...] = ()) -> bool:
+        inside = [child for _, child, place in children(part) if place is Place.IN_PLACE]
+        target = part.get("$ref", "")
+        if target in composed and target not in through:
+            inside.append(definitions[composed[target]])
+            through = (*through, target)
+        return "properties" in part or any(lists(child, through) for child in inside)
+
+    def close(part: Schema, place: Place) -> Schema:
+        if place is Place.IN_PLACE or not lists(part):
+            return part
+        if any(keyword in part for keyword in _SAYS_OTHERS):
+            return part
+        return part | {"unevaluatedProperties": False}
+
+    closed = rebuild(schema, close, Place.CHILD)
+    if composed:
+        kept = {
+            name: rebuild(definitions[name], close, Place.IN_PLACE) for name in composed.values()
+        }
+        closed = closed | {"$defs": closed["$defs"] | kept}
+    return closed
 
 
-def _lists_properties(schema: Schema) -> bool:
-    inside = (child for _, child, place in children(schema) if place is Place.IN_PLACE)
-    return "properties" in schema or any(_lists_properties(child) for child in inside)
+def _composed(schema: Schema) -> dict[str, str]:
+    """Return the definitions that are one part of something, by reference: pointer to name."""
+    definitions = schema.get("$defs", {})
+    names = {f"#/$defs/{name}": name for name in definitions}
+    found: dict[str, str] = {}
+    todo = list(_parts(schema, Place.CHILD))
+    while todo:
+        reference = todo.pop()
+        if reference in names and reference not in found:
+            found[reference] = names[reference]
+            todo += _parts(definitions[names[reference]], Place.IN_PLACE)
+    return found
+
+
+def _parts(schema: Schema, place: Place) -> Iterator[str]:
+    """Yield the references that stand for a part of a schema, not for the whole."""
+    beside = any(keyword in schema for keyword in _BESIDE)
+    if "$ref" in schema and (place is Place.IN_PLACE or beside):
+        yield schema["$ref"]
+    for _, child, inner in children(schema):
+        yield from _parts(child, inner)
 
 
 def _open(schema: Schema, _place: Place) -> Schema:

@@ -70,6 +70,7 @@ _EMPTY = {
         code="WRITER_EMPTY",
         level=Level.WIRE,
         severity=Severity.WARN,
+        same=True,
         message=f"The {side} schema allows a writer no document at all, so nothing can break.",
     )
     for way, side in ((Direction.BACKWARD, "old"), (Direction.FORWARD, "new"))

@@ -203,6 +203,7 @@ def _others(place: Place) -> Iterator[Change | Place]:
         breaks=breaks,
         old=old.get(keyword),
         new=new.get(keyword),
+        same=_others_code(old, new) == "UNEVALUATED_EQ_ADDITIONAL",
     )
 
 

@@ -7,6 +7,7 @@ from gateway.governance.compat.change import Change
 from gateway.governance.compat.finding import Severity
 from gateway.governance.compat.pair import Direction
 from gateway.governance.compat.place import Place
+from gateway.governance.compat.values import canonical
 
 __all__ = ["value_changes"]
 
@@ -75,8 +76,8 @@ def _type_code(old: set[str], new: set[str], schema: Any) -> str:
 
 def _values(schema: Any) -> list[Any] | None:
     if "enum" in schema:
-        return list(schema["enum"])
-    return [schema["const"]] if "const" in schema else None
+        return [canonical(value) for value in schema["enum"]]
+    return [canonical(schema["const"])] if "const" in schema else None
 
 
 def _fixed(place: Place) -> Iterator[Change]:

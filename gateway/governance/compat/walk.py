@@ -4,6 +4,7 @@ References are followed on both sides; a pair met again inside of itself is left
 inside of `not` break the other direction, those inside of `if` may break both.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +50,7 @@ class _Walk:
         if key in self.seen or place.depth > _MAX_DEPTH:
             return
         self.seen.add(key)
-        if place.old == place.new and not self._refers(place.old):
+        if _same(place.old, place.new) and not self._refers(place.old):
             return
         yield from annotation_changes(place)
         if not (isinstance(place.old, dict) and isinstance(place.new, dict)):
@@ -118,13 +119,18 @@ def _definitions(schema: Any) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _same(old: Any, new: Any) -> bool:
+    """Compare as JSON: 1 is not true."""
+    return bool(old == new) and json.dumps(old, sort_keys=True) == json.dumps(new, sort_keys=True)
+
+
 def _refers_alone(schema: Any) -> bool:
     return isinstance(schema, dict) and "$ref" in schema and same_annotations(schema)
 
 
 def _whole(place: Place) -> Iterator[Change]:
     """A boolean schema on one side at least."""
-    if place.old == place.new:
+    if _same(place.old, place.new):
         return
     if place.new is False:
         code = "BOOLEAN_FALSE_PROP"

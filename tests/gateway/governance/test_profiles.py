@@ -112,3 +112,17 @@ def test_a_violation_names_places_and_bounds_and_no_value() -> None:
         ("/list/1", "type", "type_wrong", "integer"),
     ]
     assert len(compile_validator(schema, Profile.WRITER).errors(document, limit=2)) == 2
+
+
+def test_a_definition_that_a_composition_uses_is_closed_where_it_is_used() -> None:
+    schema = {
+        "$defs": {
+            "named": {"type": "object", "properties": {"name": {"type": "string"}}},
+        },
+        "allOf": [{"$ref": "#/$defs/named"}],
+        "properties": {"age": {"type": "integer"}, "spouse": {"$ref": "#/$defs/named"}},
+    }
+    assert valid(schema, {"name": "x", "age": 1}, Profile.WRITER)
+    assert not valid(schema, {"name": "x", "new": 1}, Profile.WRITER)
+    assert not valid(schema, {"spouse": {"name": "y", "new": 1}}, Profile.WRITER)
+    assert valid(schema, {"spouse": {"name": "y", "new": 1}}, Profile.READER)
