@@ -8,8 +8,14 @@ from typing import Any
 
 from gateway.errors import ConfigError, NotFound
 from gateway.registry.bundling import Bundle
-from gateway.registry.reading import json_object, read_contracts, read_mapping
-from gateway.registry.sources import ContractVersion, MappingSource, SchemaReference, Version
+from gateway.registry.reading import json_object, read_contracts, read_mapping, read_migration
+from gateway.registry.sources import (
+    ContractVersion,
+    MappingSource,
+    MigrationSource,
+    SchemaReference,
+    Version,
+)
 
 __all__ = ["COMMON", "FORMAT_SHAPES", "Registry", "starter_root"]
 
@@ -33,7 +39,9 @@ class Registry:
     def contract(self, name: str, wanted: str = "*") -> ContractVersion:
         """Return the newest version of `name` that satisfies `wanted`.
 
-        Raises NotFound, naming what is close, and ConfigError for a file that cannot be read.
+        Versions in force come before drafts, so that a draft beside them moves nobody; one that
+        is retired or withdrawn is found where nothing else fits, as by its exact number. Raises
+        NotFound, naming what is close, and ConfigError for a file that cannot be read.
         """
         versions = [found for found in self.contracts() if found.name == name]
         if not versions:
@@ -45,7 +53,7 @@ class Registry:
                 f"Contract '{name}' has no version '{wanted}'; there are {there}.",
                 code="contract_version_not_found",
             )
-        return fitting[-1]
+        return max(fitting, key=_in_force)
 
     def bundled_schema(self, name: str, version: str = "*") -> dict[str, Any]:
         """Return a schema that stands alone: shared types moved into its own `$defs`."""
@@ -102,6 +110,20 @@ class Registry:
         if not file.resolve().is_relative_to(mapping.folder.resolve()):
             raise ConfigError("a schema lies beside its mapping.", file=mapping.place)
         return self.bundle(self.shared(file), file)
+
+    def migrations(self, name: str) -> list[MigrationSource]:
+        """List the translations between majors of a contract; a later root's replaces one of the
+        same file name. Raises ConfigError for a name that is not "1-to-2.yaml"."""
+        found: dict[str, MigrationSource] = {}
+        for root in self.roots:
+            for file in sorted((root / "contracts" / name / "migrations").glob("*.yaml")):
+                found[file.name] = read_migration(name, file)
+        return sorted(found.values(), key=lambda one: (one.old, one.new))
+
+    def quality(self, name: str) -> Path | None:
+        """Return the file of a contract's quality rules, the last root's; None without one."""
+        files = (root / "contracts" / name / "quality.yaml" for root in reversed(self.roots))
+        return next((file for file in files if file.is_file()), None)
 
     def files(self, root: Path | None = None) -> dict[str, bytes]:
         """Return the bytes of every file below the version folders, by path below `contracts/`."""
@@ -164,6 +186,12 @@ class Registry:
             for file in sorted((root / "mappings").glob("*/mapping.yaml")):
                 found[file.parent.name] = read_mapping(file)
         return found
+
+
+def _in_force(found: ContractVersion) -> tuple[int, Version]:
+    """Order versions by how willingly they are taken, then by number."""
+    rank = {"retired": 0, "withdrawn": 0, "draft": 1}
+    return rank.get(found.status, 2), _number(found.version)
 
 
 def starter_root() -> Path:

@@ -1,6 +1,7 @@
 """Reads the files of contracts and mappings; every fault names file and line."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from gateway.registry.header import ContractHeader
 from gateway.registry.sources import (
     ContractVersion,
     MappingSource,
+    MigrationSource,
     SchemaReference,
     Version,
 )
 
-__all__ = ["json_object", "read_contracts", "read_mapping"]
+__all__ = ["json_object", "read_contracts", "read_mapping", "read_migration"]
+
+_MAJORS = re.compile(r"(0|[1-9][0-9]*)-to-(0|[1-9][0-9]*)")
 
 
 def read_contracts(base: Path) -> Iterator[ContractVersion]:
@@ -64,6 +68,22 @@ def read_mapping(file: Path) -> MappingSource:
         target=target,
         folder=file.parent,
         text=file.read_text(encoding="utf-8"),
+    )
+
+
+def read_migration(contract: str, file: Path) -> MigrationSource:
+    """Read one "1-to-2.yaml". Raises ConfigError for another name or text that is not UTF-8."""
+    majors = _MAJORS.fullmatch(file.stem)
+    if majors is None or majors[1] == majors[2]:
+        raise ConfigError(
+            "a migration is named after two majors, such as 1-to-2.yaml.", file=str(file)
+        )
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError("this is no readable YAML.", file=str(file)) from None
+    return MigrationSource(
+        contract=contract, old=int(majors[1]), new=int(majors[2]), file=file, text=text
     )
 
 

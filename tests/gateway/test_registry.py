@@ -71,11 +71,52 @@ def test_a_caret_keeps_what_is_compatible(version: str, wanted: str, fits: bool)
 
 def test_the_newest_fitting_version_is_found_by_number_not_by_text(site: Path) -> None:
     registry = Registry(site)
-    assert registry.contract("thing").version == "1.10.0"
+    assert registry.contract("thing", "^1.2").version == "1.9.0"
+    assert registry.contract("thing", "^1.10").version == "1.10.0"
     assert registry.contract("thing", "^0.9").version == "0.9.0"
     assert registry.contract("thing", "1.2.0").identity == "thing/1.2.0"
     assert [one.version for one in registry.contracts()] == ["0.9.0", "1.2.0", "1.9.0", "1.10.0"]
     assert [one.status for one in registry.contracts()] == ["active", "active", "active", "draft"]
+
+
+def test_a_draft_beside_a_version_in_force_moves_nobody(site: Path) -> None:
+    header = (
+        HEADER
+        + '  "2.0.0": draft\n  "0.9.0": {status: retired, retired_at: "2026-01-01T00:00:00Z"}\n'
+    )
+    write(site / "contracts/thing/contract.yaml", header)
+    write(site / "contracts/thing/2.0.0/schema.json", {"title": "2.0.0"})
+    registry = Registry(site)
+    assert registry.contract("thing").version == "1.9.0"
+    assert registry.contract("thing", "^2.0").version == "2.0.0"
+    assert registry.contract("thing", "0.9.0").record.retired_at == "2026-01-01T00:00:00Z"
+    write(site / "contracts/thing/contract.yaml", HEADER.replace("active", "deprecated"))
+    assert Registry(site).contract("thing").version == "2.0.0"
+
+
+def test_migrations_and_quality_rules_are_found_by_contract(site: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    for name in ("2-to-1", "1-to-2", "2-to-3"):
+        write(site / f"contracts/thing/migrations/{name}.yaml", "mapping: m\n")
+    write(own / "contracts/thing/migrations/1-to-2.yaml", "mapping: own\n")
+    write(own / "contracts/thing/quality.yaml", "rules: {}\n")
+    registry = Registry(site, own)
+    found = registry.migrations("thing")
+    assert [(one.old, one.new, one.text) for one in found] == [
+        (1, 2, "mapping: own\n"),
+        (2, 1, "mapping: m\n"),
+        (2, 3, "mapping: m\n"),
+    ]
+    assert found[0].place == "thing/migrations/1-to-2.yaml"
+    assert registry.quality("thing") == own / "contracts/thing/quality.yaml"
+    assert Registry(site).quality("thing") is None
+
+
+@pytest.mark.parametrize("name", ["up", "1-to-1", "01-to-2", "1.0-to-2.0"])
+def test_a_migration_is_named_after_two_majors(site: Path, name: str) -> None:
+    write(site / f"contracts/thing/migrations/{name}.yaml", "mapping: m\n")
+    with pytest.raises(ConfigError, match="named after two majors"):
+        Registry(site).migrations("thing")
 
 
 def test_what_is_not_there_is_named_with_what_is_close(site: Path) -> None:
@@ -92,7 +133,7 @@ def test_a_mapping_is_found_with_its_schemas_and_tables(site: Path) -> None:
     registry = Registry(site)
     mapping = registry.mapping("a-to-thing")
     assert (mapping.version, mapping.text) == ("1.20", MAPPING)
-    assert registry.source_schema(mapping) == {"title": "1.10.0"}
+    assert registry.source_schema(mapping) == {"title": "1.9.0"}
     assert registry.target_schema(mapping) == {"title": "foreign"}
     assert mapping.table("accounts.csv") == "CO,NO,00123\n"
     for outside in ("nothing.csv", "../../contracts/thing/contract.yaml"):
