@@ -20,6 +20,7 @@ from gateway.registry.sources import (
     SchemaReference,
     Version,
 )
+from gateway.registry.writing import with_record
 
 __all__ = [
     "COMMON",
@@ -36,4 +37,5 @@ __all__ = [
     "VersionRecord",
     "Waived",
     "starter_root",
+    "with_record",
 ]

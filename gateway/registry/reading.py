@@ -19,7 +19,7 @@ from gateway.registry.sources import (
     Version,
 )
 
-__all__ = ["json_object", "read_contracts", "read_mapping", "read_migration"]
+__all__ = ["header_of", "json_object", "read_contracts", "read_mapping", "read_migration"]
 
 _MAJORS = re.compile(r"(0|[1-9][0-9]*)-to-(0|[1-9][0-9]*)")
 
@@ -43,13 +43,18 @@ def read_contracts(base: Path) -> Iterator[ContractVersion]:
 
 
 def _read_header(file: Path) -> ContractHeader:
-    try:
-        header = msgspec.convert(_yaml_object(file), ContractHeader, strict=False)
-    except msgspec.ValidationError as fault:
-        raise ConfigError(str(fault), file=str(file)) from None
+    header = header_of(_text_of(file), file=str(file))
     if header.name != file.parent.name:
         raise ConfigError("name differs from the folder's.", file=str(file))
     return header
+
+
+def header_of(text: str, *, file: str) -> ContractHeader:
+    """Read the text of a `contract.yaml`; `file` is only shown. Raises ConfigError."""
+    try:
+        return msgspec.convert(_yaml_text(text, file), ContractHeader, strict=False)
+    except msgspec.ValidationError as fault:
+        raise ConfigError(str(fault), file=file) from None
 
 
 def read_mapping(file: Path) -> MappingSource:
@@ -78,12 +83,12 @@ def read_migration(contract: str, file: Path) -> MigrationSource:
         raise ConfigError(
             "a migration is named after two majors, such as 1-to-2.yaml.", file=str(file)
         )
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError("this is no readable YAML.", file=str(file)) from None
     return MigrationSource(
-        contract=contract, old=int(majors[1]), new=int(majors[2]), file=file, text=text
+        contract=contract,
+        old=int(majors[1]),
+        new=int(majors[2]),
+        file=file,
+        text=_text_of(file),
     )
 
 
@@ -102,15 +107,26 @@ def json_object(file: Path) -> dict[str, Any]:
 
 
 def _yaml_object(file: Path) -> dict[str, Any]:
+    return _yaml_text(_text_of(file), str(file))
+
+
+def _text_of(file: Path) -> str:
     try:
-        body = yaml.load(file.read_text(encoding="utf-8"), Loader=_TextLoader)  # noqa: S506  builds text only
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError("this is no readable YAML.", file=str(file)) from None
+
+
+def _yaml_text(text: str, file: str) -> dict[str, Any]:
+    try:
+        body = yaml.load(text, Loader=_TextLoader)  # noqa: S506  builds text only
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 0
-        raise ConfigError(fault.problem or "no YAML.", file=str(file), line=line) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError):
-        raise ConfigError("this is no readable YAML.", file=str(file)) from None
+        raise ConfigError(fault.problem or "no YAML.", file=file, line=line) from None
+    except (yaml.YAMLError, RecursionError):
+        raise ConfigError("this is no readable YAML.", file=file) from None
     if not isinstance(body, dict):
-        raise ConfigError("this is no YAML mapping.", file=str(file), line=1)
+        raise ConfigError("this is no YAML mapping.", file=file, line=1)
     return body
 
 
