@@ -5,6 +5,7 @@ class: which patterns such a name matches decides what its value has to reach.
 """
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from itertools import product
 from typing import Any
 
@@ -25,9 +26,12 @@ from gateway.governance.compat.formula import (
 from gateway.governance.compat.universe import Unsupported
 from gateway.governance.compat.values import canonical
 
-__all__ = ["build_object", "refuted_object"]
+__all__ = ["build_object", "refuted_object", "view_object"]
 
 _MAX_SPLITS = 6
+
+
+_NOTHING: State = frozenset()
 
 
 class _Object:
@@ -36,23 +40,37 @@ class _Object:
     def __init__(self, solver: Solver, atoms: Iterable[Atom]) -> None:
         self.solver = solver
         self.required: dict[str, None] = {}
-        self.named: dict[str, set[int]] = {}
+        self.named: dict[str, State] = {}
         self.every: list[All] = []
         self.some: list[SomeKey] = []
         self.low, self.high = 0, 10**9
         self.excluded: set[Any] = set()
+        self.states: dict[str, State] = {}
+        self.names_found: dict[str, None] | None = None
         for atom in atoms:
-            self._take(atom)
-        self._states: dict[str, State] = {}
-        self._mentioned: dict[str, None] | None = None
+            self.take(atom)
 
-    def _take(self, atom: Atom) -> None:
+    def extended(self, atoms: Iterable[Atom]) -> "_Object":
+        """Return this with some atoms more."""
+        more = copy(self)
+        more.required, more.named = dict(self.required), dict(self.named)
+        more.every, more.some = list(self.every), list(self.some)
+        more.excluded, more.states = set(self.excluded), dict(self.states)
+        more.names_found = None
+        for atom in atoms:
+            more.take(atom)
+        return more
+
+    def take(self, atom: Atom) -> None:
+        """Take in one atom; what says nothing of objects' properties is left out."""
         match atom:
+            case Named(name, goal):
+                self.named[name] = self.named.get(name, _NOTHING) | {goal}
+                self.states.pop(name, None)
             case Required(name):
                 self.required[name] = None
-            case Named(name, goal):
-                self.named.setdefault(name, set()).add(goal)
             case All():
+                self.states.clear()
                 self.every.append(atom)
             case SomeKey():
                 self.some.append(atom)
@@ -67,12 +85,12 @@ class _Object:
     @property
     def mentioned(self) -> dict[str, None]:
         """The names that some atom speaks of."""
-        if self._mentioned is None:
+        if self.names_found is None:
             found = dict.fromkeys((*self.required, *self.named))
             for keys in [atom.keys for atom in self.every] + [atom.keys for atom in self.some]:
                 found.update(dict.fromkeys(sorted(keys.outside)))
-            self._mentioned = found
-        return self._mentioned
+            self.names_found = found
+        return self.names_found
 
     def meant(self, keys: Keys, name: str) -> bool | None:
         """Tell whether a name is among those meant; None where nobody knows."""
@@ -83,19 +101,19 @@ class _Object:
 
     def state(self, name: str) -> State:
         """Return what the value of a name has to reach, as far as it is known."""
-        if name not in self._states:
-            goals = set(self.named.get(name, ()))
+        if name not in self.states:
+            goals = set(self.named.get(name, _NOTHING))
             goals |= {atom.goal for atom in self.every if self.meant(atom.keys, name)}
-            self._states[name] = frozenset(goals)
-        return self._states[name]
+            self.states[name] = frozenset(goals)
+        return self.states[name]
 
     def require(self, name: str, goal: int) -> None:
         """Take in that a name is there with a value that reaches a goal."""
         self.required[name] = None
-        self.named.setdefault(name, set()).add(goal)
-        self._states.pop(name, None)
-        if self._mentioned is not None:
-            self._mentioned[name] = None
+        self.named[name] = self.named.get(name, _NOTHING) | {goal}
+        self.states.pop(name, None)
+        if self.names_found is not None:
+            self.names_found[name] = None
 
     def fresh_states(self, keys: Keys, goal: int) -> Iterator[tuple[State, State]]:
         """Yield, for names that nothing mentions, what the name and its value have to reach."""
@@ -157,18 +175,23 @@ class _Object:
             yield from self.fresh(atom.keys, atom.goal)
 
 
-def refuted_object(solver: Solver, atoms: Iterable[Atom], added: tuple[Atom, ...]) -> bool:
-    """Tell whether it is proved that no object satisfies the atoms.
+def view_object(solver: Solver, atoms: Iterable[Atom]) -> _Object:
+    """Return what the atoms ask of an object, for `refuted_object`."""
+    return _Object(solver, atoms)
 
-    `added` are the atoms that are new since the last time the others were not refuted.
+
+def refuted_object(base: _Object, added: tuple[Atom, ...]) -> bool:
+    """Tell whether it is proved that no object satisfies what `base` asks and the atoms `added`.
+
+    `base` by itself was not refuted before, unless it asks nothing.
     """
-    asked = _Object(solver, atoms)
+    asked = base.extended(added)
     if asked.low > asked.high or len(asked.required) > asked.high:
         return True
     every = any(isinstance(atom, All) for atom in added)
     touched = {atom.name for atom in added if isinstance(atom, Required | Named)}
     for name in asked.required:
-        if (every or name in touched) and solver.impossible(asked.state(name)):
+        if (every or name in touched) and asked.solver.impossible(asked.state(name)):
             return True
     return _unmet(asked) or _too_few(asked) or _only_excluded(asked)
 

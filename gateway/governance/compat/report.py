@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from gateway.governance.compat.change import Change
 from gateway.governance.compat.drafts import Draft, Untranslatable, draft_of, translate
 from gateway.governance.compat.finding import Bump, Finding
 from gateway.governance.compat.modes import CompatProfile, Mode
@@ -18,6 +17,7 @@ from gateway.governance.compat.pair import (
     prepared,
 )
 from gateway.governance.compat.policy import Policy, judge
+from gateway.governance.compat.pruning import pruned
 from gateway.governance.compat.walk import changes
 from gateway.governance.profiles import Profile
 
@@ -81,9 +81,15 @@ def compare(
     inclusions: dict[str, Inclusion] = {}
     findings: dict[Finding, None] = {}
     for old in looked_at:
-        pairs = {way: _included(old, new, way, profile, prover, draft) for way in mode.directions}
+        sides = _translated(old, new, draft)
+        if isinstance(sides, str):
+            pairs = {way: _refused(sides) for way in mode.directions}
+            found = []
+        else:
+            bare = (pruned(sides[0]), pruned(sides[1]))
+            pairs = {way: _included(bare, way, profile, prover) for way in mode.directions}
+            found = changes(*sides, profile)
         inclusions |= {f"{old.name} {way}": pairs[way] for way in mode.directions}
-        found = _changes(old, new, profile, draft)
         findings.update(dict.fromkeys(judge(found, pairs, mode=mode, policy=policy)))
     verdict = _worst(one.verdict for one in inclusions.values())
     return Report(
@@ -99,38 +105,30 @@ def compare(
     )
 
 
-def _included(
-    old: Subject,
-    new: Subject,
-    way: Direction,
-    profile: CompatProfile,
-    prover: Prover,
-    given: Draft | None,
-) -> Inclusion:
-    writer, reader = (old, new) if way is Direction.BACKWARD else (new, old)
-    draft = _draft(old, new, given)
-    writes, reads = _SIDES[profile]
-    try:
-        sides = prepared(reader.schema, reads, draft), prepared(writer.schema, writes, draft)
-    except Untranslatable as fault:
-        return Inclusion(verdict=Verdict.REVIEW, why=f"{fault} has no counterpart in 2020-12")
-    return prover.covers(*sides)
+def _translated(old: Subject, new: Subject, given: Draft | None) -> tuple[Any, Any] | str:
+    """Return both schemas in terms of 2020-12, or what has no counterpart there.
 
-
-def _draft(old: Subject, new: Subject, given: Draft | None) -> Draft:
-    """Return the draft of a schema that names none: the other one's, else the one given."""
+    A schema that names no draft is of the other one's, else of the one given.
+    """
     default = given if given is not None else Draft.D2020
-    return draft_of(old.schema, draft_of(new.schema, default))
-
-
-def _changes(
-    old: Subject, new: Subject, profile: CompatProfile, given: Draft | None
-) -> list[Change]:
+    draft = draft_of(old.schema, draft_of(new.schema, default))
     try:
-        sides = [translate(one.schema, _draft(old, new, given)) for one in (old, new)]
-    except Untranslatable:
-        return []
-    return changes(sides[0], sides[1], profile)
+        return translate(old.schema, draft), translate(new.schema, draft)
+    except Untranslatable as fault:
+        return str(fault)
+
+
+def _refused(keyword: str) -> Inclusion:
+    return Inclusion(verdict=Verdict.REVIEW, why=f"{keyword} has no counterpart in 2020-12")
+
+
+def _included(
+    sides: tuple[Any, Any], way: Direction, profile: CompatProfile, prover: Prover
+) -> Inclusion:
+    old, new = sides
+    writer, reader = (old, new) if way is Direction.BACKWARD else (new, old)
+    writes, reads = _SIDES[profile]
+    return prover.covers(prepared(reader, reads), prepared(writer, writes))
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -27,7 +27,7 @@ from gateway.governance.compat.formula import (
 )
 from gateway.governance.compat.kinds import Kind
 from gateway.governance.compat.numbers import find_numbers
-from gateway.governance.compat.objects import build_object, refuted_object
+from gateway.governance.compat.objects import build_object, refuted_object, view_object
 from gateway.governance.compat.strings import find_texts
 from gateway.governance.compat.universe import Universe, Unsupported
 from gateway.governance.compat.values import restored
@@ -168,6 +168,7 @@ class _Kind:
         self.state = state
         self.kind = kind
         self.aim = aim
+        self._viewed: tuple[tuple[Atom, ...], Any] | None = None
 
     def search(self, parts: list[Formula]) -> Answer:
         """Try to make all parts hold."""
@@ -272,6 +273,13 @@ class _Kind:
             return Answer(Possible.YES, tuple(kept[:4]))
         return NO if sure else MAYBE
 
+    def _view(self, atoms: dict[Atom, None], added: tuple[Atom, ...]) -> Any:
+        """Return what the atoms before `added` ask of an object; the last view is kept."""
+        before = tuple(atoms)[: len(atoms) - len(added)]
+        if self._viewed is None or self._viewed[0] != before:
+            self._viewed = before, view_object(self.owner, before)
+        return self._viewed[1]
+
     def _may_be(self, value: Any, atoms: Iterable[Atom]) -> bool:
         try:
             return all(self.owner.evaluator.holds(atom, value) for atom in atoms)
@@ -288,7 +296,8 @@ class _Kind:
             case Kind.STRING:
                 return find_texts(atoms) is None
             case Kind.OBJECT:
-                return refuted_object(self.owner, atoms, added)
+                base = self._view(atoms, added)
+                return refuted_object(base, added)
             case Kind.ARRAY:
                 return refuted_array(self.owner, atoms)
             case _:

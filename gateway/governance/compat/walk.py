@@ -18,6 +18,7 @@ from gateway.governance.compat.rules_annotations import annotation_changes, same
 from gateway.governance.compat.rules_composed import COMPOSED, composition_changes
 from gateway.governance.compat.rules_objects import object_changes
 from gateway.governance.compat.rules_values import value_changes
+from gateway.governance.compat.universe import Root
 
 __all__ = ["changes"]
 
@@ -37,6 +38,8 @@ class _Walk:
         self.effects = Effects(old, new, profile)
         self.seen: set[tuple[int, int, bool, bool]] = set()
         self.used: set[str] = set()
+        self.root = Root(old)
+        self.differing: dict[str, bool] = {}
 
     def top(self) -> Place:
         return Place(old=self.old, new=self.new, effects=self.effects)
@@ -50,7 +53,7 @@ class _Walk:
         if key in self.seen or place.depth > _MAX_DEPTH:
             return
         self.seen.add(key)
-        if _same(place.old, place.new) and not self._refers(place.old):
+        if _same(place.old, place.new) and not self._touched(place.old):
             return
         yield from annotation_changes(place)
         if not (isinstance(place.old, dict) and isinstance(place.new, dict)):
@@ -74,10 +77,17 @@ class _Walk:
         old, new = ([key for key in COMPOSED if key in side] for side in (place.old, place.new))
         return old != new and self.effects.equal(place.old, place.new)
 
-    def _refers(self, node: Any) -> bool:
-        if isinstance(node, dict):
-            return "$ref" in node or any(self._refers(value) for value in node.values())
-        return isinstance(node, list) and any(self._refers(item) for item in node)
+    def _touched(self, node: Any) -> bool:
+        """Tell whether a part refers to something that is not the same on both sides."""
+        return any(self._differs(pointer) for pointer in self.root.references(node))
+
+    def _differs(self, pointer: str) -> bool:
+        if pointer not in self.differing:
+            ways = self.root.closure(pointer)
+            self.differing[pointer] = not all(
+                _same(resolve(self.old, way[1:]), resolve(self.new, way[1:])) for way in ways
+            )
+        return self.differing[pointer]
 
     def _followed(self, place: Place) -> Place:
         """Follow references that stand alone, on each side."""
