@@ -1,37 +1,45 @@
-"""OpenAPI at `/schema`, with the contracts' schemas from our own files."""
+"""OpenAPI 3.1 at `/schema`: the routes with every answer they give, the contracts from our files."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 from litestar import Request
 from litestar.enums import OpenAPIMediaType
+from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.openapi.spec import License
 
-from gateway.api.interfaces import Reason
-from gateway.api.operations import ReloadOrder
-from gateway.api.problems import MEDIA_TYPE
+from gateway.api.answers import Body, Shape, problems_of
+from gateway.api.described import ANSWERS, BODIES, HEADERS, QUESTIONS, SECURITY, TAGS
+from gateway.api.door import OPEN_PATHS
+from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from gateway.api.services import services
-from gateway.api.set_aside import Order
-from gateway.delivery import Action
+from gateway.governance import Profile, apply_profile
+from gateway.governance.export import Published, component_name, newest, types_of
 
-__all__ = ["SchemaPage"]
+__all__ = ["SchemaPage", "described_as", "openapi_document"]
+
+Json = dict[str, Any]
 
 _HERE = "#/components/schemas/{name}"
-_, _TYPES = msgspec.json.schema_components([Reason, ReloadOrder, Order], ref_template=_HERE)
+_RETRY = (429, 503, 507)
+_CONTRACT = "{contract}"
 
 
-def _json(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _HERE.format(name=name)}}}
-
-
-BODIES: dict[str, dict[str, Any]] = {
-    "/v1/interfaces/{name}/files": {"application/octet-stream": {"schema": {"type": "string"}}},
-    "/v1/messages/{contract}": {"application/json": {"schema": {"type": "object"}}},
-    "/v1/interfaces/{name}/pause": _json("Reason"),
-    "/v1/reload": _json("ReloadOrder"),
-    **{f"/v1/set-aside/{action}": _json("Order") for action in Action},
-}
-"""What the routes read without the framework's help."""
+def described_as() -> OpenAPIConfig:
+    """Return how the routes are described; an operation is called like the function behind it."""
+    return OpenAPIConfig(
+        title="RemitHub",
+        version="1",
+        summary="Payment events, remittances and their posting, between the systems of a hospital.",
+        description="Hand over files and messages, see what became of them, act on dead letters.",
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        path="/schema",
+        use_handler_docstrings=True,
+        operation_id_creator=lambda handler, _method, _path: handler.handler_name,
+        render_plugins=[SchemaPage()],
+    )
 
 
 class SchemaPage(OpenAPIRenderPlugin):
@@ -41,57 +49,182 @@ class SchemaPage(OpenAPIRenderPlugin):
         super().__init__(
             path=["/", "/openapi.json"], media_type=OpenAPIMediaType.OPENAPI_JSON, favicon=""
         )
+        self._made: tuple[str, bytes] = ("", b"")
 
-    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        """Return the routes with the contracts in force among the components."""
-        contracts = services(request).bundle.contracts
-        components = dict(openapi_schema.get("components", {}))
-        components["schemas"] = {
-            **components.get("schemas", {}),
-            **_TYPES,
-            **{contract.name: contract.schema for contract in contracts.values()},
-            "problem": _problem(),
-        }
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        document = {
-            **openapi_schema,
-            "paths": {
-                path: {verb: _complete(path, operation) for verb, operation in item.items()}
-                for path, item in openapi_schema.get("paths", {}).items()
-            },
-            "components": components,
-            "security": [{"token": []}],
-        }
-        return self.render_json(request, document)
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        """Return the document with the contracts in force."""
+        bundle = services(request).bundle
+        if self._made[0] != bundle.hash:
+            in_force = [
+                Published(name=one.name, version=one.version, schema=one.schema)
+                for one in bundle.contracts.values()
+            ]
+            document = openapi_document(openapi_schema, in_force)
+            self._made = (bundle.hash, self.render_json(request, document))
+        return self._made[1]
 
 
-def _complete(path: str, operation: Any) -> Any:
-    """Add what the routes read themselves, and our problem documents in place of the framework's."""
-    if not isinstance(operation, dict) or "responses" not in operation:
-        return operation
-    body = BODIES.get(path)
-    if body is not None:
-        operation = {**operation, "requestBody": {"content": body}}
-    good = {code: answer for code, answer in operation["responses"].items() if code[0] == "2"}
-    problem = {
-        "description": "A problem (RFC 9457) with a stable code.",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": _HERE.format(name="problem")}}},
+def openapi_document(routes: Json, contracts: Iterable[Published]) -> Json:
+    """Return what the framework knows of the routes, made complete.
+
+    Every route lists its bodies, headers, and each status with the codes of its problems; a route
+    that takes documents is there once per contract, with that contract's schema and examples.
+    `routes` is an OpenAPI document, and stays as it is.
+    """
+    chosen = newest(contracts)
+    paths: Json = {}
+    for path, item in routes["paths"].items():
+        for name, one in _per_contract(path, chosen):
+            paths.setdefault(name, {}).update(
+                {
+                    verb: _operation(path, verb, operation, one)
+                    for verb, operation in item.items()
+                    if isinstance(operation, dict) and (one is None) == _plain(path, verb)
+                }
+            )
+    document = {
+        **routes,
+        "paths": {path: item for path, item in sorted(paths.items()) if item},
+        "components": _components(routes, chosen),
+        "security": [{name: []} for name in SECURITY],
+        "tags": [{"name": name, "description": words} for name, words in TAGS.items()],
     }
-    return {**operation, "responses": {**good, "default": problem}}
+    complete: Json = msgspec.json.decode(msgspec.json.encode(document))  # a default may be a tuple
+    return complete
 
 
-def _problem() -> dict[str, Any]:
-    text = {"type": "string"}
-    fields = ("type", "title", "code", "detail", "instance", "next_step", "request_id")
+def _plain(path: str, verb: str) -> bool:
+    """Tell whether an operation is described once, not once per contract."""
+    return _body(path, verb) is not Body.DOCUMENT
+
+
+def _body(path: str, verb: str) -> Body:
+    return BODIES[path].kind if verb == "post" and path in BODIES else Body.NONE
+
+
+def _per_contract(path: str, contracts: list[Published]) -> list[tuple[str, Published | None]]:
+    """Return a path as it is, and once more for each contract where its name is part of it."""
+    if _CONTRACT not in path:
+        return [(path, None)]
+    newest_of = {one.name: one for one in contracts}
+    each = [(path.replace(_CONTRACT, name), one) for name, one in newest_of.items()]
+    return [(path, None), *each]
+
+
+def _components(routes: Json, contracts: list[Published]) -> Json:
+    components: Json = dict(routes.get("components", {}))
+    kinds = [body.struct for body in BODIES.values() if body.struct is not None]
+    _, ours = msgspec.json.schema_components([Problem, *kinds], ref_template=_HERE)
+    closed = (
+        msgspec.structs.replace(one, schema=apply_profile(one.schema, Profile.WRITER))
+        for one in contracts
+    )
+    components["schemas"] = {
+        **components.get("schemas", {}),
+        **ours,
+        **{name: schema for one in closed for name, schema in types_of(one).items()},
+    }
+    components["headers"] = HEADERS
+    components["securitySchemes"] = SECURITY
+    return components
+
+
+# -- one operation -----------------------------------------------------------------------------
+
+
+def _operation(path: str, verb: str, operation: Json, contract: Published | None) -> Json:
+    shape = _shape(path, verb, operation)
+    own = {
+        key: value
+        for key, value in operation.items()
+        if key not in ("responses", "parameters", "requestBody", "deprecated")
+    }
+    parameters = [_parameter(one) for one in operation.get("parameters", [])]
+    if contract is not None:
+        own["operationId"] = f"{operation['operationId']}_{contract.name.replace('-', '_')}"
+        own["summary"] = f"{operation['summary']}: {contract.name}"
+        parameters = [one for one in parameters if one["name"] != "contract"]
+    parameters += [*QUESTIONS["every"], *(QUESTIONS["intake"] if shape.intake else [])]
+    body = {"requestBody": _request(path, contract)} if shape.body is not Body.NONE else {}
     return {
-        "type": "object",
-        "required": ["type", "title", "status", "code"],
-        "properties": {
-            **dict.fromkeys(fields, text),
-            "status": {"type": "integer"},
-            "errors": {
-                "type": "array",
-                "items": {"type": "object", "additionalProperties": text},
-            },
-        },
+        **own,
+        "parameters": parameters,
+        **body,
+        "responses": {**_good(path, operation, shape), **_problems(shape)},
+        **({} if shape.guarded else {"security": []}),
     }
+
+
+def _shape(path: str, verb: str, operation: Json) -> Shape:
+    places = {one["in"] for one in operation.get("parameters", [])}
+    names = {one["name"] for one in operation.get("parameters", [])}
+    return Shape(
+        path=path,
+        unsafe=verb != "get",
+        named="path" in places,
+        asks="query" in places,
+        guarded=path not in OPEN_PATHS,
+        recorded="data" in names or path.endswith("/content"),
+        body=_body(path, verb),
+    )
+
+
+def _parameter(given: Json) -> Json:
+    """Return a parameter without what the framework says of it that holds anyway."""
+    noise = ("deprecated", "allowEmptyValue", "allowReserved")
+    return {key: value for key, value in given.items() if key not in noise}
+
+
+def _request(path: str, contract: Published | None) -> Json:
+    body = BODIES[path]
+    if contract is not None:
+        reference = {"$ref": _HERE.format(name=component_name(contract))}
+        shown = {one.name: {"value": one.document} for one in contract.examples}
+        examples = {"examples": shown} if shown else {}
+        kinds = ("application/json", contract.media_type)
+        content: Json = {kind: {"schema": reference, **examples} for kind in kinds}
+    elif body.struct is not None:
+        name = body.struct.__name__
+        content = {"application/json": {"schema": {"$ref": _HERE.format(name=name)}}}
+    else:
+        content = {"application/octet-stream": {}}
+    return {"required": body.required, "content": content}
+
+
+def _good(path: str, operation: Json, shape: Shape) -> Json:
+    headers = ["X-Request-Id", *(("Location", "Idempotency-Replayed") if shape.intake else ())]
+    found = {}
+    for status, answer in operation["responses"].items():
+        if status[0] == "2":
+            content = ANSWERS.get(path, answer.get("content", {}))
+            found[status] = {
+                "description": "Taken: the sender may forget it." if shape.intake else "Done.",
+                "headers": _named(headers),
+                "content": content,
+            }
+    return found
+
+
+def _problems(shape: Shape) -> Json:
+    return {str(status): _problem(status, codes) for status, codes in problems_of(shape).items()}
+
+
+def _problem(status: int, codes: list[str]) -> Json:
+    words = "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in codes)
+    retry = status in _RETRY
+    return {
+        "description": words + ".",
+        "headers": _named(
+            [
+                "X-Request-Id",
+                *(["Retry-After"] if retry else []),
+                *(["WWW-Authenticate"] if status == 401 else []),
+            ]
+        ),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": _HERE.format(name="Problem")}}},
+        "x-problem-codes": codes,
+    }
+
+
+def _named(headers: Iterable[str]) -> Mapping[str, Json]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in headers}

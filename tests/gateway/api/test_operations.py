@@ -1,4 +1,4 @@
-"""Interfaces, reload, health, metrics, the schema, and problems that every route shares."""
+"""Interfaces, reload, health, metrics, and problems that every route shares."""
 
 import json
 import re
@@ -131,25 +131,6 @@ def test_metrics_are_those_of_the_table_with_labels_from_the_configuration(live:
     assert shown <= known
     labels = set(re.findall(r'interface="([^"]*)"', text))
     assert labels <= {"intake", "claims", "acks-a", "acks-b", "drop"}
-
-
-def test_the_schema_names_every_route_and_holds_the_contracts(live: Live) -> None:
-    for path in ("/schema", "/schema/openapi.json"):
-        document = live.get(path)
-        assert document["openapi"].startswith("3.1")
-    assert {"/v1/interfaces/{name}/files", "/v1/messages/{contract}", "/v1/set-aside/replay"} <= (
-        set(document["paths"])
-    )
-    schemas = document["components"]["schemas"]
-    assert schemas["remittance-advice"]["$id"].endswith("/remittance-advice/1.0.0/schema.json")
-    order = document["paths"]["/v1/set-aside/replay"]["post"]["requestBody"]["content"]
-    assert order["application/json"]["schema"] == {"$ref": "#/components/schemas/Order"}
-    text = json.dumps({k: v for k, v in schemas.items() if "$id" not in v} | document["paths"])
-    wanted = set(re.findall(r'"\$ref": "#/components/schemas/([^"]*)"', text))
-    assert wanted <= set(schemas)
-    for item in document["paths"].values():
-        for operation in item.values():
-            assert "application/problem+json" in operation["responses"]["default"]["content"]
 
 
 def test_every_problem_code_can_be_looked_up(live: Live) -> None:

@@ -1,0 +1,138 @@
+"""Which problems a route can answer with, by its shape: what the OpenAPI document lists per route."""
+
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+
+import msgspec
+
+from gateway.api.problems import PROBLEMS
+
+__all__ = ["Body", "Shape", "problems_of"]
+
+INTERNAL = 500
+
+
+class Body(StrEnum):
+    """What a route reads beside its address."""
+
+    NONE = "none"
+    ORDER = "order"
+    """A small JSON object: what to do, and why."""
+    FILE = "file"
+    """Bytes of any kind."""
+    DOCUMENT = "document"
+    """A document of a contract."""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What a route looks like from outside. `named`: the path has a name in it; `asks`: it has
+    query parameters; `guarded`: it needs credentials; `recorded`: reading it is put on record."""
+
+    path: str
+    unsafe: bool
+    named: bool = False
+    asks: bool = False
+    guarded: bool = True
+    recorded: bool = False
+    body: Body = Body.NONE
+
+    @property
+    def intake(self) -> bool:
+        """Whether it takes custody of something."""
+        return self.body in (Body.FILE, Body.DOCUMENT)
+
+    @property
+    def writes(self) -> bool:
+        """Whether an answer needs room in the store first."""
+        return self.unsafe or self.recorded
+
+
+Rule = Callable[[Shape], bool]
+
+
+def _never(_: Shape) -> bool:
+    return False
+
+
+def _intake(shape: Shape) -> bool:
+    return shape.intake
+
+
+def _document(shape: Shape) -> bool:
+    return shape.body is Body.DOCUMENT
+
+
+def _body(shape: Shape) -> bool:
+    return shape.body is not Body.NONE
+
+
+def _asked(shape: Shape) -> bool:
+    return shape.asks or shape.named or _body(shape)
+
+
+def _guarded(shape: Shape) -> bool:
+    return shape.guarded
+
+
+def _unsafe(shape: Shape) -> bool:
+    return shape.unsafe
+
+
+def _ready(shape: Shape) -> bool:
+    return shape.intake or shape.path == "/readyz"
+
+
+_BY_CODE: dict[str, Rule] = {
+    "idempotency_key_invalid": _intake,
+    "idempotency_in_flight": _intake,
+    "idempotency_payload_differs": _intake,
+    "message_rejected": _intake,
+    "hub_behind": _intake,
+    "media_type_unsupported": _intake,
+    "contract_violated": _document,
+    "document_too_large": _document,
+    "config_invalid": lambda shape: shape.path == "/v1/reload",
+    "not_ready": _ready,
+    "disk_low": _ready,
+    "disk_full": lambda shape: shape.writes or shape.path == "/readyz",
+    "not_found": lambda shape: shape.named or _body(shape),
+}
+"""The codes that say more than their status does."""
+
+_BY_STATUS: dict[int, Rule] = {
+    400: _asked,
+    401: _guarded,
+    403: _guarded,
+    404: lambda shape: shape.named,
+    405: _never,  # it is the answer to other methods than the one described
+    406: _guarded,
+    408: _body,
+    409: _unsafe,
+    410: _document,
+    411: _body,
+    412: _unsafe,
+    413: _body,
+    415: _body,
+    422: _document,
+    428: _unsafe,
+    429: _guarded,
+    507: lambda shape: shape.writes,
+}
+"""The rest goes by its status, so that a code new in the table of problems appears by itself."""
+
+
+def problems_of(shape: Shape) -> dict[int, list[str]]:
+    """Return the codes of the problems such a route can answer with, by HTTP status."""
+    found: dict[int, list[str]] = {}
+    for status, code in sorted(_codes(shape)):
+        found.setdefault(status, []).append(code)
+    return found
+
+
+def _codes(shape: Shape) -> Iterator[tuple[int, str]]:
+    for code, row in PROBLEMS.items():
+        rule = _BY_CODE.get(code) or _BY_STATUS.get(row.status)
+        # A fault of the hub or its surroundings can meet any request behind the door.
+        possible = rule(shape) if rule else row.status >= INTERNAL and shape.guarded
+        if possible:
+            yield row.status, code

@@ -1,0 +1,130 @@
+"""What the routes read and answer without the framework's help, in words for the OpenAPI document."""
+
+from typing import Any
+
+import msgspec
+
+from gateway.api.answers import Body
+from gateway.api.credentials import KeyOrder, RevokeOrder, RotateOrder
+from gateway.api.interfaces import Reason
+from gateway.api.operations import ReloadOrder
+from gateway.api.set_aside import Order
+from gateway.delivery import Action
+
+__all__ = ["ANSWERS", "BODIES", "BODILESS", "HEADERS", "QUESTIONS", "SECURITY", "TAGS", "Reading"]
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a route: its kind, the struct it is read into, whether it must be there."""
+
+    kind: Body
+    struct: type[msgspec.Struct] | None = None
+    required: bool = False
+
+
+_ORDER = Reading(kind=Body.ORDER, struct=Order, required=True)
+
+BODIES: dict[str, Reading] = {
+    "/v1/interfaces/{name}/files": Reading(kind=Body.FILE, required=True),
+    "/v1/messages/{contract}": Reading(kind=Body.DOCUMENT, required=True),
+    "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
+    "/v1/reload": Reading(kind=Body.ORDER, struct=ReloadOrder),
+    **{f"/v1/set-aside/{action}": _ORDER for action in Action},
+    "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
+    "/v1/clients/{client}/keys/rotate": Reading(kind=Body.ORDER, struct=RotateOrder),
+    "/v1/keys/{key_id}/revoke": Reading(kind=Body.ORDER, struct=RevokeOrder),
+}
+"""By path: what a POST there reads."""
+
+BODILESS = frozenset(
+    {
+        "/v1/interfaces/{name}/resume",
+        "/v1/interfaces/{name}/poll",
+        "/v1/interfaces/{name}/check",
+        "/v1/set-aside/orders/{order_id}/cancel",
+    }
+)
+"""A POST there needs no body; a POST that is in neither list fails a test."""
+
+_BYTES = {"application/octet-stream": {}}
+
+ANSWERS: dict[str, dict[str, Any]] = {
+    "/v1/artifacts/{artifact_id}/content": _BYTES,
+    "/metrics": {"text/plain": {"schema": {"type": "string"}}},
+}
+"""By path: what a good answer is where it is no JSON."""
+
+
+def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
+
+
+QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "every": [
+        _header(
+            "X-Request-Id",
+            "Your name for this request; it comes back, and stands in the log.",
+            {"type": "string", "maxLength": 64},
+        ),
+        _header(
+            "traceparent",
+            "W3C trace context; one of the wrong form counts as none.",
+            {"type": "string", "maxLength": 256},
+        ),
+    ],
+    "intake": [
+        _header(
+            "Idempotency-Key",
+            "The same key and payload get the first answer again, for 400 days: 1 to 255 visible"
+            " ASCII characters, bare or as a quoted string.",
+            {
+                "type": "string",
+                "minLength": 1,
+                "pattern": '^[!#-~]{1,255}$|^"[ !#-\\[\\]-~]{1,255}"$',
+            },
+        ),
+    ],
+}
+"""Headers that every route understands, and those of the routes that take something in."""
+
+_TEXT = {"type": "string"}
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {"description": "The name of this request in the log.", "schema": _TEXT},
+    "Location": {"description": "Where to see what became of it.", "schema": _TEXT},
+    "Idempotency-Replayed": {
+        "description": "There where this is the first answer again.",
+        "schema": {"const": "true"},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before asking again.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+    },
+    "WWW-Authenticate": {"description": "How to get in (RFC 6750).", "schema": _TEXT},
+}
+"""Headers of answers."""
+
+SECURITY: dict[str, dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer ...` with what was given to this client.",
+    }
+}
+"""Ways to get in; each of them is enough."""
+
+TAGS = {
+    "intake": "Hand over files and messages, and see the files again.",
+    "messages": "What the hub made of them, and what became of each.",
+    "set aside": "Dead letters, held parts, parked and waiting deliveries.",
+    "interfaces": "Feeds in and systems out: how they are; pause, resume, poll, probe.",
+    "access": "Which systems may call, and the keys they do it with.",
+    "operations": "The process itself.",
+}
+"""Groups of routes, in the order of the document."""
