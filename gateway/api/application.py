@@ -2,11 +2,12 @@
 
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.openapi import OpenAPIConfig
 from litestar.types import ASGIApp
 
+from gateway.access import Authenticator, Denials, Forbidden, Keys
 from gateway.api import (
     artifacts,
+    credentials,
     deliveries,
     files,
     interfaces,
@@ -15,13 +16,14 @@ from gateway.api import (
     set_aside,
 )
 from gateway.api.door import Door
-from gateway.api.idempotency import Keys
+from gateway.api.guard import forbidden, guard
+from gateway.api.idempotency import Keys as IdempotencyKeys
 from gateway.api.problems import EXCEPTION_HANDLERS
-from gateway.api.schema import SchemaPage
+from gateway.api.schema import described_as
 from gateway.api.services import Services
 from gateway.pipeline import milliseconds
 
-__all__ = ["application"]
+__all__ = ["ROUTES", "application"]
 
 ROUTES = (
     *files.ROUTES,
@@ -31,27 +33,38 @@ ROUTES = (
     *set_aside.ROUTES,
     *interfaces.ROUTES,
     *operations.ROUTES,
+    *credentials.ROUTES,
 )
 
 
 def application(services: Services, token: str) -> ASGIApp:
-    """Return the API over those services; every request but two needs the token."""
-    clock = services.ports.clock
-    keys = Keys(services.store, lambda: milliseconds(clock.now()))
+    """Return the API over those services; every request but two needs a credential, and every
+    route the right that `gateway.api.rules` says. `token` is good on this machine only."""
+    ports, store = services.ports, services.store
+    denials = Denials(ports.clock.monotonic)
+    keys = Keys(store, ports)
+    known = {
+        "services": services,
+        "keys": IdempotencyKeys(store, lambda: milliseconds(ports.clock.now())),
+        "denials": denials,
+        "credentials": keys,
+    }
     inside = Litestar(
         route_handlers=ROUTES,
-        exception_handlers=EXCEPTION_HANDLERS,
+        guards=[guard],
+        exception_handlers={**EXCEPTION_HANDLERS, Forbidden: forbidden},
         # Litestar would take over root logging, and quote payloads with `debug`.
         logging_config=None,
         debug=False,
-        openapi_config=OpenAPIConfig(
-            title="RemitHub",
-            version="1",
-            description="Hand over files and messages, see what became of them, act on dead letters.",
-            path="/schema",
-            use_handler_docstrings=True,
-            render_plugins=[SchemaPage()],
-        ),
-        state=State({"services": services, "keys": keys}),
+        openapi_config=described_as(),
+        state=State(known),
     )
-    return Door(inside, token=token, ids=services.ports.ids, clock=clock)
+    return Door(
+        inside,
+        authenticator=Authenticator(token=token, keys=keys, config=lambda: services.bundle.config),
+        settings=lambda: services.bundle.config.hub.access,
+        store=store,
+        denials=denials,
+        ids=ports.ids,
+        clock=ports.clock,
+    )

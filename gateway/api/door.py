@@ -1,40 +1,67 @@
-"""The door in front of the routes: asks for the token, names the request, bounds its body's time."""
+"""The door in front of the routes: asks who it is, names the request, bounds its body's time."""
 
-import hmac
+from collections.abc import Callable
 from itertools import count
-from typing import Any
 
 import msgspec
-from litestar.status_codes import HTTP_400_BAD_REQUEST
+from litestar.status_codes import HTTP_400_BAD_REQUEST, HTTP_503_SERVICE_UNAVAILABLE
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.access import (
+    DENIED,
+    Authenticator,
+    Denials,
+    Presented,
+    Unauthenticated,
+    read_presented,
+)
+from gateway.api.guard import KEY as CALLER
+from gateway.api.guard import Caller, note_denial
 from gateway.api.patience import Outlet, patient
-from gateway.api.problems import MEDIA_TYPE, problem_of
+from gateway.api.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem_of
 from gateway.api.trace import KEY, TraceFacts, read_trace
 from gateway.errors import HubError
 from gateway.ports import Clock, Ids
+from gateway.settings import AccessSettings
+from gateway.store import AuditEntry, Store
 
 __all__ = ["OPEN_PATHS", "Door"]
 
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What answers without a token; it says nothing but yes or no."""
+"""What answers without a credential; it says nothing but yes or no."""
+
+NOBODY = "nobody"
+"""How the audit names whoever could not say who they are."""
 
 _LAST = ((b"connection", b"close"),)
 
 
 class Door:
-    """An ASGI application around another. Until access control exists there is one token."""
+    """An ASGI application around another: nothing passes that has not said who it is."""
 
-    def __init__(self, inside: ASGIApp, *, token: str, ids: Ids, clock: Clock) -> None:
+    def __init__(
+        self,
+        inside: ASGIApp,
+        *,
+        authenticator: Authenticator,
+        settings: Callable[[], AccessSettings],
+        store: Store,
+        denials: Denials,
+        ids: Ids,
+        clock: Clock,
+    ) -> None:
         self._inside = inside
         self._clock = clock
-        self._expected = b"Bearer " + token.encode()
+        self._authenticator = authenticator
+        self._settings = settings
+        self._store = store
+        self._denials = denials
         # One random name per process and a number: a random one per request costs 20 us.
         self._name = ids.new("req")[:20]
         self._numbers = count(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request in, or answer 401. Compares in constant time."""
+        """Let a request in, or answer 401."""
         kind: str = scope["type"]
         if kind != "http":
             await self._inside(scope, receive, send)
@@ -46,26 +73,49 @@ class Door:
         if facts.traceparent:
             echo.append((b"traceparent", facts.traceparent.encode()))
 
-        outlet = Outlet(send)
+        await self._pass(scope, patient(receive, self._clock), Outlet(send), facts, echo)
 
+    async def _pass(
+        self,
+        scope: Scope,
+        receive: Receive,
+        outlet: Outlet,
+        facts: TraceFacts,
+        echo: list[tuple[bytes, bytes]],
+    ) -> None:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 last = _LAST if _may_be_unread(scope, message["status"]) else ()
                 message["headers"] = [*message["headers"], *echo, *last]
             await outlet.send(message)
 
-        if scope["path"] in OPEN_PATHS or self._knows(headers):
-            try:
-                await self._inside(scope, patient(receive, self._clock), marked)
-            except Exception:
-                if not outlet.given_up:  # else there is nobody left to tell
-                    raise
-        else:
-            await _refuse(marked, facts)
+        try:
+            if scope["path"] not in OPEN_PATHS:
+                scope[CALLER] = await self._caller(scope)  # type: ignore[literal-required]  # a key of ours
+        except HubError as refused:
+            await _refuse(marked, facts, refused)
+            return
+        try:
+            await self._inside(scope, receive, marked)
+        except Exception:
+            if not outlet.given_up:  # else there is nobody left to tell
+                raise
 
-    def _knows(self, headers: Any) -> bool:
-        given = next((value for name, value in headers if name == b"authorization"), b"")
-        return hmac.compare_digest(given, self._expected)
+    async def _caller(self, scope: Scope) -> Caller:
+        """Return who sent it. Raises Unauthenticated; TryAgain where the store cannot tell."""
+        presented = read_presented(scope, self._settings())
+        try:
+            return Caller(
+                actor=await self._authenticator.actor(presented), source=presented.source
+            )
+        except Unauthenticated as refused:
+            await self._note(presented, refused)
+            raise
+
+    async def _note(self, presented: Presented, refused: Unauthenticated) -> None:
+        detail = {"source": presented.source, "credential": refused.credential}
+        entry = AuditEntry(NOBODY, DENIED, "", outcome="denied", detail=detail)
+        await note_denial(self._store, self._denials, entry, presented.source)
 
 
 def _may_be_unread(scope: Scope, status: int) -> bool:
@@ -75,17 +125,23 @@ def _may_be_unread(scope: Scope, status: int) -> bool:
     return refused and scope["http_version"].startswith("1")
 
 
-async def _refuse(send: Send, facts: TraceFacts) -> None:
-    fault = HubError(
-        "This needs the hub's token.",
-        code="unauthorized",
-        next_step="send `Authorization: Bearer ...` with what stands in the hub's token file.",
-    )
-    body = msgspec.json.encode(problem_of(fault, facts))
+async def _refuse(send: Send, facts: TraceFacts, fault: HubError) -> None:
+    problem = problem_of(fault, facts)
+    body = msgspec.json.encode(problem)
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", str(len(body)).encode()),
-        (b"www-authenticate", b"Bearer"),
     ]
-    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    if isinstance(fault, Unauthenticated):
+        headers.append((b"www-authenticate", _challenge(fault.error)))
+    elif problem.status == HTTP_503_SERVICE_UNAVAILABLE:
+        headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+    start = {"type": "http.response.start", "status": problem.status, "headers": headers}
+    await send(start)  # type: ignore[arg-type]  # what ASGI calls this message
     await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+def _challenge(error: str) -> bytes:
+    """Return WWW-Authenticate (RFC 6750, 3): no error code where nothing was presented."""
+    said = f', error="{error}"' if error else ""
+    return f'Bearer realm="remithub"{said}'.encode()

@@ -8,6 +8,8 @@ from litestar import Response, post
 from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_202_ACCEPTED
 
+from gateway.access import LOCAL_NAME
+from gateway.api.guard import actor_of
 from gateway.api.idempotency import KeyUse, keys_of, read_key
 from gateway.api.problems import NotReady, Unsupported
 from gateway.api.services import HubRequest, Services, services
@@ -62,7 +64,7 @@ async def take(
     arrival = Arrival(interface=name, media_type=media_type, meta=meta, again=again)
     if not key:
         return accepted(await hub.flow.accept(arrival, blocks))
-    use = KeyUse(scope=f"{request.method} {request.url.path}", key=key)
+    use = KeyUse(scope=f"{_whose(request)}{request.method} {request.url.path}", key=key)
     keys = keys_of(request)
     with keys.under_way(use):
         known = await keys.known(use)
@@ -77,6 +79,12 @@ async def take(
                 "The first request with this key has just ended.", next_step="send it again."
             ) from None
     return accepted(taken)
+
+
+def _whose(request: HubRequest) -> str:
+    """Two callers may use the same key for different things (draft-07, 5)."""
+    who = actor_of(request)
+    return "" if who == LOCAL_NAME else f"{who} "
 
 
 def accepted(taken: Accepted, *, replayed: bool = False) -> Response[Accepted]:

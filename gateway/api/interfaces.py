@@ -7,7 +7,8 @@ from litestar.status_codes import HTTP_200_OK
 
 from connectors.base import CheckReport
 from gateway.api.bodies import read_body
-from gateway.api.services import ACTOR, HubRequest, Polled, services
+from gateway.api.guard import actor_of, sees
+from gateway.api.services import HubRequest, Polled, services
 from gateway.health import InterfaceHealth
 
 __all__ = ["ROUTES", "Reason"]
@@ -22,7 +23,8 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @get("/v1/interfaces", summary="Every interface and how it is", tags=["interfaces"])
 async def list_interfaces(request: HubRequest) -> list[InterfaceHealth]:
     """Return state, counters, backlog, oldest, and what is set aside, with its money."""
-    return await services(request).interfaces()
+    found = await services(request).interfaces()
+    return [health for health in found if sees(request, {health.name})]
 
 
 @get("/v1/interfaces/{name:str}", summary="One interface", tags=["interfaces"])
@@ -40,7 +42,7 @@ async def show_interface(request: HubRequest, name: FromPath[str]) -> InterfaceH
 async def pause(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
     """Stop attempts at a destination, or polls of a source, until it is resumed."""
     order = await read_body(request, Reason)
-    await services(request).pause(name, actor=ACTOR, reason=order.reason)
+    await services(request).pause(name, actor=actor_of(request), reason=order.reason)
     return (await services(request).interfaces([name]))[0]
 
 
@@ -52,7 +54,7 @@ async def pause(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
 )
 async def resume(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
     """Forget pause and breaker: a person says that the other side is well."""
-    await services(request).resume(name, actor=ACTOR)
+    await services(request).resume(name, actor=actor_of(request))
     return (await services(request).interfaces([name]))[0]
 
 

@@ -12,13 +12,14 @@ from litestar.status_codes import HTTP_202_ACCEPTED
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
 from gateway.api.files import must_be_raw, must_fit, take
+from gateway.api.guard import sees, sees_all
 from gateway.api.problems import MAX_ERRORS, Invalid, Unsupported
-from gateway.api.services import ACTOR, ContractView, HubRequest, Services, services
+from gateway.api.services import ContractView, HubRequest, Services, services
 from gateway.errors import NotFound, UsageFault
 from gateway.governance import EventFacts, parse_document, wrap
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
 from gateway.pipeline import Accepted, Source
-from gateway.store import AuditEntry, Row, Unit
+from gateway.store import Row
 
 __all__ = ["ROUTES"]
 
@@ -133,7 +134,8 @@ async def list_messages(
         query = "messages_by_correlation" if correlation else "messages_of_artifact"
         asked = {"correlation": correlation} if correlation else {"artifact_id": artifact}
         rows = await store.fetch(query, **asked)
-        return MessagePage(messages=[message_row(row) for row in rows[:limit]], next="")
+        shown = await _own(request, rows)
+        return MessagePage(messages=[message_row(row) for row in shown[:limit]], next="")
     place = _place(before)
     names = [contract] if contract else [r["contract"] for r in await _contracts(request)]
     found: list[Row] = []
@@ -142,7 +144,21 @@ async def list_messages(
     found.sort(key=lambda row: (row["created_at"], row["message_id"]), reverse=True)
     page = found[:limit]
     more = f"{page[-1]['created_at']}.{page[-1]['message_id']}" if len(found) > limit else ""
-    return MessagePage(messages=[message_row(row) for row in page], next=more)
+    shown = await _own(request, page)
+    return MessagePage(messages=[message_row(row) for row in shown], next=more)
+
+
+async def _own(request: HubRequest, rows: list[Row]) -> list[Row]:
+    """Leave out what a limited actor may not see: a page may be short, or empty with a `next`."""
+    if sees_all(request):
+        return rows
+    store = services(request).store
+    shown: list[Row] = []
+    for row in rows:
+        owed = await store.fetch("owed_of_item", item_id=row["message_id"])
+        if sees(request, {row["interface"], *(delivery["interface"] for delivery in owed)}):
+            shown.append(row)
+    return shown
 
 
 async def _contracts(request: HubRequest) -> list[Row]:
@@ -169,7 +185,8 @@ async def show_message(
 ) -> MessageView:
     """Return its CloudEvents envelope and its deliveries with attempts.
 
-    Data is masked by the contract's annotations; `data=full` shows it and goes on the audit record.
+    Data is masked by the contract's annotations; `data=full` shows it and goes on the audit record
+    first, with the `Hub-Reason` that most roles must give.
     """
     hub = services(request)
     rows = await hub.store.fetch("message_by_id", message_id=message_id)
@@ -177,9 +194,6 @@ async def show_message(
         raise NotFound("There is no such message.")
     row = rows[0]
     full = show == "full"
-    if full:
-        entry = AuditEntry(ACTOR, "message.read", message_id)
-        await hub.store.commit(Unit(audit=(entry,)))
     contract = hub.contract(row["contract"], row["version"])
     document = msgspec.json.decode(await hub.store.body(message_id))
     shown = document if full else contract.mask.mask(document)

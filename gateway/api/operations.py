@@ -7,9 +7,11 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK
 
+from gateway.access import Resource, Right
 from gateway.api.bodies import read_body
+from gateway.api.guard import actor_of, must_be_allowed
 from gateway.api.problems import PROBLEMS, NotReady
-from gateway.api.services import ACTOR, HubRequest, ReloadReport, services
+from gateway.api.services import HubRequest, ReloadReport, services
 from gateway.errors import NotFound
 
 __all__ = ["ROUTES", "ReloadOrder"]
@@ -55,7 +57,9 @@ async def metrics(request: HubRequest) -> Response[bytes]:
 async def reload(request: HubRequest) -> ReloadReport:
     """Follow the root folder as it is now. 422 with file and line where it is wrong: the old stays."""
     order = await read_body(request, ReloadOrder)
-    return await services(request).reload(actor=ACTOR, dry_run=order.dry_run)
+    if not order.dry_run:
+        await must_be_allowed(request, Right.CONFIG_RELOAD, Resource(kind="configuration"))
+    return await services(request).reload(actor=actor_of(request), dry_run=order.dry_run)
 
 
 @get("/problems/{code:str}", summary="What a problem's code means", tags=["operations"])

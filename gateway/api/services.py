@@ -15,10 +15,7 @@ from gateway.pipeline import Bundle, Flow
 from gateway.ports import Ports
 from gateway.store import Store
 
-__all__ = ["ACTOR", "ContractView", "HubRequest", "Polled", "ReloadReport", "Services", "services"]
-
-ACTOR = "api"
-"""Who acts, for the audit, until access control knows better."""
+__all__ = ["ContractView", "HubRequest", "Polled", "ReloadReport", "Services", "services"]
 
 HubRequest = Request[Any, Any, State]
 

@@ -18,7 +18,9 @@ from gateway.api.documents import (
     group_view,
     part_view,
 )
-from gateway.api.services import ACTOR, HubRequest, Services, services
+from gateway.api.guard import actor_of, sees
+from gateway.api.order_rights import allowed_selection
+from gateway.api.services import HubRequest, Services, services
 from gateway.delivery import Action, Aside, Report, Selection
 from gateway.errors import UsageFault
 from gateway.model.money import decimal_text
@@ -87,7 +89,8 @@ async def list_set_aside(
     found = await operator.find(selection, limit=limit + 1, after=after)
     page = found[:limit]
     more = page[-1].id if len(found) > limit else ""
-    return AsidePage(set_aside=[aside_view(aside) for aside in page], next=more)
+    shown = [aside_view(aside) for aside in page if sees(request, {aside.interface})]
+    return AsidePage(set_aside=shown, next=more)
 
 
 @get("/v1/set-aside/groups", summary="The same, by reason", tags=["set aside"])
@@ -97,7 +100,7 @@ async def list_groups(
     """Count what is set aside by interface, state and error, with its money."""
     selection = Selection(state=_state(in_state), interface=interface)
     rows = await services(request).operator.groups(selection)
-    return [group_view(row) for row in rows]
+    return [group_view(row) for row in rows if sees(request, {row["interface"]})]
 
 
 @get("/v1/set-aside/{aside_id:str}", summary="One of them", tags=["set aside"])
@@ -135,10 +138,11 @@ async def _act(request: HubRequest, action: Action) -> ActionReport:
         interface=order.interface,
         everything=order.everything,
     )
+    selection = await allowed_selection(request, action, selection)
     report = await services(request).operator.act(
         action,
         selection,
-        actor=ACTOR,
+        actor=actor_of(request),
         reason=order.reason,
         dry_run=order.dry_run,
         order_id=order.order,

@@ -24,9 +24,19 @@ class Exit(IntEnum):
     BROKEN_PIPE = 141
 
 
+_REFUSED = {
+    "approval_required",
+    "forbidden",
+    "insufficient_scope",
+    "not_allowed",
+    "reason_required",
+    "unauthorized",
+}
+
+
 def exit_code(error: HubError) -> Exit:
     """Return the exit code of an error of ours. What is at fault in itself ends with FAILED."""
-    if error.code in {"not_allowed", "unauthorized", "forbidden"}:
+    if error.code in _REFUSED:
         return Exit.NOT_ALLOWED
     match error:
         case UsageFault():

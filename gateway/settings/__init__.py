@@ -1,5 +1,15 @@
 """Typed structs for the config files; an unknown key is a start-up error naming file, line and key."""
 
+from gateway.settings.access import (
+    MAX_KEY_DAYS,
+    AccessSettings,
+    BreakGlassSettings,
+    Certificate,
+    ClientSettings,
+    IssuerSettings,
+    PeopleSettings,
+    TlsSettings,
+)
 from gateway.settings.load import Config, ConfigFile, read_config
 from gateway.settings.secrets import Secrets
 from gateway.settings.structs import (
@@ -23,13 +33,20 @@ from gateway.settings.yaml_text import Tree, decode, load
 
 __all__ = [
     "DEFAULT_SCHEDULE_SECONDS",
+    "MAX_KEY_DAYS",
+    "AccessSettings",
     "ApiSettings",
+    "BreakGlassSettings",
+    "Certificate",
+    "ClientSettings",
     "Config",
     "ConfigFile",
     "ConfirmSettings",
     "HubSettings",
     "InterfaceSettings",
+    "IssuerSettings",
     "OnDead",
+    "PeopleSettings",
     "Priority",
     "RateSettings",
     "ReplySettings",
@@ -40,6 +57,7 @@ __all__ = [
     "SinkSettings",
     "SourceSettings",
     "StoreSettings",
+    "TlsSettings",
     "Tree",
     "decode",
     "load",

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.errors import ConfigError
+from gateway.settings.access import ClientSettings
 from gateway.settings.structs import (
     HubSettings,
     InterfaceSettings,
@@ -33,6 +34,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     interfaces: Mapping[str, InterfaceSettings]
     routes: RoutesFile
     files: Mapping[str, ConfigFile]
+    clients: Mapping[str, ClientSettings] = {}
 
     def sources(self) -> list[SourceSettings]:
         """Return the feeds in, by name."""
@@ -61,7 +63,7 @@ def _may_be_named(variable: str) -> bool:
 
 
 def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
-    """Read `hub.yaml`, `routes.yaml` and `interfaces/*.yaml`. Raises ConfigError (file, line).
+    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`. Raises ConfigError.
 
     Only REMITHUB_ variables of the environment may be named by `${env:...}`, and no secret: it
     would stand in settings that are shown.
@@ -74,6 +76,7 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
     names = [name for name in ("hub.yaml", "routes.yaml") if (folder / name).is_file()]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
+    names += sorted(f"clients/{p.name}" for p in (folder / "clients").glob("*.yaml"))
     files = {name: _read(folder, name, allowed) for name in names}
     interfaces: dict[str, InterfaceSettings] = {}
     for name, file in files.items():
@@ -84,7 +87,23 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
     routes = (
         decode(files["routes.yaml"].tree, RoutesFile) if "routes.yaml" in files else RoutesFile()
     )
-    return Config(hub=hub, interfaces=interfaces, routes=routes, files=files)
+    clients = [_client(file) for name, file in files.items() if name.startswith("clients/")]
+    return Config(
+        hub=hub,
+        interfaces=interfaces,
+        routes=routes,
+        files=files,
+        clients={client.client: client for client in clients},
+    )
+
+
+def _client(file: ConfigFile) -> ClientSettings:
+    client: ClientSettings = decode(file.tree, ClientSettings)
+    stem = Path(file.name).stem
+    if client.client != stem:
+        reason = f"client '{client.client}' must be in a file of its own name, not '{stem}'"
+        raise ConfigError(reason, file=file.name, line=file.tree.line_of("$.client"))
+    return client
 
 
 def _interface(file: ConfigFile) -> InterfaceSettings:

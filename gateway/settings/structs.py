@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from gateway.settings.access import AccessSettings
+
 __all__ = [
     "DEFAULT_SCHEDULE_SECONDS",
     "ApiSettings",
@@ -58,9 +60,9 @@ class StoreSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the HTTP API listens: loopback only until access control exists."""
+    """Where the HTTP API listens: loopback only, unless `access` says how others are let in."""
 
-    host: Annotated[str, Meta(description="A loopback address.")] = "127.0.0.1"
+    host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535, description="0 takes any free port.")] = 8035
     max_body_bytes: Annotated[int, Meta(ge=1024, description="Largest file taken over HTTP.")] = (
         2 * 1024**3
@@ -77,6 +79,7 @@ class HubSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     )
     store: StoreSettings = StoreSettings()
     api: ApiSettings = ApiSettings()
+    access: AccessSettings = AccessSettings()
     secrets_folder: Annotated[str, Meta(description="One file per secret, named after it.")] = (
         "var/secrets"
     )

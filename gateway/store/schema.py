@@ -287,3 +287,42 @@ _table(
 _table("bundle", _text("hash", key=True), _int("at"), _blob("body"), rowid=True)
 _table("schedule_fire", _text("schedule", key=True), _int("fire_time", key=True))
 _table("hub", _text("key", key=True), _text("value"))
+
+# Who may reach the API.
+
+_table(
+    "api_key",
+    _text("key_id", key=True),
+    _text("client"),
+    _text("secret_hash"),
+    _text("scopes"),
+    _text("label"),
+    _int("created_at"),
+    _text("created_by"),
+    _int("expires_at"),
+    _int("revoked_at"),
+    _int("used_at"),
+    sa.Index("api_key_client", "client"),
+)
+_table(
+    "session",
+    _text("session_hash", key=True),
+    _text("subject"),
+    _text("roles"),
+    _text("token_hash"),
+    _int("created_at"),
+    _int("seen_at"),
+    _int("expires_at"),
+    _int("revoked_at"),
+    sa.Index("session_subject", "subject"),
+    sa.Index("session_expiry", "expires_at"),
+)
+_table(
+    "sign_in",
+    _text("state_hash", key=True),
+    _text("nonce"),
+    _text("verifier"),
+    _text("browser_hash"),
+    _text("return_to"),
+    _int("expires_at"),
+)

@@ -198,7 +198,7 @@ def test_nothing_is_taken_without_the_token(live: Live) -> None:
     bare = httpx.post(live.url + FILES, content=b"{}", trust_env=False)
     assert bare.status_code == 401
     assert bare.json()["code"] == "unauthorized"
-    assert bare.headers["www-authenticate"] == "Bearer"
+    assert bare.headers["www-authenticate"] == 'Bearer realm="remithub"'
     wrong = live.post(FILES, b"{}", Authorization="Bearer tok_wrong")
     assert wrong.status_code == 401
 

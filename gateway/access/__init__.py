@@ -1,0 +1,48 @@
+"""Who may do what: actors, credentials, and one table of rights with one function over it."""
+
+from gateway.access.actor import LOCAL_NAME, Actor, ActorKind, Duty, local_actor
+from gateway.access.authenticate import FOR_SYSTEMS, Authenticator
+from gateway.access.authorize import (
+    Decision,
+    Resource,
+    Verdict,
+    authorize,
+    conditions,
+    depends_on_object,
+)
+from gateway.access.denials import DENIED, Denials
+from gateway.access.keys import KeyFacts, Keys, NewKey
+from gateway.access.presented import COOKIE, Presented, read_presented
+from gateway.access.refusals import Forbidden, Unauthenticated, refusal
+from gateway.access.rights import RIGHTS, Condition, Right, condition_of
+
+__all__ = [
+    "COOKIE",
+    "DENIED",
+    "FOR_SYSTEMS",
+    "LOCAL_NAME",
+    "RIGHTS",
+    "Actor",
+    "ActorKind",
+    "Authenticator",
+    "Condition",
+    "Decision",
+    "Denials",
+    "Duty",
+    "Forbidden",
+    "KeyFacts",
+    "Keys",
+    "NewKey",
+    "Presented",
+    "Resource",
+    "Right",
+    "Unauthenticated",
+    "Verdict",
+    "authorize",
+    "condition_of",
+    "conditions",
+    "depends_on_object",
+    "local_actor",
+    "read_presented",
+    "refusal",
+]
