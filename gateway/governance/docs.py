@@ -14,7 +14,7 @@ _KINDS = {"business_date": "date", "patient_date": "date", "instant": "date and 
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of a contract. `path` reads `claims[].paid`."""
+    """One field of a contract. `path` reads `claims[].paid`; `code_set` names who keeps its codes."""
 
     path: str
     kind: str
@@ -22,6 +22,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     phi: str
     mask: str
     description: str
+    code_set: str = ""
 
 
 def contract_fields(schema: Schema) -> list[Field]:
@@ -99,6 +100,7 @@ def _field(place: str, schema: Schema, names: tuple[str, ...], *, required: bool
         phi=phi["class"],
         mask=phi.get("mask", "keep"),
         description=str(schema.get("description", "")),
+        code_set=str(schema.get("x-code-set", "")),
     )
 
 
