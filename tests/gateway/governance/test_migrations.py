@@ -67,7 +67,6 @@ def test_a_version_of_the_same_major_is_left_alone(tmp_path: Path) -> None:
             {
                 ("TARGET_BROKEN", "/payer/kind"),
                 ("ROUND_TRIP", "/payer"),
-                ("LOST", "/payer/kind"),
                 ("LOST", "/payer/name"),
             },
         ),
