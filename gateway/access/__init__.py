@@ -15,16 +15,28 @@ from gateway.access.keys import KeyFacts, Keys, NewKey
 from gateway.access.presented import COOKIE, Presented, read_presented
 from gateway.access.refusals import Forbidden, Unauthenticated, refusal
 from gateway.access.rights import RIGHTS, Condition, Right, condition_of
+from gateway.access.sessions import (
+    ABSOLUTE_SECONDS,
+    BREAK_GLASS_SECONDS,
+    IDLE_SECONDS,
+    Begun,
+    SessionFacts,
+    Sessions,
+)
 
 __all__ = [
+    "ABSOLUTE_SECONDS",
+    "BREAK_GLASS_SECONDS",
     "COOKIE",
     "DENIED",
     "FOR_SYSTEMS",
+    "IDLE_SECONDS",
     "LOCAL_NAME",
     "RIGHTS",
     "Actor",
     "ActorKind",
     "Authenticator",
+    "Begun",
     "Condition",
     "Decision",
     "Denials",
@@ -36,6 +48,8 @@ __all__ = [
     "Presented",
     "Resource",
     "Right",
+    "SessionFacts",
+    "Sessions",
     "Unauthenticated",
     "Verdict",
     "authorize",

@@ -8,9 +8,10 @@ from gateway.access.actor import Actor, ActorKind, Duty, local_actor
 from gateway.access.keys import KEY, KeyFacts, Keys
 from gateway.access.presented import Presented
 from gateway.access.refusals import Unauthenticated
+from gateway.access.sessions import Sessions
 from gateway.settings import Certificate, ClientSettings, Config
 
-__all__ = ["Authenticator", "Sessions", "Tokens", "system_actor"]
+__all__ = ["Authenticator", "Tokens", "system_actor"]
 
 INVALID = "invalid_token"
 
@@ -23,14 +24,6 @@ class Tokens(Protocol):
 
     async def actor(self, token: str, thumbprint: str) -> Actor:
         """Return who a token stands for. Raises Unauthenticated."""
-        ...
-
-
-class Sessions(Protocol):
-    """Sessions of people."""
-
-    async def actor(self, session: str, *, csrf: str, unsafe: bool) -> Actor:
-        """Return whose session it is. Raises Unauthenticated."""
         ...
 
 
@@ -47,8 +40,8 @@ class Authenticator:
         token: str,
         keys: Keys,
         config: Callable[[], Config],
+        sessions: Sessions,
         tokens: Tokens | None = None,
-        sessions: Sessions | None = None,
     ) -> None:
         self._token = token.encode()
         self._keys = keys
@@ -62,7 +55,7 @@ class Authenticator:
             raise Unauthenticated
         if presented.bearer:
             return await self._bearer(presented)
-        if presented.session and self._sessions is not None:
+        if presented.session:
             return await self._sessions.actor(
                 presented.session, csrf=presented.csrf, unsafe=presented.unsafe
             )

@@ -170,18 +170,8 @@ class Keys:
             used_at=0,
         )
         secret = ids.new("s")[2:] + ids.new("s")[2:]
-        row = {
-            "key_id": facts.key_id,
-            "client": facts.client,
-            "secret_hash": hashlib.sha256(secret.encode()).hexdigest(),
-            "scopes": " ".join(chosen),
-            "label": label,
-            "at": now,
-            "created_by": by,
-            "expires_at": facts.expires_at,
-        }
         entry = AuditEntry(by, "key.create", facts.key_id, detail={"client": client.client})
-        insert = Statement("api_key_insert", row, expect=1)
+        insert = Statement("api_key_insert", _row(facts, secret), expect=1)
         try:
             await self._store.commit(Unit(statements=(insert, *also), audit=(entry, *said)))
         except UnitConflict:
@@ -225,6 +215,19 @@ def _must_be_granted(client: ClientSettings, scopes: tuple[str, ...], days: int)
         )
     if days > MAX_KEY_DAYS or days < 0:
         raise UsageFault(f"A key lives 1 to {MAX_KEY_DAYS} days.")
+
+
+def _row(facts: KeyFacts, secret: str) -> Row:
+    return {
+        "key_id": facts.key_id,
+        "client": facts.client,
+        "secret_hash": hashlib.sha256(secret.encode()).hexdigest(),
+        "scopes": " ".join(facts.scopes),
+        "label": facts.label,
+        "at": facts.created_at,
+        "created_by": facts.created_by,
+        "expires_at": facts.expires_at,
+    }
 
 
 def _facts(row: Row) -> KeyFacts:

@@ -4,7 +4,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.types import ASGIApp
 
-from gateway.access import Authenticator, Denials, Forbidden, Keys
+from gateway.access import Authenticator, Denials, Forbidden, Keys, Sessions
 from gateway.api import (
     artifacts,
     credentials,
@@ -43,11 +43,13 @@ def application(services: Services, token: str) -> ASGIApp:
     ports, store = services.ports, services.store
     denials = Denials(ports.clock.monotonic)
     keys = Keys(store, ports)
+    sessions = Sessions(store, ports, lambda: services.bundle.tenant)
     known = {
         "services": services,
         "keys": IdempotencyKeys(store, lambda: milliseconds(ports.clock.now())),
         "denials": denials,
         "credentials": keys,
+        "sessions": sessions,
     }
     inside = Litestar(
         route_handlers=ROUTES,
@@ -61,7 +63,12 @@ def application(services: Services, token: str) -> ASGIApp:
     )
     return Door(
         inside,
-        authenticator=Authenticator(token=token, keys=keys, config=lambda: services.bundle.config),
+        authenticator=Authenticator(
+            token=token,
+            keys=keys,
+            sessions=sessions,
+            config=lambda: services.bundle.config,
+        ),
         settings=lambda: services.bundle.config.hub.access,
         store=store,
         denials=denials,

@@ -48,9 +48,11 @@ def prologue(lines: Iterable[str]) -> str:
 
 
 NOUNS = {
+    "client": "The connected systems that may call the API.",
     "connector": "How other systems are reached: begin a connector.",
     "contract": "What may travel: the contracts and their fields.",
     "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
+    "key": "Their API keys: make, list, rotate, revoke.",
     "mapping": "Test, run and explain a mapping.",
     "message": "Messages with their deliveries and attempts.",
     "store": "The database itself: move it to another engine.",
@@ -154,6 +156,33 @@ VERBS = (
         "dlq discard",
         "Close it without effect, with a reason.",
         'dlq discard dlv_0f3a --reason "sent by paper"',
+    ),
+    _verb(
+        Group.RUN,
+        "client list",
+        "List the systems that may call, with what they are granted.",
+        "client list",
+        function="show",
+    ),
+    _verb(
+        Group.RUN,
+        "key create",
+        "Make an API key of a client; its secret is shown this once.",
+        "key create oakfield-billing",
+        "key create oakfield-billing --scope message.submit --days 30",
+    ),
+    _verb(Group.RUN, "key list", "List the keys, without secrets.", "key list", function="show"),
+    _verb(
+        Group.RUN,
+        "key rotate",
+        "Make the next key of a client; the old one is good for a day more.",
+        "key rotate oakfield-billing --overlap-hours 48",
+    ),
+    _verb(
+        Group.RUN,
+        "key revoke",
+        "End a key at once.",
+        'key revoke rhk_0f3a --reason "the laptop was stolen"',
     ),
     _verb(
         Group.RUN,
