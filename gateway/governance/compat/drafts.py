@@ -57,6 +57,19 @@ _SINCE = {
 }
 """A keyword means nothing in a draft older than the one that brought it."""
 
+_FORMATS_SINCE = {
+    "duration": Draft.D2019,
+    "idn-hostname": Draft.D7,
+    "iri": Draft.D7,
+    "iri-reference": Draft.D7,
+    "json-pointer": Draft.D6,
+    "relative-json-pointer": Draft.D7,
+    "uri-reference": Draft.D6,
+    "uri-template": Draft.D6,
+    "uuid": Draft.D2019,
+}
+"""So does a format, as far as the validator keeps the drafts apart."""
+
 _ONE = frozenset({
     "additionalProperties", "contains", "contentSchema", "else", "if", "not", "propertyNames",
     "then", "unevaluatedItems", "unevaluatedProperties",
@@ -119,7 +132,7 @@ def _keyword(new: dict[str, Any], keyword: str, value: Any, draft: Draft) -> Non
         new.setdefault(name, {}).update({key: _schema(item, draft) for key, item in value.items()})
     elif keyword in _SPECIAL:
         _SPECIAL[keyword](new, value, draft)
-    else:
+    elif keyword != "format" or _FORMATS_SINCE.get(value, draft) <= draft:
         new[keyword] = value
 
 

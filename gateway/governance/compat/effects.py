@@ -1,5 +1,6 @@
 """Weighs one change by itself: which directions a schema in the place of another breaks."""
 
+import json
 from typing import Any
 
 from gateway.governance.compat.modes import CompatProfile
@@ -22,6 +23,7 @@ class Effects:
         self._search = Search(self._universe)
         self._wholes = (old, new)
         self._roots: dict[tuple[int, Profile], Root] = {}
+        self._nowhere = Root({})
         self._kept: list[Any] = []
         closed = profile is CompatProfile.RW
         self._writer = Profile.WRITER if closed else Profile.AS_WRITTEN
@@ -53,7 +55,9 @@ class Effects:
         part = _as(schema, profile)
         # The universe knows parts by identity: they have to live as long.
         self._kept.append(part)
-        return self._universe.goal(part, self._root(side, profile))
+        refers = '"$' in json.dumps(part, default=str)
+        root = self._root(side, profile) if refers else self._nowhere
+        return self._universe.goal(part, root)
 
     def _root(self, side: int, profile: Profile) -> Root:
         if (side, profile) not in self._roots:

@@ -6,6 +6,7 @@ inside of `not` break the other direction, those inside of `if` may break both.
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from gateway.governance.compat.change import Change
@@ -13,6 +14,7 @@ from gateway.governance.compat.effects import Effects
 from gateway.governance.compat.finding import Level
 from gateway.governance.compat.modes import CompatProfile
 from gateway.governance.compat.place import Place
+from gateway.governance.compat.pruning import pruned
 from gateway.governance.compat.references import absolute, resolve
 from gateway.governance.compat.rules_annotations import annotation_changes, same_annotations
 from gateway.governance.compat.rules_composed import COMPOSED, composition_changes
@@ -35,7 +37,7 @@ class _Walk:
     def __init__(self, old: Any, new: Any, profile: CompatProfile) -> None:
         self.old = old
         self.new = new
-        self.effects = Effects(old, new, profile)
+        self.effects = Effects(pruned(old), pruned(new), profile)
         self.seen: set[tuple[int, int, bool, bool]] = set()
         self.used: set[str] = set()
         self.root = Root(old)
@@ -108,12 +110,19 @@ class _Walk:
         self.used.add(place)
         return resolve(root, place), place
 
+    @cached_property
+    def text(self) -> str:
+        """Both schemas, to look for a reference."""
+        return json.dumps([self.old, self.new])
+
     def unused(self) -> Iterator[Change]:
         """Yield the definitions that changed and that nothing refers to."""
         olds, news = _definitions(self.old), _definitions(self.new)
-        text = str(self.old) + str(self.new)
-        for name in sorted(olds.keys() | news.keys()):
-            if olds.get(name) == news.get(name) or f"#/$defs/{name}'" in text:
+        differing = [
+            name for name in olds.keys() | news.keys() if olds.get(name) != news.get(name)
+        ]
+        for name in sorted(differing):
+            if f'"#/$defs/{name}' in self.text:
                 continue
             yield Change(
                 code="DEFS_UNUSED_CHANGED",
