@@ -6,7 +6,7 @@ import msgspec
 
 from gateway.errors import UsageFault
 
-__all__ = ["MEDIA_TYPE", "EventFacts", "wrap"]
+__all__ = ["MEDIA_TYPE", "EventFacts", "event_attributes", "wrap"]
 
 MEDIA_TYPE = "application/cloudevents+json"
 _CORRELATION_CHARACTERS = 32
@@ -36,15 +36,11 @@ class EventFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the contract's documents may hold PHI (see `phi_classes`)."""
 
 
-def wrap(facts: EventFacts, document: Any = None, *, dataref: str = "") -> dict[str, Any]:
-    """Return the event with the whole document, or with a reference to it, as the destination likes.
+def event_attributes(facts: EventFacts, *, dataref: str = "") -> dict[str, str]:
+    """Return the event's attributes by name; what has no value is left out (CloudEvents 1.0.2, 3).
 
-    Attributes without a value are left out (CloudEvents 1.0.2, 3). The data classification trio
-    is its extension of that name. Raises UsageFault unless exactly one of document and dataref
-    is given.
+    The data classification trio is its extension of that name.
     """
-    if (document is None) == (not dataref):
-        raise UsageFault("An event carries either its document or a reference to it.")
     attributes = {
         "specversion": "1.0",
         "id": facts.id,
@@ -65,5 +61,15 @@ def wrap(facts: EventFacts, document: Any = None, *, dataref: str = "") -> dict[
         "datacategory": "phi" if facts.phi else "",
         "dataref": dataref,
     }
-    event: dict[str, Any] = {name: value for name, value in attributes.items() if value}
+    return {name: value for name, value in attributes.items() if value}
+
+
+def wrap(facts: EventFacts, document: Any = None, *, dataref: str = "") -> dict[str, Any]:
+    """Return the event with the whole document, or with a reference to it, as the destination likes.
+
+    Raises UsageFault unless exactly one of document and dataref is given.
+    """
+    if (document is None) == (not dataref):
+        raise UsageFault("An event carries either its document or a reference to it.")
+    event: dict[str, Any] = {**event_attributes(facts, dataref=dataref)}
     return event if dataref else event | {"data": document}
