@@ -102,7 +102,8 @@ class Subscriber:
 
     def _taken(self, webhook_id: str, body: bytes) -> bytes:
         """Keep the event; return the refusal of one that is not taken."""
-        unbalanced = msgspec.json.decode(body)["data"].get("balanced") is False
+        data = msgspec.json.decode(body).get("data", {})
+        unbalanced = data.get("balanced") is False
         if unbalanced or self.events.setdefault(webhook_id, body) != body:
             return answer(422)
         return b""

@@ -1,0 +1,31 @@
+"""The example interface of webhook is one that `remithub check` has nothing against."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+import connectors.webhook
+from connectors.webhook import SCHEDULE_SECONDS
+from gateway.cli.checking import Weight, troubles
+
+EXAMPLES = sorted((Path(connectors.webhook.__file__).parent / "examples").glob("*.yaml"))
+SECRETS = {"REMITHUB_SECRET_BILLING_WEBHOOK_KEY": "whsec_" + "A" * 32}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_a_whole_interface(example, tmp_path):
+    interfaces = tmp_path / "config" / "interfaces"
+    interfaces.mkdir(parents=True)
+    name = yaml.safe_load(example.read_text("utf-8"))["interface"]
+    shutil.copy(example, interfaces / f"{name}.yaml")
+    found = [one for one in troubles(tmp_path, SECRETS) if one.weight is Weight.FAILURE]
+    assert found == []
+
+
+def test_the_example_retries_as_standard_webhooks_suggests():
+    [example] = EXAMPLES
+    told = yaml.safe_load(example.read_text("utf-8"))
+    assert tuple(told["retry"]["schedule_seconds"]) == SCHEDULE_SECONDS
+    assert sum(SCHEDULE_SECONDS) == 75 * 3600 + 35 * 60 + 5
