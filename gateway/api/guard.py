@@ -63,6 +63,7 @@ REASON = "hub-reason"
 _MAX_REASON = 500
 _ID = re.compile(r"[a-z]{3}_[0-9a-f]{32}(@[0-9]{1,19})?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_MAY_DEPEND = (Verdict.ALLOW, Verdict.FOREIGN, Verdict.APPROVAL_NEEDED)
 _NO_RULE = Rule(right=None)
 
 
@@ -101,11 +102,14 @@ async def guard(
             connection.app, caller, Decision(Verdict.DENY), Right.SUBMIT, Resource(kind="route")
         )
     name = str(scope["path_params"].get(rule.parameter, "")) if rule.parameter else ""
-    resource = bare(rule, hub, name)
-    if (reading or depends_on_object(caller.actor, right)) and not rule.collection:
-        resource = await resource_of(rule, hub, name, connection.query_params)
     reason = reason_of(connection) if reading else ""
+    resource = bare(rule, hub, name)
     caller.decision = authorize(caller.actor, right, resource, reason=reason)
+    looked_up = reading or depends_on_object(caller.actor, right)
+    if looked_up and not rule.collection and caller.decision.verdict in _MAY_DEPEND:
+        # Not before: whoever may see none of a kind must not learn which ones there are.
+        resource = await resource_of(rule, hub, name, connection.query_params)
+        caller.decision = authorize(caller.actor, right, resource, reason=reason)
     if not caller.decision.allowed:
         raise await _denied(connection.app, caller, caller.decision, right, resource)
     if reading:

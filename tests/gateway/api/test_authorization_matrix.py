@@ -1,0 +1,263 @@
+"""Every route x every role x own, foreign and test objects, through the hub as it listens.
+
+What is expected is read from the table of rights, cell by cell, and never from `authorize`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from litestar import Litestar
+
+from gateway.access import COOKIE, RIGHTS, Condition, Duty, Right, Sessions
+from gateway.api.application import ROUTES
+from gateway.api.rules import RULES, Kind, Rule, rule_of
+from gateway.api.schema import described_as
+from tests.gateway.live import Live, advice, live_hub, make_root, until, write
+
+ALL_RIGHTS = ", ".join(right.value for right in Right)
+MORE = {
+    "interfaces/other.yaml": "interface: other\ndirection: in\nformat: json\n"
+    "contract: remittance-advice@^1.0\n",
+    "interfaces/trial.yaml": "interface: trial\ndirection: in\nformat: json\n"
+    "contract: remittance-advice@^1.0\nproduction: false\n",
+    "clients/own-system.yaml": f"client: own-system\ninterfaces: [intake]\nscopes: [{ALL_RIGHTS}]\n",
+    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\nscopes: [health.read]\n",
+}
+INTERFACES = {"own": "intake", "foreign": "other", "test": "trial"}
+PERSONS = [duty for duty in Duty if duty not in {Duty.SYSTEM, Duty.LOCAL}]
+
+
+class World(msgspec.Struct):
+    """A hub with one of everything at each of the three interfaces, and a client of every role."""
+
+    live: Live
+    clients: dict[Duty, httpx.Client]
+    objects: dict[tuple[Kind, str], str]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    root: Path = make_root(tmp_path_factory.mktemp("hub"))
+    for name, text in MORE.items():
+        write(root, name, text)
+    with live_hub(root) as live:
+        made = World(live, {Duty.LOCAL: live.client}, {})
+        made.clients[Duty.SYSTEM] = bearer(live, key_of(live, "own-system"))
+        for duty in PERSONS:
+            made.clients[duty] = session(live, duty)
+        for at, (which, interface) in enumerate(INTERFACES.items()):
+            fill(made, which, interface, at)
+        yield made
+        for client in made.clients.values():
+            client.close()
+
+
+def key_of(live: Live, client: str) -> str:
+    answer = live.post(f"/v1/clients/{client}/keys")
+    assert answer.status_code == 201, answer.text
+    key: str = answer.json()["key"]
+    return key
+
+
+def bearer(live: Live, token: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=live.url, headers=headers, trust_env=False, timeout=30)
+
+
+def session(live: Live, duty: Duty) -> httpx.Client:
+    sessions = Sessions(live.hub.store, live.hub.ports, lambda: "hilltop")
+    begun = live.run(sessions.begin(f"sub-of-{duty}", [duty]))
+    headers = {"Cookie": f"{COOKIE}={begun.session}", "X-CSRF-Token": begun.csrf}
+    return httpx.Client(base_url=live.url, headers=headers, trust_env=False, timeout=30)
+
+
+def fill(world: World, which: str, interface: str, at: int) -> None:
+    """Put an artifact, its message and a dead part at an interface."""
+    live, objects = world.live, world.objects
+    good = live.hand_over(advice(500 + at), interface)
+    processing = live.settled(good)["processing"]["delivery_id"]
+    bad = live.hand_over(b"{}%d" % at, interface)
+    live.settled(bad)
+    (aside,) = until(
+        lambda: live.get("/v1/set-aside", interface=interface, state="dead")["set_aside"]
+    )
+    (message,) = live.get("/v1/messages", artifact=good)["messages"]
+    client = {"own": "own-system"}.get(which, "stranger")
+    key = key_of(live, client) if which != "test" else objects[Kind.KEY, "foreign"] + ".0"
+    objects |= {
+        (Kind.INTERFACE, which): interface,
+        (Kind.CONTRACT, which): interface,
+        (Kind.ARTIFACT, which): good,
+        (Kind.DELIVERY, which): processing,
+        (Kind.MESSAGE, which): message["message_id"],
+        (Kind.ASIDE, which): aside["id"],
+        (Kind.ORDER, which): "ord_none",
+        (Kind.CLIENT, which): client,
+        (Kind.KEY, which): key.partition(".")[0],
+    }
+
+
+def request(
+    world: World, duty: Duty, route: tuple[str, str], which: str, **headers: str
+) -> httpx.Response:
+    """Ask a route about the object of that kind."""
+    method, path = route
+    rule, query = RULES[route], {}
+    name = world.objects.get((rule.kind, which), "none")
+    target = path.replace(f"{{{rule.parameter}}}", name) if rule.parameter else path
+    body: Any = {}
+    if rule.kind is Kind.CONTRACT:
+        target, query = "/v1/messages/remittance-advice", {"interface": name}
+        body = advice(900)
+    elif rule.kind is Kind.ASIDE and method == "POST":
+        body = {"ids": [name], "dry_run": True, "reason": "matrix"}
+    elif path == "/v1/reload":
+        body = {"dry_run": "dry" in headers}
+        headers.pop("dry", None)
+    if "full" in headers:
+        query = {"data": headers.pop("full")}
+    target = target.replace("{code}", "usage").replace("{path}", "none")
+    sent = {"json": body} if method == "POST" else {}
+    return world.clients[duty].request(method, target, params=query, headers=headers, **sent)
+
+
+def outcome(answer: httpx.Response, rule: Rule) -> str:
+    """Say how the guard decided, whatever the route made of it afterwards."""
+    if answer.status_code == 403:
+        return str(answer.json()["code"])
+    assert answer.status_code != 401, answer.text
+    assert answer.status_code < 500, answer.text
+    foreign = answer.status_code == 404 and answer.headers["content-type"].startswith(
+        "application/problem+json"
+    )
+    if foreign and answer.json()["detail"] == f"There is no such {rule.kind.value}.":
+        return "foreign"
+    return "ok"
+
+
+def expected(cell: Condition, which: str, rule: Rule, *, reason: bool = False) -> str:
+    """Read one cell. In a list a limited actor sees its own, so a list itself is allowed; what a
+    POST over a list is about comes in its body and is judged like any object."""
+    judged = not rule.collection or (rule.kind is Kind.ASIDE and bool(rule.further))
+    of_the_object = {
+        Condition.OWN: which == "own" and rule.kind is not Kind.HUB,
+        Condition.TEST: which == "test",
+        Condition.ASSIGNED: False,
+        Condition.NOT_OWN: True,
+    }
+    if cell in of_the_object:
+        if not judged or of_the_object[cell]:
+            return "ok"
+        return "foreign" if rule.parameter or rule.collection else "forbidden"
+    match cell:
+        case Condition.YES:
+            return "ok"
+        case Condition.REASON:
+            return "ok" if reason else "reason_required"
+        case Condition.PROPOSE | Condition.APPROVE | Condition.APPROVAL:
+            return "approval_required"
+        case _:
+            return "forbidden"
+
+
+GUARDED = [(route, rule) for route, rule in RULES.items() if rule.right is not None]
+ORDERS = {"/v1/set-aside/orders/{order_id}", "/v1/set-aside/orders/{order_id}/cancel"}
+
+
+def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
+    app = Litestar(route_handlers=ROUTES, openapi_config=described_as(), logging_config=None)
+    there = {
+        (method, route.path_format)
+        for route in app.routes
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+    assert {route for route in there if rule_of(*route) is None} == set()
+    assert set(RULES) - there == set()
+    assert {route for route, rule in RULES.items() if rule.right is None} == {
+        ("GET", "/healthz"),
+        ("GET", "/readyz"),
+    }
+
+
+@pytest.mark.parametrize("duty", list(Duty))
+def test_every_route_answers_every_role_as_the_table_says(world: World, duty: Duty) -> None:
+    wrong = []
+    for route, rule in GUARDED:
+        for which in INTERFACES:
+            assert rule.right is not None
+            dry = {"dry": "1"} if route[1] == "/v1/reload" else {}
+            got = outcome(request(world, duty, route, which, **dry), rule)
+            want = expected(RIGHTS[rule.right][duty], which, rule)
+            if route[1] == "/schema/{path}":
+                want = "ok"  # 404 to everybody who is let in
+            if got != want:
+                wrong.append((*route, which, got, want))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("duty", list(Duty))
+def test_phi_needs_the_right_and_the_reason_the_table_asks_for(world: World, duty: Duty) -> None:
+    cell = RIGHTS[Right.PHI_REVEAL][duty]
+    wrong = []
+    for route, rule in GUARDED:
+        if not rule.reads:
+            continue
+        full = {"full": "full"} if rule.where else {}
+        for which in INTERFACES:
+            for reason in (False, True):
+                told = {"Hub-Reason": "a payer called"} if reason else {}
+                got = outcome(request(world, duty, route, which, **full, **told), rule)
+                want = expected(cell, which, rule, reason=reason)
+                if got != want:
+                    wrong.append((*route, which, reason, got, want))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("duty", list(Duty))
+def test_a_reload_needs_more_than_a_rehearsal(world: World, duty: Duty) -> None:
+    route = ("POST", "/v1/reload")
+    cells = {RIGHTS[right][duty] for right in (Right.CONFIG_REHEARSE, Right.CONFIG_RELOAD)}
+    want = "ok" if cells == {Condition.YES} else "forbidden"
+    assert outcome(request(world, duty, route, "own"), RULES[route]) == want
+
+
+def test_lists_hold_only_what_a_system_owns(world: World) -> None:
+    system = world.clients[Duty.SYSTEM]
+    shown = [one["name"] for one in system.get("/v1/interfaces").json()]
+    messages = system.get("/v1/messages").json()["messages"]
+    asides = system.get("/v1/set-aside").json()["set_aside"]
+    groups = system.get("/v1/set-aside/groups").json()
+    assert shown == ["intake"]
+    assert {one["interface"] for one in messages} == {"intake"}
+    assert {one["interface"] for one in asides} == {"intake"}
+    assert {one["interface"] for one in groups} == {"intake"}
+    assert len(world.live.get("/v1/messages")["messages"]) > len(messages) > 0
+
+
+def test_a_message_belongs_to_where_it_goes_as_well(world: World) -> None:
+    live = world.live
+    write(
+        live.root,
+        "clients/receiver.yaml",
+        "client: receiver\ninterfaces: [drop]\nscopes: [message.read]\n",
+    )
+    live.post("/v1/reload")
+    with bearer(live, key_of(live, "receiver")) as receiver:
+        for which in INTERFACES:
+            message = world.objects[Kind.MESSAGE, which]
+            assert receiver.get(f"/v1/messages/{message}").status_code == 200
+            artifact = world.objects[Kind.ARTIFACT, which]
+            assert receiver.get(f"/v1/artifacts/{artifact}").status_code == 404
+        assert receiver.get("/v1/interfaces").json()["code"] == "insufficient_scope"
+
+
+def test_without_a_credential_nothing_but_health_is_answered(world: World) -> None:
+    for method, path in RULES:
+        answer = httpx.request(method, world.live.url + path, trust_env=False)
+        opened = path in ("/healthz", "/readyz")
+        assert answer.status_code == (200 if opened else 401), path
