@@ -133,6 +133,7 @@ def test_a_message_without_an_event_is_told_so() -> None:
         ({"traceparent": "00-0-0-01"}, "/traceparent", "format_wrong"),
         ({"deprecated": "true"}, "/deprecated", "type_wrong"),
         ({"datacategory": "phi"}, "", "property_missing"),
+        ({"dataregulation": "HIPAA"}, "", "property_missing"),
         ({"deprecationsunset": "2026-05-20T10:11:12Z"}, "", "property_missing"),
         ({"tracestate": "a=b"}, "", "property_missing"),
         ({"myExt": "x"}, "", "attribute_name_wrong"),
