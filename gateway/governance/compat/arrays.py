@@ -23,7 +23,7 @@ from gateway.governance.compat.formula import (
     SomeItem,
     Unique,
 )
-from gateway.governance.compat.universe import Unsupported
+from gateway.governance.compat.universe import EITHER, Unsupported
 from gateway.governance.compat.values import canonical, restored
 
 __all__ = ["build_array", "refuted_array"]
@@ -94,6 +94,11 @@ class _Array:
         goals = set(self.at.get(index, ()))
         return frozenset(goals | {atom.goal for atom in self.start if index >= atom.index})
 
+    def pin(self, index: int, goal: int) -> None:
+        """Take in that an item reaches a goal."""
+        self.at.setdefault(index, set()).add(goal)
+        self.uniform = max(self.uniform, index + 1)
+
     def places(self, first: int, more: int = 0) -> range:
         """Return the places that need looking at; beyond them all are alike."""
         return range(first, min(max(self.uniform, first) + 1 + more, self.high))
@@ -141,13 +146,21 @@ def refuted_array(solver: Solver, atoms: Iterable[Atom]) -> bool:
 
 
 def _demands_met(asked: _Array) -> bool:
-    for atom in asked.some:
-        ways = asked.ways(atom)
-        if not ways:
-            return False
-        if len(ways) == 1 and ways[0] < asked.uniform:
-            asked.at.setdefault(ways[0], set()).add(atom.goal)
-        asked.low = max(asked.low, ways[0] + 1)
+    """Tell whether each demand for some item can be met; what can be met in one place only is
+    taken in."""
+    waiting = list(asked.some)
+    again = True
+    while again:
+        again = False
+        for atom in list(waiting):
+            ways = asked.ways(atom)
+            if not ways:
+                return False
+            asked.low = max(asked.low, ways[0] + 1)
+            if len(ways) == 1:
+                asked.pin(ways[0], atom.goal)
+                waiting.remove(atom)
+                again = True
     return asked.low <= asked.high
 
 
@@ -167,8 +180,15 @@ def _counts_clash(asked: _Array) -> bool:
 
 
 def _too_alike(asked: _Array, least: AtLeast) -> bool:
-    values = _values(asked.solver, frozenset((least.goal,)))
-    return values is not None and len(values) < least.count
+    """Tell whether fewer different items than wanted can reach a goal."""
+    places = range(min(asked.uniform + 1, asked.high))
+    found: set[Any] = set()
+    for state in {asked.state(index) | {least.goal} for index in places}:
+        values = set() if asked.solver.impossible(state) else _values(asked.solver, state)
+        if values is None:
+            return False
+        found |= values
+    return len(found) < least.count
 
 
 def _more_than(asked: _Array, least: AtLeast, most: AtMost) -> bool:
@@ -188,34 +208,47 @@ def _repeats_clash(asked: _Array) -> bool:
             not asked.solver.impossible(asked.state(one) | asked.state(other))
             for one, other in pairs
         )
-    states = [asked.state(index) for index in range(min(asked.low, asked.uniform))]
+    return _crowded(asked)
+
+
+def _crowded(asked: _Array) -> bool:
+    """Tell whether the places with few possible values are more than these values."""
+    places = dict.fromkeys(range(min(asked.low, asked.uniform)), 1)
     if asked.low > asked.uniform:
-        states.append(asked.state(asked.uniform))
+        places[asked.uniform] = asked.low - asked.uniform
     values: set[Any] = set()
-    for state in states:
-        found = _values(asked.solver, state)
-        if found is None:
-            return False
-        values |= found
-    return len(values) < asked.low
+    count = 0
+    for index, alike in places.items():
+        found = _values(asked.solver, asked.state(index))
+        if found is not None:
+            values |= found
+            count += alike
+    return len(values) < count
 
 
 def _values(solver: Solver, state: State) -> set[Any] | None:
     """Return every value that reaches a state, where they are few and known."""
     for goal in state:
-        if goal <= TRUE:
-            continue
-        schema = solver.universe.node(goal).schema
-        sets = fixed_values(schema)
-        types = schema.get("type", "any")
-        if sets:
-            candidates = sets[0]
-        elif set([types] if isinstance(types, str) else types) <= {"boolean", "null"}:
-            candidates = [True, False, None]
-        else:
-            continue
-        return _kept(solver, state, candidates)
+        candidates = _candidates(solver, goal)
+        if candidates is not None:
+            return _kept(solver, state, candidates)
     return None
+
+
+def _candidates(solver: Solver, goal: int) -> list[Any] | None:
+    """Return values among which are all that reach a goal; None where they may be many."""
+    if goal <= TRUE:
+        return None
+    schema = solver.universe.node(goal).schema
+    if EITHER in schema:
+        left, right = (_candidates(solver, part) for part in schema[EITHER])
+        return None if left is None or right is None else [*left, *right]
+    sets = fixed_values(schema)
+    if sets:
+        return sets[0]
+    types = schema.get("type", "any")
+    few = set([types] if isinstance(types, str) else types) <= {"boolean", "null"}
+    return [True, False, None] if few else None
 
 
 def _kept(solver: Solver, state: State, candidates: list[Any]) -> set[Any] | None:
@@ -274,6 +307,8 @@ def _reserve(asked: _Array, least: AtLeast, wanted: dict[int, set[int]]) -> None
     for index in range(min(asked.high, asked.uniform + least.count + len(wanted) + 1)):
         if missing <= 0:
             return
+        if least.goal in wanted.get(index, ()):
+            continue
         state = asked.state(index) | wanted.get(index, set()) | {least.goal}
         if not asked.solver.impossible(frozenset(state)):
             wanted.setdefault(index, set()).add(least.goal)

@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.governance.compat.answer import Possible, Solver, State
 from gateway.governance.compat.evaluate import Undecided
+from gateway.governance.compat.expand import fixed_values
 from gateway.governance.compat.formula import (
     FALSE,
     TRUE,
@@ -89,8 +90,17 @@ class _Object:
             found = dict.fromkeys((*self.required, *self.named))
             for keys in [atom.keys for atom in self.every] + [atom.keys for atom in self.some]:
                 found.update(dict.fromkeys(sorted(keys.outside)))
+            for atom in self.every:
+                found.update(dict.fromkeys(self._listed(atom)))
             self.names_found = found
         return self.names_found
+
+    def _listed(self, atom: All) -> list[str]:
+        """Return the names of a list that all names have to be in, if that is what is asked."""
+        if atom.goal != FALSE or atom.keys.goal >= FALSE:
+            return []
+        sets = fixed_values(self.solver.universe.node(atom.keys.goal).schema)
+        return [name for name in sets[0] if isinstance(name, str)] if sets else []
 
     def meant(self, keys: Keys, name: str) -> bool | None:
         """Tell whether a name is among those meant; None where nobody knows."""
