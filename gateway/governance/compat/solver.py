@@ -156,7 +156,8 @@ class Search:
     def spend(self) -> None:
         """Count a step. Raises OutOfBudget."""
         self.steps -= 1
-        if self.steps < 0 or (self.steps % 64 == 0 and self.expired and self.expired()):
+        late = self.steps % 32 == 0 and self.expired is not None and self.expired()
+        if self.steps < 0 or late:
             raise OutOfBudget
 
 
