@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 
+from gateway.access import access_faults
 from gateway.app import registry_of
 from gateway.cli.mapping_folder import MappingFolder
+from gateway.cli.sprawling import doubled_interfaces, doubled_mappings
 from gateway.errors import ConfigError, HubError
 from gateway.governance import LintFinding, Profile, compile_validator
 from gateway.governance.lint import lint_schema
-from gateway.governance.lock import LOCK_FILE, verify_lock
+from gateway.governance.lock import LOCK_FILE, unreleased, verify_lock
 from gateway.pipeline import Bundle, compile_bundle
 from gateway.ports import SystemClock
 from gateway.registry import ContractVersion, MappingSource, Registry
@@ -58,6 +60,9 @@ def troubles(root: Path, environment: Mapping[str, str]) -> Iterator[Trouble]:
         registry = registry_of(root)
         yield from _contracts(registry)
         yield from _mappings(registry)
+        for sprawl in doubled_mappings(registry):
+            file = f"mappings/{sprawl.second}/mapping.yaml"
+            yield Trouble(file=file, reason=sprawl.words, weight=Weight.WARNING)
     except ConfigError as error:
         yield _trouble(error)
         return
@@ -83,7 +88,8 @@ def _contracts(registry: Registry) -> Iterator[Trouble]:
             yield from _schemas(folder)
             lock = folder / LOCK_FILE
             text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-            for finding in verify_lock(text, registry.files(base)):
+            drafts = unreleased(registry.contracts())
+            for finding in verify_lock(text, registry.files(base), drafts):
                 yield Trouble(file=f"contracts/{finding.file}", reason=finding.text)
     for contract in registry.contracts():
         yield from _examples(contract, registry)
@@ -181,6 +187,7 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
         yield _trouble(error, "config/")
         return
     yield from _secrets(root, config, environment)
+    yield from (_trouble(fault, "config/") for fault in access_faults(config))
     while True:
         try:
             bundle = compile_bundle(config, registry)
@@ -192,6 +199,9 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
             config = smaller
         else:
             yield from _unrouted(bundle)
+            for sprawl in doubled_interfaces(bundle):
+                file = f"config/interfaces/{sprawl.second}.yaml"
+                yield Trouble(file=file, reason=sprawl.words, weight=Weight.WARNING)
             return
 
 

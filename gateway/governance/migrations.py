@@ -48,6 +48,11 @@ class Migrations:
         self._steps = dict(steps)
 
     @property
+    def steps(self) -> frozenset[tuple[int, int]]:
+        """Each migration as the major it reads and the one it makes."""
+        return frozenset(self._steps)
+
+    @property
     def majors(self) -> frozenset[int]:
         """Every major some migration reads or makes."""
         return frozenset(major for pair in self._steps for major in pair)

@@ -8,16 +8,16 @@ from typing import Any
 from gateway.errors import ConfigError
 from gateway.governance.finding import LintFinding
 from gateway.governance.lint import lint_schema
-from gateway.governance.lock import verify_lock
+from gateway.governance.lock import unreleased, verify_lock
 from gateway.governance.masking import phi_classes
 from gateway.governance.profiles import Profile
+from gateway.governance.records import record_faults
 from gateway.governance.validator import compile_validator
 from gateway.governance.violation import Validator
 from gateway.registry import COMMON, ContractVersion, Registry
 
-__all__ = ["review_contracts"]
+__all__ = ["review_contracts", "review_version"]
 
-_STATUSES = frozenset({"draft", "active", "deprecated", "sunset", "retired", "withdrawn"})
 _MODES = frozenset({
     "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL",
     "FULL_TRANSITIVE",
@@ -32,11 +32,21 @@ def review_contracts(registry: Registry, lock: str) -> list[LintFinding]:
     `lock` is the text of `contracts.lock`. Raises ConfigError only for files that cannot be read.
     """
     files = registry.files()
-    found = [*verify_lock(lock, files), *_schemas(files)]
+    drafts = unreleased(registry.contracts())
+    found = [*verify_lock(lock, files, drafts), *_schemas(files)]
     for contract in registry.contracts():
         found += _header(contract)
         found += _version(registry, contract, files)
     return found
+
+
+def review_version(registry: Registry, contract: ContractVersion) -> list[LintFinding]:
+    """Return what is wrong with one version: its schema, header and examples."""
+    files = {
+        f"{contract.identity}/{file.relative_to(contract.folder).as_posix()}": file.read_bytes()
+        for file in sorted(contract.folder.rglob("*.json"))
+    }
+    return [*_schemas(files), *_header(contract), *_version(registry, contract, files)]
 
 
 def _schemas(files: Mapping[str, bytes]) -> Iterator[LintFinding]:
@@ -53,12 +63,9 @@ def _header(contract: ContractVersion) -> Iterator[LintFinding]:
         if getattr(header, field) not in allowed:
             text = f"is one of {', '.join(sorted(allowed))}."
             yield LintFinding(file=file, pointer=f"/{field}", rule="header", text=text)
-    if contract.status not in _STATUSES:
-        text = f"is one of {', '.join(sorted(_STATUSES))}."
-        yield LintFinding(file=file, pointer="/status", rule="header", text=text)
-    if contract.status == "active" and contract.version.startswith("0."):
-        text = f"{contract.version} is a draft: a version below 1.0.0 may still change."
-        yield LintFinding(file=file, pointer="/status", rule="header", text=text)
+    for text in record_faults(contract.version, contract.record):
+        pointer = f"/versions/{contract.version}"
+        yield LintFinding(file=file, pointer=pointer, rule="life_cycle", text=text)
     for index, event in enumerate(header.events):
         if not _EVENT.fullmatch(event):
             text = "is com.<owner>.<noun>.<past-verb>.v<major>."

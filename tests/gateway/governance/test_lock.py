@@ -41,3 +41,14 @@ def test_extending_adds_new_files_and_never_changes_an_entry() -> None:
     extended = extend_lock(LOCK, changed)
     assert set(LOCK.splitlines()) < set(extended.splitlines())
     assert [one.rule for one in verify_lock(extended, changed)] == ["lock_changed"]
+
+
+def test_a_draft_may_change_until_it_is_released() -> None:
+    files = {"thing/1.0.0/schema.json": b"{}", "thing/2.0.0/schema.json": b"{}"}
+    drafts = frozenset({"thing/2.0.0"})
+    lock = extend_lock("", files, drafts)
+    assert [line.split()[1] for line in lock.splitlines()] == ["thing/1.0.0/schema.json"]
+    assert verify_lock(lock, files, drafts) == []
+    assert [one.rule for one in verify_lock(lock, files)] == ["lock_missing"]
+    released = extend_lock(lock, files)
+    assert [one.rule for one in verify_lock(released, files, drafts)] == ["lock_gone"]

@@ -76,8 +76,8 @@ def test_a_reference_to_no_type_is_named(site: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
-        ("status: draft", "status: sleeping", "header"),
-        ("status: draft", "status: active", "header"),
+        ("status: draft", "status: sleeping", "life_cycle"),
+        ("status: draft", "status: active", "life_cycle"),
         ("FULL_TRANSITIVE", "MOSTLY", "header"),
         ("restricted", "secret", "header"),
         ("restricted", "internal", "classification"),
