@@ -236,6 +236,26 @@ VERBS = (
         group=Group.WRITE,
         examples=("remithub contract compat remittance-advice/1.0.0 changed.json",),
     ),
+    Verb(
+        name="contract export",
+        target="gateway.cli.contract_export:export",
+        summary="Write the contracts as OpenAPI, AsyncAPI or ODCS.",
+        group=Group.WRITE,
+        examples=(
+            "remithub contract export --format openapi --out var/exports",
+            "remithub contract export remittance-advice --format odcs",
+        ),
+    ),
+    Verb(
+        name="contract catalogue",
+        target="gateway.cli.contract_export:catalogue",
+        summary="Write the contracts as static pages that a partner can be sent.",
+        group=Group.WRITE,
+        examples=(
+            "remithub contract catalogue --out var/catalogue",
+            "remithub contract catalogue --out var/catalogue --own --root .",
+        ),
+    ),
     _verb(
         Group.WRITE,
         "mapping test",

@@ -36,8 +36,8 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     """One contract version, as the outside is told about it.
 
     `schema` stands alone (its types are in its own `$defs`). `service` are the service levels as
-    the header writes them: a name and its value. `successor` is "name/version", empty where there
-    is none.
+    the header writes them: a name and its value. `successor` is the version to move to, empty where
+    there is none.
     """
 
     name: str
@@ -112,7 +112,7 @@ def publish(shelf: Shelf, names: Iterable[str] = ()) -> list[Published]:
 
 def published(found: ContractVersion, schema: Schema) -> Published:
     """Return what is told about one version; its valid examples are read from its folder."""
-    header = found.header
+    header, record = found.header, found.record
     return Published(
         name=found.name,
         version=found.version,
@@ -127,6 +127,14 @@ def published(found: ContractVersion, schema: Schema) -> Published:
         regulation=header.regulation,
         retention_days=header.retention_days,
         events=header.events,
+        service={key: value for key, value in msgspec.to_builtins(header.sla).items() if value},
+        moments=Moments(
+            active_at=record.active_at,
+            deprecated_at=record.deprecated_at,
+            sunset_at=record.sunset_at,
+            retired_at=record.retired_at,
+        ),
+        successor=record.successor,
         examples=tuple(_examples(found.folder / "examples" / "valid")),
     )
 

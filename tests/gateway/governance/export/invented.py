@@ -25,7 +25,7 @@ PARCEL = Published(
         deprecated_at="2026-06-01T00:00:00Z",
         sunset_at="2027-01-31T00:00:00Z",
     ),
-    successor="parcel/2.0.0",
+    successor="2.0.0",
     schema={
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "https://contracts.example/parcel/1.0.0/schema.json",
