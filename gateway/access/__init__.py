@@ -10,7 +10,9 @@ from gateway.access.authorize import (
     conditions,
     depends_on_object,
 )
+from gateway.access.checking import access_faults, may_listen, must_make_sense
 from gateway.access.denials import DENIED, Denials
+from gateway.access.fetching import Fetcher
 from gateway.access.keys import KeyFacts, Keys, NewKey
 from gateway.access.presented import COOKIE, Presented, read_presented
 from gateway.access.refusals import Forbidden, Unauthenticated, refusal
@@ -23,6 +25,7 @@ from gateway.access.sessions import (
     SessionFacts,
     Sessions,
 )
+from gateway.access.tokens import AccessTokens
 
 __all__ = [
     "ABSOLUTE_SECONDS",
@@ -33,6 +36,7 @@ __all__ = [
     "IDLE_SECONDS",
     "LOCAL_NAME",
     "RIGHTS",
+    "AccessTokens",
     "Actor",
     "ActorKind",
     "Authenticator",
@@ -41,6 +45,7 @@ __all__ = [
     "Decision",
     "Denials",
     "Duty",
+    "Fetcher",
     "Forbidden",
     "KeyFacts",
     "Keys",
@@ -52,11 +57,14 @@ __all__ = [
     "Sessions",
     "Unauthenticated",
     "Verdict",
+    "access_faults",
     "authorize",
     "condition_of",
     "conditions",
     "depends_on_object",
     "local_actor",
+    "may_listen",
+    "must_make_sense",
     "read_presented",
     "refusal",
 ]

@@ -51,6 +51,11 @@ class Authenticator:
 
     async def actor(self, presented: Presented) -> Actor:
         """Return who it is. Raises Unauthenticated: for every reason with the same words."""
+        if presented.around:
+            raise Unauthenticated(
+                "The hub is reached over HTTPS only.",
+                next_step="use the address that its operator gave you.",
+            )
         if presented.other_scheme:
             raise Unauthenticated
         if presented.bearer:

@@ -31,7 +31,8 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
 
     `source` is the address of whoever sent it, behind a believed proxy the one it names.
     `thumbprint` is the SHA-256 of the client's certificate, base64url (RFC 8705, 3.1).
-    `here` says that it was sent on this machine, straight to the hub.
+    `here` says that it was sent on this machine, straight to the hub; `around` that it came in
+    plain text past the proxies that are there to end TLS.
     """
 
     bearer: str = ""
@@ -41,6 +42,7 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
     unsafe: bool = False
     source: str = ""
     here: bool = False
+    around: bool = False
     thumbprint: str = ""
 
 
@@ -66,6 +68,7 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
         unsafe=scope["method"] not in _SAFE,
         source=_source(peer, named, settings) if through else peer,
         here=_is_loopback(peer) and not forwarded,
+        around=not (through or settings.tls or _is_loopback(peer)),
         thumbprint=_thumbprint(named, settings) if through else "",
     )
 

@@ -1,10 +1,19 @@
 """Puts the routes together into one ASGI application, with problems and the door around it."""
 
+from pathlib import Path
+
 from litestar import Litestar
 from litestar.datastructures import State
-from litestar.types import ASGIApp
 
-from gateway.access import Authenticator, Denials, Forbidden, Keys, Sessions
+from gateway.access import (
+    AccessTokens,
+    Authenticator,
+    Denials,
+    Fetcher,
+    Forbidden,
+    Keys,
+    Sessions,
+)
 from gateway.api import (
     artifacts,
     credentials,
@@ -37,12 +46,17 @@ ROUTES = (
 )
 
 
-def application(services: Services, token: str) -> ASGIApp:
+def application(services: Services, token: str, *, root: Path = Path()) -> Door:
     """Return the API over those services; every request but two needs a credential, and every
-    route the right that `gateway.api.rules` says. `token` is good on this machine only."""
+    route the right that `gateway.api.rules` says. `token` is good on this machine only; files
+    that the settings name are below `root`. To be closed at the end."""
     ports, store = services.ports, services.store
     denials = Denials(ports.clock.monotonic)
     keys = Keys(store, ports)
+    fetcher = Fetcher()
+    tokens = AccessTokens(
+        config=lambda: services.bundle.config, root=root, fetch=fetcher.get, clock=ports.clock
+    )
     sessions = Sessions(store, ports, lambda: services.bundle.tenant)
     known = {
         "services": services,
@@ -67,6 +81,7 @@ def application(services: Services, token: str) -> ASGIApp:
             token=token,
             keys=keys,
             sessions=sessions,
+            tokens=tokens,
             config=lambda: services.bundle.config,
         ),
         settings=lambda: services.bundle.config.hub.access,
@@ -74,4 +89,5 @@ def application(services: Services, token: str) -> ASGIApp:
         denials=denials,
         ids=ports.ids,
         clock=ports.clock,
+        closing=fetcher.close,
     )

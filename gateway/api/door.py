@@ -1,6 +1,6 @@
 """The door in front of the routes: asks who it is, names the request, bounds its body's time."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 import msgspec
@@ -49,7 +49,10 @@ class Door:
         denials: Denials,
         ids: Ids,
         clock: Clock,
+        closing: Callable[[], Awaitable[None]],
     ) -> None:
+        self.close = closing
+        """Lets go of what was opened towards identity providers."""
         self._inside = inside
         self._clock = clock
         self._authenticator = authenticator

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from gateway.access import must_make_sense
 from gateway.errors import HubError
 from gateway.pipeline import Bundle, compile_bundle
 from gateway.registry import Registry, starter_root
@@ -31,6 +32,7 @@ def read_bundle(
     What the root does not have comes from the starter data beside the code. Raises ConfigError.
     """
     config = read_config(root / "config", environment)
+    must_make_sense(config)
     return compile_bundle(config, registry_of(root), monotonic=monotonic)
 
 

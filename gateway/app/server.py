@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import os
 import signal
@@ -11,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
@@ -21,6 +20,7 @@ from gateway.app.services import HubServices
 from gateway.errors import ConfigError, TryAgain
 from gateway.model.roles import Role
 from gateway.ports import Clock, Ports
+from gateway.settings import TlsSettings
 
 __all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving", "set_up_logging"]
 
@@ -59,6 +59,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     pid: int
     token_file: str
+    certificate: str = ""
+    """Its own certificate's file where it serves HTTPS: the command line trusts that one."""
 
 
 class Listening(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,11 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     hub: Hub
     address: Address
     token: str
+
+
+class _Tls(msgspec.Struct, frozen=True):
+    certificate: Path
+    key: Path
 
 
 def set_up_logging(level: str = "INFO") -> None:
@@ -96,21 +103,22 @@ async def serving(
     hub = await Hub.open(root, environment, ports, role=role)
     try:
         settings = hub.bundles.current.config.hub.api
-        _must_be_loopback(settings.host)
         token = open_token(root / settings.token_file, hub.ports.ids)
         services = HubServices(hub)
         services.begin()
         await hub.start()
-        app = application(services, token)
+        app = application(services, token, root=root)
         port = _free_port(settings.host, settings.port if port is None else port)
-        server = await _start(app, settings.host, port, hub.ports.clock)
+        tls = _tls(root, hub.bundles.current.config.hub.access.tls)
+        server = await _start(app, settings.host, port, hub.ports.clock, tls)
     except BaseException:
         await hub.close()
         raise
     address = Address(
-        url=f"http://{_host(settings.host)}:{port}",
+        url=f"{'https' if tls else 'http'}://{_host(settings.host)}:{port}",
         pid=os.getpid(),
         token_file=settings.token_file,
+        certificate=str(tls.certificate) if tls else "",
     )
     file = root / ADDRESS_FILE
     announced = role in (Role.API, Role.ALL)  # what the command line asks
@@ -122,6 +130,7 @@ async def serving(
         if announced and file.exists() and file.read_bytes() == _text(address):
             file.unlink(missing_ok=True)
         await _stop(hub, *server)
+        await app.close()
 
 
 async def serve(
@@ -148,7 +157,7 @@ async def serve(
 
 
 async def _start(
-    app: object, host: str, port: int, clock: Clock
+    app: object, host: str, port: int, clock: Clock, tls: _Tls | None = None
 ) -> tuple[Granian, asyncio.Task[None]]:
     server = Granian(
         app,
@@ -162,6 +171,9 @@ async def _start(
         log_enabled=False,
         log_access=False,
         websockets=False,
+        ssl_protocol_min=SSLProtocols.tls12,
+        ssl_cert=tls.certificate if tls else None,
+        ssl_key=tls.key if tls else None,
     )
     task = asyncio.create_task(server.serve(), name="api")
     deadline = clock.monotonic() + _START_SECONDS
@@ -197,19 +209,6 @@ async def _stop(hub: Hub, server: Granian, task: asyncio.Task[None]) -> None:
         await hub.store.close()
 
 
-def _must_be_loopback(host: str) -> None:
-    try:
-        loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ConfigError(
-            f"the API listens on loopback only, and '{host}' is not",
-            file="hub.yaml",
-            next_step="set `api.host: 127.0.0.1`.",
-        )
-
-
 def _free_port(host: str, wanted: int) -> int:
     """Return that port, or any free one for 0; granian itself would panic on a taken one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -232,7 +231,20 @@ def _unavailable(host: str, port: int) -> TryAgain:
 
 
 def _host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    """Return how this machine reaches it: an address that means every address is here, too."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  what it is called here
+    return f"[{shown}]" if ":" in shown else shown
+
+
+def _tls(root: Path, settings: TlsSettings | None) -> _Tls | None:
+    """Return the files. Raises ConfigError where one is not there: granian would panic."""
+    if settings is None:
+        return None
+    found = _Tls(root / settings.certificate, root / settings.key)
+    for place in (found.certificate, found.key):
+        if not place.is_file():
+            raise ConfigError(f"the TLS file {place} is not there", file="hub.yaml")
+    return found
 
 
 def _write(file: Path, address: Address) -> None:

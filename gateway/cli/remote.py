@@ -8,12 +8,15 @@ import http.client
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from gateway.errors import ConfigError, Conflict, HubError, NotFound, TryAgain, UsageFault
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = ["Remote", "hub_at", "running_hub"]
 
@@ -27,6 +30,7 @@ class _Address(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     pid: int
     token_file: str
+    certificate: str = ""
 
 
 class _Answer(msgspec.Struct, frozen=True):
@@ -88,9 +92,14 @@ class _Http:
 
     def __init__(self, address: _Address, token: str) -> None:
         parts = urlsplit(address.url)
-        self._connection = http.client.HTTPConnection(
-            parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS
-        )
+        where = (parts.hostname or "", parts.port)
+        if parts.scheme == "https":
+            trust = _trust(address.certificate)
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                *where, timeout=TIMEOUT_SECONDS, context=trust
+            )
+        else:
+            self._connection = http.client.HTTPConnection(*where, timeout=TIMEOUT_SECONDS)
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     def answers(self) -> bool:
@@ -114,6 +123,16 @@ class _Http:
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _trust(certificate: str) -> "ssl.SSLContext":
+    """Trust the hub's own certificate and no other: it is named for partners, not for loopback."""
+    import ssl
+
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
 
 
 class _InProcess:
@@ -209,7 +228,12 @@ def hub_at(root: Path, *, must_run: bool = False) -> Iterator[Remote]:
         try:
             yield Remote(_InProcess(runner, app, token), running=False)
         finally:
-            runner.run(hub.close())
+            runner.run(_close(app, hub))
+
+
+async def _close(app: Any, hub: Any) -> None:
+    await app.close()
+    await hub.close()
 
 
 async def _open(root: Path) -> tuple[Any, Any, str]:
@@ -231,7 +255,7 @@ async def _open(root: Path) -> tuple[Any, Any, str]:
     try:
         await hub.lanes.ensure(hub.bundles.current.lanes())
         token = hub.ports.ids.new("tok")
-        return hub, application(HubServices(hub), token), token
+        return hub, application(HubServices(hub), token, root=root), token
     except BaseException:
         await hub.close()
         raise
