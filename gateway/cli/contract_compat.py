@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from gateway.governance.compat import Finding, Limits, Policy, Report, Subject
     from gateway.registry import ContractVersion, Registry
 
-__all__ = ["compat"]
+__all__ = ["compat", "waivers_of"]
 
 
 def compat(
@@ -160,11 +160,12 @@ def _policy(registry: "Registry", contract: "ContractVersion | None") -> "Policy
         contract=contract.name if contract else "",
         stability="draft" if contract and contract.status == "draft" else "stable",
         today=SystemClock().now().date(),
-        waivers=_waivers(registry.roots[0] / "contracts" / "waivers.yaml"),
+        waivers=waivers_of(registry.roots[0] / "contracts" / "waivers.yaml"),
     )
 
 
-def _waivers(file: Path) -> Sequence[Any]:
+def waivers_of(file: Path) -> Sequence[Any]:
+    """Read `contracts/waivers.yaml`; without the file there is none. Raises ConfigError."""
     if not file.is_file():
         return ()
     import msgspec
