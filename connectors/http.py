@@ -17,7 +17,6 @@ from functools import partial
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.connector import AddrInfoType
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -237,7 +236,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             )
         return self._session
 
-    def _judged_socket(self, found: AddrInfoType) -> socket.socket:
+    def _judged_socket(self, found: aiohttp.AddrInfoType) -> socket.socket:
         """Make the socket for one address: the last look at where the connection goes. An
         address that stands in the URL as it is comes here without having been looked up."""
         family, kind, protocol, _, address = found
