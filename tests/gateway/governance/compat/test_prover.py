@@ -116,6 +116,9 @@ INCOMPATIBLE: dict[str, tuple[Any, Any]] = {
     "not a valid day": ({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
                         {"format": "date"}),
     "a look-ahead on one side": ({"type": "string"}, {"pattern": "^(?=a)"}),
+    "as many values as places": (
+        array(items={"enum": ["a", "b"]}, uniqueItems=True, minItems=2), False
+    ),
     "a long text": ({"type": "string", "maxLength": 4001}, {"maxLength": 4000}),
 }  # fmt: skip
 
