@@ -5,13 +5,13 @@ under way is known to this process only; another one meets the record and answer
 """
 
 import hashlib
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from gateway.api.services import HubRequest
+from gateway.api.wire import Malformed, parse_idempotency_key
 from gateway.errors import Conflict, Reject, UsageFault
 from gateway.model.ids import text_id
 from gateway.pipeline import Accepted, Receipt
@@ -22,8 +22,6 @@ __all__ = ["LIFE_MS", "KeyUse", "Keys", "keys_of", "read_key"]
 LIFE_MS = 400 * 24 * 3600 * 1000
 """How long a key is remembered: it outlives the pruning of what it led to."""
 
-_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
-_BARE = re.compile(r"[\x21\x23-\x7e]{1,255}")
 ACCEPTED = 202
 
 
@@ -34,15 +32,14 @@ def read_key(header: str | None) -> str:
     """
     if header is None:
         return ""
-    quoted = _QUOTED.fullmatch(header.strip())
-    key = quoted[1] if quoted else header.strip()
-    if not quoted and not _BARE.fullmatch(key):
+    try:
+        return parse_idempotency_key(header)
+    except Malformed:
         raise UsageFault(
             "The Idempotency-Key is not 1 to 255 visible ASCII characters.",
             code="idempotency_key_invalid",
             next_step='send one like "8e03978e-40d5-43dd-bc93-6894a57f9324".',
-        )
-    return key
+        ) from None
 
 
 class KeyUse(msgspec.Struct, frozen=True, kw_only=True):

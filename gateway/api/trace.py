@@ -7,13 +7,14 @@ from typing import Any
 
 import msgspec
 
+from gateway.api.wire import Malformed, parse_traceparent
+
 __all__ = ["TraceFacts", "read_trace", "trace_of"]
 
 log = logging.getLogger("remithub.api")
 
 KEY = "remithub.trace"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_TRACE = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 
 
 class TraceFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,17 +45,12 @@ def read_trace(headers: Iterable[tuple[bytes, bytes]], fresh_id: str) -> TraceFa
     found = {name: value for name, value in headers if name in (b"x-request-id", b"traceparent")}
     own = found.get(b"x-request-id", b"")
     request_id = own.decode() if _REQUEST_ID.fullmatch(own) else fresh_id
-    parent = _TRACE.fullmatch(found.get(b"traceparent", b""))
-    if parent is None or not _valid(parent):
+    parent = found.get(b"traceparent", b"").decode("latin-1")
+    try:
+        parse_traceparent(parent)
+    except Malformed:
         return TraceFacts(request_id=request_id)
-    return TraceFacts(request_id=request_id, traceparent=parent[0].decode())
-
-
-def _valid(parent: re.Match[bytes]) -> bool:
-    """Version ff and ids of zeros are no trace; version 00 has no further fields."""
-    version, trace, span, _, more = parent.groups()
-    zeros = not trace.strip(b"0") or not span.strip(b"0")
-    return version != b"ff" and not zeros and not (version == b"00" and more)
+    return TraceFacts(request_id=request_id, traceparent=parent)
 
 
 def trace_of(scope: Any) -> TraceFacts:
