@@ -28,6 +28,9 @@ HEALED_SECONDS = 600.0
 PROBES = 3
 """Successes that close a breaker."""
 
+NEWS_SECONDS = 2.0
+"""After this long every node has heard what another has found."""
+
 FAR_SECONDS = 120
 FOREVER_MS = 2**62
 NIGHT_SECONDS = 10 * 3600.0
@@ -110,6 +113,7 @@ class _Story:
         await self._person.resume_all()
         if not await self._quiet(senders, may_end_early=True):
             await self._night(senders)
+        await world.sleep(NEWS_SECONDS)
         self._look_at_breakers()
         await self._replay_what_is_done()
         for task in storm:

@@ -1,5 +1,8 @@
-"""Seeds that found a fault in the hub, kept: each must hold. A seed tells another story once what is
-drawn changes; the cases beside the code that was mended are what lasts."""
+"""Seeds that found a fault in the hub, kept: each must hold.
+
+A seed tells another story once what is drawn changes; the cases beside the code that was mended are
+what lasts.
+"""
 
 import pytest
 
