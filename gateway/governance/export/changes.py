@@ -36,7 +36,7 @@ def changes(old: Published, new: Published) -> list[Change]:
     before = {field.path: field for field in contract_fields(old.schema)}
     after = {field.path: field for field in contract_fields(new.schema)}
     gone = [
-        Change(ChangeKind.REMOVED, path, f"Removed. It was {_need(field)}: {field.kind}.")
+        Change(ChangeKind.REMOVED, path, f"Was {_need(field)}: {field.kind}.")
         for path, field in before.items()
         if path not in after
     ]
@@ -47,7 +47,7 @@ def changes(old: Published, new: Published) -> list[Change]:
 
 def _one(old: Field | None, new: Field) -> Iterator[Change]:
     if old is None:
-        words = f"New, {_need(new)}: {new.kind}. {new.description}"
+        words = f"{_need(new).capitalize()}: {new.kind}. {new.description}"
         yield Change(ChangeKind.ADDED, new.path, words.strip())
         return
     said = " ".join(_differences(old, new))

@@ -23,6 +23,9 @@ _MONTHS = (
 )  # fmt: skip
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 _DAYS_OF_A_YEAR = 365.25
+_ALWAYS = "always `"
+_NEWER = " or a newer code"
+_OFTEN = {"business_daily": "every business day", "daily": "every day", "hourly": "every hour"}
 _COMPATIBILITY = {
     "NONE": "nothing is promised between versions",
     "BACKWARD": "a new reader understands the version before",
@@ -35,13 +38,14 @@ _COMPATIBILITY = {
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One field as the table shows it; `words` are what a search looks in, in lower case."""
+    """One field as the table shows it; `words` are what a search looks in, in lower case;
+    `said` is what else is said of its codes."""
 
     path: str
     anchor: str
     kind: str
     codes: tuple[str, ...]
-    open: bool
+    said: str
     required: bool
     phi: str
     mask: str
@@ -153,7 +157,7 @@ def _row(field: Field) -> Row:
         anchor=f"f.{field.path.replace('[]', '')}",
         kind=field.kind,
         codes=codes,
-        open=more,
+        said=more,
         required=field.required,
         phi=phi,
         mask=field.mask,
@@ -164,12 +168,15 @@ def _row(field: Field) -> Row:
     )
 
 
-def _codes(kind: str) -> tuple[tuple[str, ...], bool]:
-    """Take the codes out of a kind's words, "`a`, `b` or a newer code"."""
+def _codes(kind: str) -> tuple[tuple[str, ...], str]:
+    """Take the codes out of a kind's words, and what is said of them: "`a`, `b` or a newer code",
+    "always `"USD"`"."""
+    if kind.startswith(_ALWAYS):
+        return (kind.removeprefix(_ALWAYS).rstrip("`").strip('"'),), "always"
     if not kind.startswith("`"):
-        return (), False
-    listed, _, _ = kind.partition(" or a newer code")
-    return tuple(code.strip().strip("`") for code in listed.split(",")), kind != listed
+        return (), ""
+    listed, more, _ = kind.partition(_NEWER)
+    return tuple(code.strip().strip("`") for code in listed.split(",")), more.strip()
 
 
 def _promise(contract: Published) -> str:
@@ -179,7 +186,7 @@ def _promise(contract: Published) -> str:
         if name == "latency_seconds":
             said.append(f"within {_span(int(value))}")
         elif name == "frequency":
-            said.append(str(value).replace("_", " "))
+            said.append(_OFTEN.get(str(value), str(value).replace("_", " ")))
         elif name == "availability_percent":
             said.append(f"{value} % of the time")
         else:
