@@ -11,6 +11,8 @@ import msgspec
 
 from gateway.access import access_faults
 from gateway.app import registry_of
+from gateway.cli.contract_checking import contract_faults
+from gateway.cli.contract_folder import ContractFolder
 from gateway.cli.mapping_folder import MappingFolder
 from gateway.cli.sprawling import doubled_interfaces, doubled_mappings
 from gateway.errors import ConfigError, HubError
@@ -59,6 +61,7 @@ def troubles(root: Path, environment: Mapping[str, str]) -> Iterator[Trouble]:
     try:
         registry = registry_of(root)
         yield from _contracts(registry)
+        yield from _life(root, environment)
         yield from _mappings(registry)
         for sprawl in doubled_mappings(registry):
             file = f"mappings/{sprawl.second}/mapping.yaml"
@@ -93,6 +96,14 @@ def _contracts(registry: Registry) -> Iterator[Trouble]:
                 yield Trouble(file=f"contracts/{finding.file}", reason=finding.text)
     for contract in registry.contracts():
         yield from _examples(contract, registry)
+
+
+def _life(root: Path, environment: Mapping[str, str]) -> Iterator[Trouble]:
+    """Steps of versions, quality rules, migrations, consumers."""
+    limits = Limits(monotonic=SystemClock().monotonic)
+    folder = ContractFolder(root, environment, limits)
+    for fault in contract_faults(folder, SystemClock().now()):
+        yield Trouble(file=fault.file, line=fault.line, reason=fault.reason)
 
 
 def _schemas(folder: Path) -> Iterator[Trouble]:

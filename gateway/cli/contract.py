@@ -96,13 +96,13 @@ def lock(*, root: Path | None = None) -> int:
         The folder with contracts/ in it; without it, what came with the program.
     """
     from gateway.cli.output import Output
-    from gateway.governance.lock import LOCK_FILE, extend_lock
+    from gateway.governance.lock import LOCK_FILE, extend_lock, unreleased
     from gateway.registry import Registry, starter_root
 
     registry = Registry(root or starter_root())
     file = registry.roots[0] / "contracts" / LOCK_FILE
     old = file.read_text(encoding="utf-8") if file.is_file() else ""
-    new = extend_lock(old, registry.files())
+    new = extend_lock(old, registry.files(), unreleased(registry.contracts()))
     file.write_text(new, encoding="utf-8")
     added = len(new.splitlines()) - len(old.splitlines())
     Output().say(f"{added} files were added to {LOCK_FILE}.")

@@ -50,7 +50,7 @@ def prologue(lines: Iterable[str]) -> str:
 NOUNS = {
     "client": "The connected systems that may call the API.",
     "connector": "How other systems are reached: begin a connector.",
-    "contract": "What may travel: the contracts and their fields.",
+    "contract": "What may travel: the contracts, their fields and their life.",
     "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
     "key": "Their API keys: make, list, rotate, revoke.",
     "mapping": "Test, run and explain a mapping.",
@@ -228,6 +228,66 @@ VERBS = (
         "contract lock",
         "Record the files of newly released versions, which then never change.",
         "contract lock",
+    ),
+    *(
+        Verb(
+            name=f"contract {verb}",
+            target=f"gateway.cli.{module}:{verb}",
+            summary=summary,
+            group=Group.WRITE,
+            examples=tuple(f"remithub contract {example}" for example in examples),
+        )
+        for module, verb, summary, *examples in (
+            (
+                "contract_check",
+                "check",
+                "Check contracts: schemas, examples, quality rules, migrations, who reads them.",
+                "check",
+                "check remittance-advice",
+            ),
+            (
+                "contract_uses",
+                "uses",
+                "Show who names a contract, and what of it they read.",
+                "uses remittance-advice/1.0.0",
+            ),
+            (
+                "contract_steps",
+                "propose",
+                "Propose that a draft becomes active.",
+                "propose work-item 1.0.0 --by anna",
+            ),
+            (
+                "contract_steps",
+                "approve",
+                "Approve what another person has proposed, and carry it out.",
+                "approve work-item 1.0.0 --by ben",
+            ),
+            (
+                "contract_steps",
+                "deprecate",
+                "Propose that a version is deprecated, with a successor and a day of sunset.",
+                "deprecate work-item 1.0.0 --successor 1.1.0 --sunset-at 2027-12-31",
+            ),
+            (
+                "contract_steps",
+                "sunset",
+                "Propose that no new client gets a deprecated version.",
+                "sunset work-item 1.0.0",
+            ),
+            (
+                "contract_steps",
+                "retire",
+                "Propose that a version is served to nobody any more.",
+                "retire work-item 1.0.0",
+            ),
+            (
+                "contract_steps",
+                "withdraw",
+                "Propose that a draft is given up.",
+                "withdraw work-item 2.0.0",
+            ),
+        )
     ),
     Verb(
         name="contract compat",

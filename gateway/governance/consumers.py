@@ -18,7 +18,7 @@ from msgspec import Meta
 
 from gateway.errors import ConfigError, NotFound
 from gateway.governance.subschemas import Place, Schema, children, pointer
-from gateway.registry import Registry
+from gateway.registry import Registry, Version
 from gateway.settings import Tree, decode, load
 from gateway.translation.kinds import Kind
 from gateway.translation.shapes import Shape
@@ -248,9 +248,10 @@ def _declared(
         found = registry.contract(one.contract, one.version)
     except NotFound as error:
         raise fault(error.message) from None
-    shape = Shape.of(registry.bundled_schema(found.name, found.version))
     paths = frozenset(pointer_of_path(path) for path in one.paths)
-    lost = sorted(path for path in paths if _at(shape, path) is None)
+    # One version of the range that has it is enough: that a newer one lost it is a finding there.
+    shapes = [*_shapes(registry, one.contract, one.version)]
+    lost = sorted(path for path in paths if not any(_at(shape, path) for shape in shapes))
     if lost:
         raise fault(f"{found.identity} has no {', '.join(lost)}.")
     return ContractReads(
@@ -260,6 +261,13 @@ def _declared(
         paths=paths,
         whole=one.whole,
     )
+
+
+def _shapes(registry: Registry, name: str, wanted: str) -> Iterator[Shape]:
+    for contract in registry.contracts():
+        number = Version.parse(contract.version)
+        if contract.name == name and number and number.satisfies(wanted):
+            yield Shape.of(registry.bundled_schema(name, contract.version))
 
 
 def pointer_of_path(path: str) -> str:

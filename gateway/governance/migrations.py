@@ -13,13 +13,12 @@ from gateway.errors import ConfigError, NotFound, Reject
 from gateway.governance.profiles import Profile
 from gateway.governance.validator import compile_validator
 from gateway.governance.violation import Validator
-from gateway.registry import ContractVersion, MigrationSource, Registry, Version
+from gateway.registry import MigrationSource, Registry, Version
 from gateway.translation import DEFAULT_LIMITS, Limits, compile_mapping
 from gateway.translation import Mapping as Compiled
 
 __all__ = ["MigrationFault", "Migrations", "compile_migrations"]
 
-_GONE = frozenset({"retired", "withdrawn"})
 Document = dict[str, Any]
 
 
@@ -168,52 +167,56 @@ def _major(version: str) -> int:
 
 
 def compile_migrations(
-    registry: Registry, contract: str, *, limits: Limits = DEFAULT_LIMITS
+    registry: Registry,
+    contract: str,
+    *,
+    standing: Mapping[int, str] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Migrations:
-    """Compile every migration of a contract, each checked against the newest schema of its two
-    majors. Raises ConfigError with the file and line of what is wrong."""
+    """Compile every migration of a contract, each checked against the schemas of its two majors.
+
+    For a major stands its newest version in force, or the one that `standing` names for it; a
+    retired one too: what is stored is still replayed. Raises ConfigError with the file and line of
+    what is wrong.
+    """
     steps = {
-        (source.old, source.new): _compile(registry, source, limits)
+        (source.old, source.new): _compile(registry, source, standing or {}, limits)
         for source in registry.migrations(contract)
     }
     return Migrations(contract, steps)
 
 
-def _compile(registry: Registry, source: MigrationSource, limits: Limits) -> _Step:
-    old, new = (_newest(registry, source, major) for major in (source.old, source.new))
-    target = registry.bundled_schema(new.name, new.version)
+def _compile(
+    registry: Registry, source: MigrationSource, standing: Mapping[int, str], limits: Limits
+) -> _Step:
+    old, new = (_schema(registry, source, major, standing) for major in (source.old, source.new))
     mapping = compile_mapping(
         source.text,
-        source_schema=registry.bundled_schema(old.name, old.version),
-        target_schema=target,
+        source_schema=old,
+        target_schema=new,
         tables=_no_table(source),
         file=f"contracts/{source.place}",
         limits=limits,
     )
     for side, major in ((mapping.header.source, source.old), (mapping.header.target, source.new)):
-        if side.contract != source.contract or side.version.lstrip("^").split(".")[0] != str(
-            major
-        ):
+        if side.contract != source.contract or side.version != f"^{major}":
             raise ConfigError(
                 f"goes from {source.contract} ^{source.old} to ^{source.new}: say so in source and"
                 " target.",
                 file=f"contracts/{source.place}",
                 line=1,
             )
-    return _Step(source=source, mapping=mapping, target=compile_validator(target, Profile.WRITER))
+    return _Step(source=source, mapping=mapping, target=compile_validator(new, Profile.WRITER))
 
 
-def _newest(registry: Registry, source: MigrationSource, major: int) -> ContractVersion:
-    found = [
-        one
-        for one in registry.contracts()
-        if one.name == source.contract and one.major == major and one.status not in _GONE
-    ]
-    if not found:
-        raise ConfigError(
-            f"there is no {source.contract} {major}.x.", file=f"contracts/{source.place}", line=1
-        )
-    return found[-1]
+def _schema(
+    registry: Registry, source: MigrationSource, major: int, standing: Mapping[int, str]
+) -> dict[str, Any]:
+    try:
+        return registry.bundled_schema(source.contract, standing.get(major, f"^{major}"))
+    except NotFound:
+        reason = f"there is no {source.contract} {major}.x."
+        raise ConfigError(reason, file=f"contracts/{source.place}", line=1) from None
 
 
 def _no_table(source: MigrationSource) -> Callable[[str], str]:

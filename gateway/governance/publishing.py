@@ -54,14 +54,25 @@ def publication_faults(
     migrations from and to the one before. Raises ConfigError for files that cannot be read.
     """
     reviewed = (f"{one.file}: {one.text}" for one in review_version(registry, contract))
-    older = [one for one in _older(registry, contract) if one.status in _LIVE]
-    same = [one for one in older if one.major == contract.major]
     return (
         *reviewed,
         *example_faults(registry, contract, around.run),
-        *_compatibility(registry, contract, same, around),
-        *(_new_major(registry, contract, older, around) if older and not same else ()),
+        *comparison_faults(registry, contract, around),
     )
+
+
+def comparison_faults(
+    registry: Registry, contract: ContractVersion, around: Surroundings
+) -> Iterator[str]:
+    """Yield what a version breaks of those before it: documents, consumers, the way between majors.
+
+    The last three gates of `publication_faults`; nothing for the first version of a contract.
+    """
+    older = [one for one in _older(registry, contract) if one.status in _LIVE]
+    same = [one for one in older if one.major == contract.major]
+    yield from _compatibility(registry, contract, same, around)
+    if older:
+        yield from _between_majors(registry, contract, older, around)
 
 
 def example_faults(
@@ -146,21 +157,24 @@ def _subject(registry: Registry, contract: ContractVersion) -> Subject:
     return Subject(contract.identity, schema)
 
 
-def _new_major(
+def _between_majors(
     registry: Registry,
     contract: ContractVersion,
     older: Sequence[ContractVersion],
     around: Surroundings,
 ) -> Iterator[str]:
-    before = older[-1]
+    """Yield what is wrong with migrations while this version stands for its major."""
+    standing = {contract.major: contract.version}
     try:
-        migrations = compile_migrations(registry, contract.name, limits=around.run)
+        migrations = compile_migrations(
+            registry, contract.name, standing=standing, limits=around.run
+        )
     except ConfigError as error:
         yield str(error)
         return
-    there, back = (before.major, contract.major), (contract.major, before.major)
-    for old, new in (there, back):
-        if (old, new) not in migrations.steps:
+    before = older[-1].major
+    for old, new in ((before, contract.major), (contract.major, before)):
+        if old != new and (old, new) not in migrations.steps:
             yield f"a new major has migrations both ways: {old}-to-{new}.yaml is missing."
     yield from _proved(migrations, [*older, contract])
 

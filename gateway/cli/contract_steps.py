@@ -1,0 +1,233 @@
+"""`remithub contract propose|deprecate|sunset|retire|withdraw|approve`: the steps of a version's life.
+
+The record stands in `contract.yaml`, so that git keeps who did what. Who may write the folder may
+propose and approve here; that they are two people is checked by name.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.cli.contract_folder import ContractFolder
+    from gateway.governance.lifecycle import Actor, Facts
+    from gateway.registry import ContractVersion, ProposedStep
+
+__all__ = ["approve", "deprecate", "propose", "retire", "sunset", "withdraw"]
+
+_MAX_REASON = 100
+
+
+def propose(name: str, version: str, *, by: str = "", root: Path = Path()) -> int:
+    """Propose that a draft becomes active; another person then approves it.
+
+    Refused where lint, examples, quality rules, compatibility, migrations or a consumer are
+    against it.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version, such as 1.1.0.
+    by
+        Who proposes it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    return _propose(name, version, _step("active"), by=by, root=root)
+
+
+def deprecate(
+    name: str,
+    version: str,
+    *,
+    successor: str = "",
+    sunset_at: str = "",
+    by: str = "",
+    root: Path = Path(),
+) -> int:
+    """Propose that a version is deprecated, or that its sunset is put off.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version.
+    successor
+        The version to move to; it is active and newer.
+    sunset_at
+        The day of its sunset (2027-06-30), 180 days away at least; 30 for a beta.
+    by
+        Who proposes it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    step = _step("deprecated", successor=successor, sunset_at=sunset_at)
+    return _propose(name, version, step, by=by, root=root)
+
+
+def sunset(name: str, version: str, *, by: str = "", root: Path = Path()) -> int:
+    """Propose that no new client gets a deprecated version, from the day announced.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version.
+    by
+        Who proposes it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    return _propose(name, version, _step("sunset"), by=by, root=root)
+
+
+def retire(
+    name: str,
+    version: str,
+    *,
+    waive: str = "",
+    until: str = "",
+    by: str = "",
+    root: Path = Path(),
+) -> int:
+    """Propose that a version is served to nobody any more.
+
+    Refused while a mapping, interface, route or consumer names it, and while it was called within
+    30 days. Calls are counted by a running hub; without one, say why they need not be.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version.
+    waive
+        Why calls need not be looked at.
+    until
+        The day until which that holds.
+    by
+        Who proposes it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    from gateway.errors import UsageFault
+    from gateway.registry import Waived
+
+    if bool(waive) is not bool(until) or len(waive) > _MAX_REASON:
+        raise UsageFault(
+            f"A waiver has a reason of at most {_MAX_REASON} characters and a day: --waive REASON"
+            " --until DAY."
+        )
+    waiver = Waived(reason=waive, until=until) if waive else None
+    return _propose(name, version, _step("retired", waiver=waiver), by=by, root=root)
+
+
+def withdraw(name: str, version: str, *, by: str = "", root: Path = Path()) -> int:
+    """Propose that a draft is given up.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version.
+    by
+        Who proposes it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    return _propose(name, version, _step("withdrawn"), by=by, root=root)
+
+
+def approve(name: str, version: str, *, by: str = "", root: Path = Path()) -> int:
+    """Approve what another person has proposed, and carry it out.
+
+    All gates are tried again. A version that becomes active is locked.
+
+    Parameters
+    ----------
+    name
+        The contract.
+    version
+        Its version.
+    by
+        Who approves it; without it, whoever runs the command.
+    root
+        The folder with contracts/ in it.
+    """
+    from gateway.cli.output import Output
+    from gateway.governance import lifecycle
+
+    folder = _folder(root)
+    contract = folder.registry.contract(name, version)
+    proposed = contract.record.proposed
+    facts = _facts(folder, contract, proposed.to if proposed else "")
+    record = lifecycle.approve(contract.record, _actor(by), facts)
+    folder.put(contract, record)
+    added = folder.lock() if record.status == lifecycle.Status.ACTIVE else 0
+    output = Output()
+    output.say(f"{contract.identity} is {record.status}, proposed by {record.author}.")
+    if added:
+        output.say(f"{added} files were added to the lock.")
+    return 0
+
+
+def _step(to: str, **more: "object") -> "ProposedStep":
+    import msgspec
+
+    from gateway.registry import ProposedStep
+
+    return msgspec.structs.replace(ProposedStep(to=to, by="", at=""), **more)
+
+
+def _propose(name: str, version: str, step: "ProposedStep", *, by: str, root: Path) -> int:
+    from gateway.cli.output import Output
+    from gateway.governance import lifecycle
+
+    folder = _folder(root)
+    contract = folder.registry.contract(name, version)
+    facts = _facts(folder, contract, step.to)
+    record = lifecycle.propose(contract.record, step, _actor(by), facts)
+    folder.put(contract, record)
+    output = Output()
+    output.say(f"{contract.identity}: {step.to} is proposed.")
+    output.say(f"Next: somebody else runs `remithub contract approve {name} {contract.version}`.")
+    return 0
+
+
+def _folder(root: Path) -> "ContractFolder":
+    import os
+
+    from gateway.cli.contract_folder import ContractFolder
+    from gateway.errors import UsageFault
+    from gateway.ports import SystemClock
+    from gateway.translation import Limits
+
+    if not (root / "contracts").is_dir():
+        raise UsageFault(
+            "There is no contracts folder here.",
+            next_step="run it in the root folder, or name it with --root.",
+        )
+    return ContractFolder(root, dict(os.environ), Limits(monotonic=SystemClock().monotonic))
+
+
+def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "Facts":
+    from gateway.governance.publishing import facts_of, publication_faults
+    from gateway.ports import SystemClock
+
+    now = SystemClock().now()
+    faults: tuple[str, ...] = ()
+    if to == "active":
+        faults = publication_faults(folder.registry, contract, folder.surroundings(now))
+    return facts_of(folder.registry, contract, folder.references, now=now, faults=faults)
+
+
+def _actor(by: str) -> "Actor":
+    import getpass
+
+    from gateway.governance.lifecycle import Actor, Permission
+
+    return Actor(by or getpass.getuser(), frozenset(Permission))
