@@ -46,7 +46,7 @@ BODILESS = frozenset(
 )
 """A POST there needs no body; a POST that is in neither list fails a test."""
 
-_BYTES = {"application/octet-stream": {}}
+_BYTES: dict[str, Any] = {"application/octet-stream": {}}
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "/v1/artifacts/{artifact_id}/content": _BYTES,
@@ -78,6 +78,13 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
             {"type": "string", "maxLength": 256},
         ),
     ],
+    "recorded": [
+        _header(
+            "Hub-Reason",
+            "Why PHI is read; percent-encoded where it is not ASCII. It stands on the audit record.",
+            {"type": "string", "maxLength": 500},
+        ),
+    ],
     "intake": [
         _header(
             "Idempotency-Key",
@@ -91,7 +98,7 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         ),
     ],
 }
-"""Headers that every route understands, and those of the routes that take something in."""
+"""Headers that every route understands, those of reading PHI, those of taking something in."""
 
 _TEXT = {"type": "string"}
 
@@ -114,7 +121,8 @@ SECURITY: dict[str, dict[str, Any]] = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "`Authorization: Bearer ...` with what was given to this client.",
+        "description": "An API key (`id.secret`), an access token of your OAuth server (RFC 9068,"
+        " bound to your certificate by RFC 8705 where it says so), or the token of this machine.",
     }
 }
 """Ways to get in; each of them is enough."""

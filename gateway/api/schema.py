@@ -12,8 +12,8 @@ from litestar.openapi.spec import License
 
 from gateway.api.answers import Body, Shape, problems_of
 from gateway.api.described import ANSWERS, BODIES, HEADERS, QUESTIONS, SECURITY, TAGS
-from gateway.api.door import OPEN_PATHS
 from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
+from gateway.api.rules import rule_of
 from gateway.api.services import services
 from gateway.governance import Profile, apply_profile
 from gateway.governance.export import Published, component_name, newest, types_of
@@ -144,27 +144,39 @@ def _operation(path: str, verb: str, operation: Json, contract: Published | None
         own["operationId"] = f"{operation['operationId']}_{contract.name.replace('-', '_')}"
         own["summary"] = f"{operation['summary']}: {contract.name}"
         parameters = [one for one in parameters if one["name"] != "contract"]
-    parameters += [*QUESTIONS["every"], *(QUESTIONS["intake"] if shape.intake else [])]
+    parameters += QUESTIONS["every"]
+    parameters += QUESTIONS["intake"] if shape.intake else []
+    parameters += QUESTIONS["recorded"] if shape.recorded else []
     body = {"requestBody": _request(path, contract)} if shape.body is not Body.NONE else {}
     return {
         **own,
         "parameters": parameters,
         **body,
         "responses": {**_good(path, operation, shape), **_problems(shape)},
-        **({} if shape.guarded else {"security": []}),
+        **_right(path, verb),
     }
+
+
+def _right(path: str, verb: str) -> Json:
+    """Say which right a route asks for; it is also the scope that a credential needs."""
+    rule = rule_of(verb.upper(), path)
+    if rule is None or rule.right is None:
+        return {"security": []} if rule else {}
+    further = [*rule.further, *([rule.then] if rule.then else [])]
+    more = {"x-further-rights": [right.value for right in further]} if further else {}
+    return {"x-right": rule.right.value, **more}
 
 
 def _shape(path: str, verb: str, operation: Json) -> Shape:
     places = {one["in"] for one in operation.get("parameters", [])}
-    names = {one["name"] for one in operation.get("parameters", [])}
+    rule = rule_of(verb.upper(), path)
     return Shape(
         path=path,
         unsafe=verb != "get",
         named="path" in places,
         asks="query" in places,
-        guarded=path not in OPEN_PATHS,
-        recorded="data" in names or path.endswith("/content"),
+        guarded=rule is None or rule.right is not None,
+        recorded=rule is not None and bool(rule.reads),
         body=_body(path, verb),
     )
 

@@ -82,6 +82,7 @@ def test_every_operation_says_what_it_reads_answers_and_is_called(offline: Docum
         assert any(status[0] == "2" for status in operation["responses"]), place
         open_to_all = operation.get("security") == []
         assert ("401" in operation["responses"]) != open_to_all, place
+        assert ("403" in operation["responses"]) == ("x-right" in operation), place
         if verb == "post" and not path.startswith("/v1/messages/"):
             assert ("requestBody" in operation) == (path in BODIES), place
             assert path in BODIES or path in BODILESS, f"{place}: does it read a body?"
