@@ -14,6 +14,8 @@ from gateway.access.checking import access_faults, may_listen, must_make_sense
 from gateway.access.denials import DENIED, Denials
 from gateway.access.fetching import Fetcher
 from gateway.access.keys import KeyFacts, Keys, NewKey
+from gateway.access.passwords import keep_password
+from gateway.access.people import People, Started
 from gateway.access.presented import COOKIE, Presented, read_presented
 from gateway.access.refusals import Forbidden, Unauthenticated, refusal
 from gateway.access.rights import RIGHTS, Condition, Right, condition_of
@@ -50,11 +52,13 @@ __all__ = [
     "KeyFacts",
     "Keys",
     "NewKey",
+    "People",
     "Presented",
     "Resource",
     "Right",
     "SessionFacts",
     "Sessions",
+    "Started",
     "Unauthenticated",
     "Verdict",
     "access_faults",
@@ -62,6 +66,7 @@ __all__ = [
     "condition_of",
     "conditions",
     "depends_on_object",
+    "keep_password",
     "local_actor",
     "may_listen",
     "must_make_sense",

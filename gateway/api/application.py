@@ -5,15 +5,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.datastructures import State
 
-from gateway.access import (
-    AccessTokens,
-    Authenticator,
-    Denials,
-    Fetcher,
-    Forbidden,
-    Keys,
-    Sessions,
-)
+from gateway.access import Forbidden, Unauthenticated
 from gateway.api import (
     artifacts,
     credentials,
@@ -23,10 +15,12 @@ from gateway.api import (
     messages,
     operations,
     set_aside,
+    sign_in,
 )
 from gateway.api.door import Door
-from gateway.api.guard import forbidden, guard
-from gateway.api.idempotency import Keys as IdempotencyKeys
+from gateway.api.entrance import entrance
+from gateway.api.guard import forbidden, guard, unauthenticated
+from gateway.api.idempotency import Keys
 from gateway.api.problems import EXCEPTION_HANDLERS
 from gateway.api.schema import described_as
 from gateway.api.services import Services
@@ -43,32 +37,32 @@ ROUTES = (
     *interfaces.ROUTES,
     *operations.ROUTES,
     *credentials.ROUTES,
+    *sign_in.ROUTES,
 )
 
 
 def application(services: Services, token: str, *, root: Path = Path()) -> Door:
-    """Return the API over those services; every request but two needs a credential, and every
+    """Return the API over those services; every request but few needs a credential, and every
     route the right that `gateway.api.rules` says. `token` is good on this machine only; files
     that the settings name are below `root`. To be closed at the end."""
     ports, store = services.ports, services.store
-    denials = Denials(ports.clock.monotonic)
-    keys = Keys(store, ports)
-    fetcher = Fetcher()
-    tokens = AccessTokens(
-        config=lambda: services.bundle.config, root=root, fetch=fetcher.get, clock=ports.clock
-    )
-    sessions = Sessions(store, ports, lambda: services.bundle.tenant)
+    ways = entrance(services, token, root)
     known = {
         "services": services,
-        "keys": IdempotencyKeys(store, lambda: milliseconds(ports.clock.now())),
-        "denials": denials,
-        "credentials": keys,
-        "sessions": sessions,
+        "keys": Keys(store, lambda: milliseconds(ports.clock.now())),
+        "denials": ways.denials,
+        "credentials": ways.keys,
+        "sessions": ways.sessions,
+        "people": ways.people,
     }
     inside = Litestar(
         route_handlers=ROUTES,
         guards=[guard],
-        exception_handlers={**EXCEPTION_HANDLERS, Forbidden: forbidden},
+        exception_handlers={
+            **EXCEPTION_HANDLERS,
+            Forbidden: forbidden,
+            Unauthenticated: unauthenticated,
+        },
         # Litestar would take over root logging, and quote payloads with `debug`.
         logging_config=None,
         debug=False,
@@ -77,17 +71,11 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
     )
     return Door(
         inside,
-        authenticator=Authenticator(
-            token=token,
-            keys=keys,
-            sessions=sessions,
-            tokens=tokens,
-            config=lambda: services.bundle.config,
-        ),
+        authenticator=ways.authenticator,
         settings=lambda: services.bundle.config.hub.access,
         store=store,
-        denials=denials,
+        denials=ways.denials,
         ids=ports.ids,
         clock=ports.clock,
-        closing=fetcher.close,
+        closing=ways.fetcher.close,
     )

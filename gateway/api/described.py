@@ -9,6 +9,7 @@ from gateway.api.credentials import KeyOrder, RevokeOrder, RotateOrder
 from gateway.api.interfaces import Reason
 from gateway.api.operations import ReloadOrder
 from gateway.api.set_aside import Order
+from gateway.api.sign_in import BreakGlassOrder, EndOrder
 from gateway.delivery import Action
 
 __all__ = ["ANSWERS", "BODIES", "BODILESS", "HEADERS", "QUESTIONS", "SECURITY", "TAGS", "Reading"]
@@ -33,12 +34,16 @@ BODIES: dict[str, Reading] = {
     "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
     "/v1/clients/{client}/keys/rotate": Reading(kind=Body.ORDER, struct=RotateOrder),
     "/v1/keys/{key_id}/revoke": Reading(kind=Body.ORDER, struct=RevokeOrder),
+    "/auth/break-glass": Reading(kind=Body.ORDER, struct=BreakGlassOrder, required=True),
+    "/v1/break-glass/allow": Reading(kind=Body.ORDER, struct=EndOrder),
+    "/v1/sessions/{session_name}/end": Reading(kind=Body.ORDER, struct=EndOrder),
 }
 """By path: what a POST there reads."""
 
 BODILESS = frozenset(
     {
         "/v1/interfaces/{name}/resume",
+        "/v1/session/end",
         "/v1/interfaces/{name}/poll",
         "/v1/interfaces/{name}/check",
         "/v1/set-aside/orders/{order_id}/cancel",

@@ -16,7 +16,7 @@ from gateway.access import (
     read_presented,
 )
 from gateway.api.guard import KEY as CALLER
-from gateway.api.guard import Caller, note_denial
+from gateway.api.guard import Caller, challenge, note_denial
 from gateway.api.patience import Outlet, patient
 from gateway.api.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem_of
 from gateway.api.trace import KEY, TraceFacts, read_trace
@@ -27,8 +27,10 @@ from gateway.store import AuditEntry, Store
 
 __all__ = ["OPEN_PATHS", "Door"]
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What answers without a credential; it says nothing but yes or no."""
+OPEN_PATHS = frozenset(
+    {"/healthz", "/readyz", "/auth/login", "/auth/callback", "/auth/break-glass"}
+)
+"""What answers without a credential: health, which says nothing but yes or no, and the ways in."""
 
 NOBODY = "nobody"
 """How the audit names whoever could not say who they are."""
@@ -136,15 +138,9 @@ async def _refuse(send: Send, facts: TraceFacts, fault: HubError) -> None:
         (b"content-length", str(len(body)).encode()),
     ]
     if isinstance(fault, Unauthenticated):
-        headers.append((b"www-authenticate", _challenge(fault.error)))
+        headers.append((b"www-authenticate", challenge(fault.error).encode()))
     elif problem.status == HTTP_503_SERVICE_UNAVAILABLE:
         headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
     start = {"type": "http.response.start", "status": problem.status, "headers": headers}
     await send(start)  # type: ignore[arg-type]  # what ASGI calls this message
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _challenge(error: str) -> bytes:
-    """Return WWW-Authenticate (RFC 6750, 3): no error code where nothing was presented."""
-    said = f', error="{error}"' if error else ""
-    return f'Bearer realm="remithub"{said}'.encode()

@@ -23,6 +23,7 @@ from gateway.access import (
     Forbidden,
     Resource,
     Right,
+    Unauthenticated,
     Verdict,
     authorize,
     conditions,
@@ -42,6 +43,8 @@ __all__ = [
     "REASON",
     "Caller",
     "actor_of",
+    "caller_of",
+    "challenge",
     "forbidden",
     "guard",
     "may",
@@ -50,6 +53,7 @@ __all__ = [
     "reason_of",
     "sees",
     "sees_all",
+    "unauthenticated",
 ]
 
 log = logging.getLogger("remithub.api")
@@ -75,14 +79,15 @@ class Caller(msgspec.Struct, kw_only=True):
     decision: Decision = Decision(Verdict.DENY)
 
 
-def _caller(request: Any) -> Caller:
+def caller_of(request: Any) -> Caller:
+    """Return who sent a request, as the door found it."""
     found: Caller = request.scope[KEY]
     return found
 
 
 def actor_of(request: HubRequest) -> str:
     """Return how the audit names whoever sent the request."""
-    return _caller(request).actor.id
+    return caller_of(request).actor.id
 
 
 async def guard(
@@ -95,7 +100,7 @@ async def guard(
     rule = rule_of(scope["method"], scope["path_template"])
     if rule is not None and rule.right is None:
         return
-    caller, hub = _caller(connection), connection.app.state.services
+    caller, hub = caller_of(connection), connection.app.state.services
     right, reading = _asked(rule or _NO_RULE, connection)
     if rule is None or right is None:
         raise await _denied(
@@ -143,7 +148,7 @@ async def must_be_allowed(
     request: HubRequest, right: Right, resource: Resource, *, reason: str = ""
 ) -> Decision:
     """Ask for a right that depends on the body. Raises Forbidden, NotFound; audits a denial."""
-    caller = _caller(request)
+    caller = caller_of(request)
     decision = authorize(caller.actor, right, resource, reason=reason)
     if not decision.allowed:
         raise await _denied(request.app, caller, decision, right, resource)
@@ -152,7 +157,7 @@ async def must_be_allowed(
 
 def may(request: HubRequest, *rights: Right) -> bool:
     """Return whether those may be done to whatever it is, without a further look."""
-    actor = _caller(request).actor
+    actor = caller_of(request).actor
     return all(
         Condition.YES in conditions(actor, right)
         and (actor.scopes is None or right in actor.scopes)
@@ -162,12 +167,12 @@ def may(request: HubRequest, *rights: Right) -> bool:
 
 def sees_all(request: HubRequest) -> bool:
     """Return whether a list need not be looked through for this actor."""
-    return not _caller(request).decision.limited
+    return not caller_of(request).decision.limited
 
 
 def sees(request: HubRequest, interfaces: Collection[str]) -> bool:
     """Return whether what belongs to those interfaces may stand in a list for this actor."""
-    caller = _caller(request)
+    caller = caller_of(request)
     if not caller.decision.limited:
         return True
     hub: Services = request.app.state.services
@@ -225,3 +230,15 @@ def forbidden(request: Request[Any, Any, Any], error: Forbidden) -> Response[byt
             f'Bearer realm="remithub", error="insufficient_scope", scope="{error.scope}"'
         )
     return problem_of(error, trace_of(request.scope)).response(headers)
+
+
+def unauthenticated(request: Request[Any, Any, Any], error: Unauthenticated) -> Response[bytes]:
+    """Answer 401 where a way in was tried and did not lead in."""
+    headers = {"WWW-Authenticate": challenge(error.error)}
+    return problem_of(error, trace_of(request.scope)).response(headers)
+
+
+def challenge(error: str) -> str:
+    """Return WWW-Authenticate (RFC 6750, 3): no error code where nothing was presented."""
+    said = f', error="{error}"' if error else ""
+    return f'Bearer realm="remithub"{said}'

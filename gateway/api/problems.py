@@ -55,6 +55,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "method_not_allowed": ProblemKind(405, "This resource does not do that"),
     "body_too_slow": ProblemKind(408, "The body did not come in time"),
     "conflict": ProblemKind(409, "What was asked for does not fit the present state"),
+    "break_glass_disabled": ProblemKind(409, "The local account is out of use"),
+    "break_glass_locked": ProblemKind(409, "Too many wrong passwords"),
     "key_limit": ProblemKind(409, "Two keys of that client are live already"),
     "idempotency_in_flight": ProblemKind(409, "The first request with this key still runs"),
     "artifact_too_large": ProblemKind(413, "The file is larger than this interface takes"),

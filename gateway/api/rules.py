@@ -116,6 +116,16 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/keys"): Rule(right=Right.ACCESS_READ, kind=Kind.KEY, collection=True),
     ("POST", "/v1/clients/{client}/keys"): _of(Right.ACCESS_MANAGE, Kind.CLIENT, "client"),
     ("POST", "/v1/clients/{client}/keys/rotate"): _of(Right.ACCESS_MANAGE, Kind.CLIENT, "client"),
+    ("GET", "/auth/login"): _OPEN,
+    ("GET", "/auth/callback"): _OPEN,
+    ("POST", "/auth/break-glass"): _OPEN,
+    ("POST", "/v1/break-glass/allow"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.HUB),
+    ("GET", "/v1/session"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
+    ("POST", "/v1/session/end"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
+    ("GET", "/v1/sessions"): Rule(right=Right.ACCESS_READ, kind=Kind.SESSION, collection=True),
+    ("POST", "/v1/sessions/{session_name}/end"): _of(
+        Right.ACCESS_MANAGE, Kind.SESSION, "session_name"
+    ),
     ("POST", "/v1/keys/{key_id}/revoke"): _of(Right.ACCESS_MANAGE, Kind.KEY, "key_id"),
 }
 """(method, path as the router writes it) -> rule."""

@@ -1,0 +1,70 @@
+"""Puts together what decides who gets in: keys, tokens, sessions, and the sign-in of people."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from gateway.access import (
+    AccessTokens,
+    Authenticator,
+    Denials,
+    Fetcher,
+    Keys,
+    People,
+    Sessions,
+)
+from gateway.api.services import Services
+from gateway.settings import Secrets
+
+__all__ = ["Entrance", "entrance"]
+
+
+class Entrance(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that access is made of, for the door and the routes. `fetcher` is to be closed."""
+
+    authenticator: Authenticator
+    keys: Keys
+    sessions: Sessions
+    people: People
+    denials: Denials
+    fetcher: Fetcher
+
+
+def entrance(services: Services, token: str, root: Path) -> Entrance:
+    """Return it over the hub's store and the configuration in force; files are below `root`."""
+    ports, store = services.ports, services.store
+    fetcher = Fetcher()
+    keys = Keys(store, ports)
+    sessions = Sessions(store, ports, lambda: services.bundle.tenant)
+    tokens = AccessTokens(
+        config=lambda: services.bundle.config, root=root, fetch=fetcher.get, clock=ports.clock
+    )
+
+    def secret(name: str) -> str:
+        folder = root / services.bundle.config.hub.secrets_folder
+        return Secrets(folder, os.environ)(name)
+
+    people = People(
+        config=lambda: services.bundle.config,
+        store=store,
+        ports=ports,
+        sessions=sessions,
+        fetcher=fetcher,
+        secret=secret,
+    )
+    authenticator = Authenticator(
+        token=token,
+        keys=keys,
+        sessions=sessions,
+        tokens=tokens,
+        config=lambda: services.bundle.config,
+    )
+    return Entrance(
+        authenticator=authenticator,
+        keys=keys,
+        sessions=sessions,
+        people=people,
+        denials=Denials(ports.clock.monotonic),
+        fetcher=fetcher,
+    )
