@@ -174,6 +174,8 @@ class Universe:
 
     def _key(self, kept: dict[str, Any], root: Root) -> Any:
         text = json.dumps(kept, sort_keys=True, default=str)
+        if '"$ref"' not in text and '"$dynamicRef"' not in text:
+            return (text,)
         pointers: set[str] = set()
         for reference in root.among(kept):
             pointers |= root.closure(reference)
