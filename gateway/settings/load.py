@@ -7,6 +7,7 @@ import msgspec
 
 from gateway.errors import ConfigError
 from gateway.settings.access import ClientSettings
+from gateway.settings.products import ApprovalKind, ProductSettings, Shown
 from gateway.settings.structs import (
     HubSettings,
     InterfaceSettings,
@@ -35,6 +36,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     routes: RoutesFile
     files: Mapping[str, ConfigFile]
     clients: Mapping[str, ClientSettings] = {}
+    products: Mapping[str, ProductSettings] = {}
 
     def sources(self) -> list[SourceSettings]:
         """Return the feeds in, by name."""
@@ -63,7 +65,8 @@ def _may_be_named(variable: str) -> bool:
 
 
 def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
-    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`. Raises ConfigError.
+    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`, `products/*.yaml`.
+    Raises ConfigError.
 
     Only REMITHUB_ variables of the environment may be named by `${env:...}`, and no secret: it
     would stand in settings that are shown.
@@ -76,7 +79,8 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
     names = [name for name in ("hub.yaml", "routes.yaml") if (folder / name).is_file()]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
-    names += sorted(f"clients/{p.name}" for p in (folder / "clients").glob("*.yaml"))
+    for kind in ("clients", "products"):
+        names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))
     files = {name: _read(folder, name, allowed) for name in names}
     interfaces: dict[str, InterfaceSettings] = {}
     for name, file in files.items():
@@ -88,22 +92,54 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
         decode(files["routes.yaml"].tree, RoutesFile) if "routes.yaml" in files else RoutesFile()
     )
     clients = [_client(file) for name, file in files.items() if name.startswith("clients/")]
+    products = [_product(file) for name, file in files.items() if name.startswith("products/")]
+    _must_know_products(clients, products, files)
     return Config(
         hub=hub,
         interfaces=interfaces,
         routes=routes,
         files=files,
         clients={client.client: client for client in clients},
+        products={product.product: product for product in products},
     )
 
 
 def _client(file: ConfigFile) -> ClientSettings:
     client: ClientSettings = decode(file.tree, ClientSettings)
-    stem = Path(file.name).stem
-    if client.client != stem:
-        reason = f"client '{client.client}' must be in a file of its own name, not '{stem}'"
-        raise ConfigError(reason, file=file.name, line=file.tree.line_of("$.client"))
+    _must_be_named(file, "client", client.client)
     return client
+
+
+def _product(file: ConfigFile) -> ProductSettings:
+    product: ProductSettings = decode(file.tree, ProductSettings)
+    _must_be_named(file, "product", product.product)
+    if product.show is Shown.FULL and product.approval is not ApprovalKind.MANUAL:
+        reason = "what shows PHI in full is approved client by client: `approval: manual`"
+        raise ConfigError(reason, file=file.name, line=file.tree.line_of("$.show"))
+    return product
+
+
+def _must_be_named(file: ConfigFile, kind: str, name: str) -> None:
+    stem = Path(file.name).stem
+    if name != stem:
+        reason = f"{kind} '{name}' must be in a file of its own name, not '{stem}'"
+        raise ConfigError(reason, file=file.name, line=file.tree.line_of(f"$.{kind}"))
+
+
+def _must_know_products(
+    clients: list[ClientSettings],
+    products: list[ProductSettings],
+    files: Mapping[str, ConfigFile],
+) -> None:
+    known = {product.product for product in products}
+    for client in clients:
+        for position, name in enumerate(client.products):
+            if name not in known:
+                file = files[f"clients/{client.client}.yaml"]
+                there = ", ".join(sorted(known)) or "none"
+                line = file.tree.line_of(f"$.products[{position}]")
+                reason = f"there is no product '{name}' (there are: {there})"
+                raise ConfigError(reason, file=file.name, line=line)
 
 
 def _interface(file: ConfigFile) -> InterfaceSettings:

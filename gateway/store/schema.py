@@ -326,3 +326,30 @@ _table(
     _text("return_to"),
     _int("expires_at"),
 )
+
+# What connected systems use of the API.
+
+_table(
+    "quota",
+    _text("client", key=True),
+    _text("policy", key=True),
+    _int("window_at"),
+    _int("used"),
+)
+_table(
+    "contract_pin",
+    _text("client", key=True),
+    _text("contract", key=True),
+    _int("major", key=True),
+    _text("version"),
+    _int("at"),
+)
+_table(
+    "contract_use",
+    _text("contract", key=True),
+    _text("version", key=True),
+    _text("client", key=True),
+    _int("day", key=True),
+    _int("calls"),
+    _int("last_at"),
+)
