@@ -26,12 +26,14 @@ class Body(StrEnum):
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What a route looks like from outside. `named`: the path has a name in it; `asks`: it has
-    query parameters; `guarded`: it needs credentials; `recorded`: reading it is put on record."""
+    query parameters, `follows`: one of them names what to go on after; `guarded`: it needs
+    credentials; `recorded`: reading it is put on record."""
 
     path: str
     unsafe: bool
     named: bool = False
     asks: bool = False
+    follows: bool = False
     guarded: bool = True
     recorded: bool = False
     body: Body = Body.NONE
@@ -95,7 +97,7 @@ _BY_CODE: dict[str, Rule] = {
     "not_ready": _ready,
     "disk_low": _ready,
     "disk_full": lambda shape: shape.writes or shape.path == "/readyz",
-    "not_found": lambda shape: shape.named or _body(shape),
+    "not_found": lambda shape: shape.named or shape.follows or _body(shape),
 }
 """The codes that say more than their status does."""
 

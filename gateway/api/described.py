@@ -11,26 +11,61 @@ from gateway.api.operations import ReloadOrder
 from gateway.api.set_aside import Order
 from gateway.api.sign_in import BreakGlassOrder, EndOrder
 from gateway.delivery import Action
+from gateway.model.states import RetryState
 
-__all__ = ["ANSWERS", "BODIES", "BODILESS", "HEADERS", "QUESTIONS", "SECURITY", "TAGS", "Reading"]
+__all__ = [
+    "ANSWERS",
+    "BODIES",
+    "BODILESS",
+    "HEADERS",
+    "NEEDS_REASON",
+    "PARAMETERS",
+    "QUESTIONS",
+    "SECURITY",
+    "TAGS",
+    "Reading",
+]
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a route: its kind, the struct it is read into, whether it must be there."""
+    """The body of a route: its kind, the struct it is read into, whether it must be there, and
+    what must hold of it beside that struct."""
 
     kind: Body
     struct: type[msgspec.Struct] | None = None
     required: bool = False
+    also: tuple[dict[str, Any], ...] = ()
 
 
-_ORDER = Reading(kind=Body.ORDER, struct=Order, required=True)
+def _given(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"required": [name], "properties": {name: schema}}
+
+
+_WHICH = {
+    "anyOf": [
+        _given("ids", {"minItems": 1}),
+        _given("group", {"minLength": 1}),
+        _given("state", {"type": "string"}),
+        _given("interface", {"minLength": 1}),
+        _given("everything", {"const": True}),
+    ]
+}
+_WHY = {"anyOf": [_given("reason", {"minLength": 1}), _given("dry_run", {"const": True})]}
+NEEDS_REASON = (Action.CONFIRM, Action.DISCARD)
+"""What is not done without a reason."""
+
+
+def _order(action: Action) -> Reading:
+    also = (_WHICH, _WHY) if action in NEEDS_REASON else (_WHICH,)
+    return Reading(kind=Body.ORDER, struct=Order, required=True, also=also)
+
 
 BODIES: dict[str, Reading] = {
     "/v1/interfaces/{name}/files": Reading(kind=Body.FILE, required=True),
     "/v1/messages/{contract}": Reading(kind=Body.DOCUMENT, required=True),
     "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
     "/v1/reload": Reading(kind=Body.ORDER, struct=ReloadOrder),
-    **{f"/v1/set-aside/{action}": _ORDER for action in Action},
+    **{f"/v1/set-aside/{action}": _order(action) for action in Action},
     "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
     "/v1/clients/{client}/keys/rotate": Reading(kind=Body.ORDER, struct=RotateOrder),
     "/v1/keys/{key_id}/revoke": Reading(kind=Body.ORDER, struct=RevokeOrder),
@@ -74,13 +109,14 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "every": [
         _header(
             "X-Request-Id",
-            "Your name for this request; it comes back, and stands in the log.",
-            {"type": "string", "maxLength": 64},
+            "Your name for this request, 1 to 64 letters, digits, points and dashes: it comes back"
+            " and stands in the log. One of another form counts as none.",
+            {"type": "string"},
         ),
         _header(
             "traceparent",
             "W3C trace context; one of the wrong form counts as none.",
-            {"type": "string", "maxLength": 256},
+            {"type": "string"},
         ),
     ],
     "recorded": [
@@ -104,6 +140,12 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 """Headers that every route understands, those of reading PHI, those of taking something in."""
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "state": {"enum": ["", *(state.value for state in RetryState)]},
+    "before": {"pattern": r"^([0-9]+(\.[A-Za-z0-9_]*)?)?$"},
+}
+"""By a query parameter's name: what the framework does not know of its values."""
 
 _TEXT = {"type": "string"}
 

@@ -11,7 +11,7 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import License
 
 from gateway.api.answers import Body, Shape, problems_of
-from gateway.api.described import ANSWERS, BODIES, HEADERS, QUESTIONS, SECURITY, TAGS
+from gateway.api.described import ANSWERS, BODIES, HEADERS, PARAMETERS, QUESTIONS, SECURITY, TAGS
 from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from gateway.api.rules import rule_of
 from gateway.api.services import services
@@ -169,12 +169,14 @@ def _right(path: str, verb: str) -> Json:
 
 def _shape(path: str, verb: str, operation: Json) -> Shape:
     places = {one["in"] for one in operation.get("parameters", [])}
+    names = {one["name"] for one in operation.get("parameters", [])}
     rule = rule_of(verb.upper(), path)
     return Shape(
         path=path,
         unsafe=verb != "get",
         named="path" in places,
         asks="query" in places,
+        follows="after" in names,
         guarded=rule is None or rule.right is not None,
         recorded=rule is not None and bool(rule.reads),
         body=_body(path, verb),
@@ -184,7 +186,9 @@ def _shape(path: str, verb: str, operation: Json) -> Shape:
 def _parameter(given: Json) -> Json:
     """Return a parameter without what the framework says of it that holds anyway."""
     noise = ("deprecated", "allowEmptyValue", "allowReserved")
-    return {key: value for key, value in given.items() if key not in noise}
+    own = {key: value for key, value in given.items() if key not in noise}
+    more = PARAMETERS.get(given["name"], {}) if given["in"] == "query" else {}
+    return own | {"schema": {**given["schema"], **more}}
 
 
 def _request(path: str, contract: Published | None) -> Json:
@@ -197,7 +201,9 @@ def _request(path: str, contract: Published | None) -> Json:
         content: Json = {kind: {"schema": reference, **examples} for kind in kinds}
     elif body.struct is not None:
         name = body.struct.__name__
-        content = {"application/json": {"schema": {"$ref": _HERE.format(name=name)}}}
+        plain = {"$ref": _HERE.format(name=name)}
+        schema: Json = {"allOf": [plain, *body.also]} if body.also else plain
+        content = {"application/json": {"schema": schema}}
     else:
         content = {"application/octet-stream": {}}
     return {"required": body.required, "content": content}

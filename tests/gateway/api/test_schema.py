@@ -10,10 +10,11 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.api.answers import Body, Shape, problems_of
-from gateway.api.described import BODIES, BODILESS, TAGS
+from gateway.api.described import BODIES, BODILESS, NEEDS_REASON, TAGS
 from gateway.api.description import describe
 from gateway.api.problems import PROBLEMS
 from gateway.api.schema import openapi_document
+from gateway.delivery.set_aside import MUST_GIVE_A_REASON
 from gateway.governance import Profile, compile_validator
 from gateway.governance.export import publish
 from gateway.registry import Registry, starter_root
@@ -178,6 +179,8 @@ def _answers(live: Live) -> list[tuple[str, str, httpx.Response]]:
         ("get", "/v1/messages", client.get("/v1/messages")),
         ("get", "/v1/messages/{message_id}", client.get("/v1/messages/msg_0")),
         ("get", "/v1/set-aside", client.get("/v1/set-aside", params={"state": "odd"})),
+        ("get", "/v1/set-aside", client.get("/v1/set-aside", params={"after": "dlv_0"})),
+        ("post", "/v1/set-aside/discard", live.post("/v1/set-aside/discard", {"ids": ["dlv_0"]})),
         ("get", "/v1/set-aside/groups", client.get("/v1/set-aside/groups")),
         ("get", "/v1/set-aside/{aside_id}", client.get("/v1/set-aside/dlv_0")),
         ("post", orders, live.post(orders, {})),
@@ -216,9 +219,32 @@ def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -
 
 def test_every_code_of_the_table_is_a_problem_of_some_route() -> None:
     shapes = [
-        Shape(path=path, unsafe=body is not Body.NONE, named=True, asks=True, body=body)
+        Shape(
+            path=path, unsafe=body is not Body.NONE, named=True, asks=True, follows=True, body=body
+        )
         for body in Body
         for path in ("/v1/x", "/v1/reload", "/readyz")
     ]
     told = {code for shape in shapes for codes in problems_of(shape).values() for code in codes}
     assert told == set(PROBLEMS) - {"method_not_allowed"}
+
+
+def test_an_order_says_which_and_why() -> None:
+    document = describe([])
+    assert set(NEEDS_REASON) == set(MUST_GIVE_A_REASON)
+    for action, order, good in (
+        ("replay", {}, False),
+        ("replay", {"ids": []}, False),
+        ("replay", {"ids": ["dlv_0"]}, True),
+        ("replay", {"everything": False, "state": None}, False),
+        ("replay", {"state": "dead"}, True),
+        ("discard", {"group": "5d41"}, False),
+        ("discard", {"group": "5d41", "reason": "sent by paper"}, True),
+        ("confirm", {"group": "5d41", "dry_run": True}, True),
+    ):
+        body = document["paths"][f"/v1/set-aside/{action}"]["post"]["requestBody"]
+        schema = body["content"]["application/json"]["schema"]
+        judge = compile_validator(
+            schema | {"components": document["components"]}, Profile.AS_WRITTEN
+        )
+        assert (judge.errors(order) == []) == good, f"{action} {order}"
