@@ -25,11 +25,14 @@ def list(*, root: Path | None = None, json: bool = False) -> int:  # noqa: A001 
             "status": contract.status,
             "owner": contract.header.owner,
             "classification": contract.header.classification,
+            "successor": contract.record.successor,
+            "sunset_at": contract.record.sunset_at,
+            "proposed": contract.record.proposed.to if contract.record.proposed else "",
             "title": contract.header.title,
         }
         for contract in Registry(root or starter_root()).contracts()
     ]
-    titles = ("name", "version", "status", "owner", "classification", "title")
+    titles = ("name", "version", "status", "proposed", "owner", "classification", "title")
     columns = [Column(key=name, title=name.capitalize()) for name in titles]
     Output(json=json).table(columns, rows, empty="There is no contract in this folder.")
     return 0

@@ -26,8 +26,9 @@ def with_record(text: str, version: str, record: VersionRecord, *, file: str) ->
     `versions` is written in braces, which has no lines to keep.
     """
     before = header_of(text, file=file)
-    lines = text.splitlines()
-    first, last, notes = _range(text, version, file)
+    text = text if text.endswith("\n") else text + "\n"
+    lines = text.split("\n")[:-1]
+    first, last, notes = _range(text, lines, version, file)
     lines[first:last] = [*_head(text), *_entry(version, record, notes)]
     after = "\n".join(lines) + "\n"
     expected = msgspec.structs.replace(before, versions={**before.versions, version: record})
@@ -49,11 +50,10 @@ def _versions(text: str) -> yaml.MappingNode | None:
     return None
 
 
-def _range(text: str, version: str, file: str) -> tuple[int, int, "_Notes"]:
+def _range(text: str, lines: list[str], version: str, file: str) -> tuple[int, int, "_Notes"]:
     """Return the lines (from 0, the last one not included) that the record takes the place of,
     and the comments among them."""
     versions = _versions(text)
-    lines = text.splitlines()
     if versions is None:
         return len(lines), len(lines), _Notes()
     if versions.flow_style:

@@ -1,6 +1,8 @@
 """The writer of contract.yaml: one record changes, every other byte and every comment stays."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import ConfigError
 from gateway.registry import ProposedStep, VersionRecord, Waived, with_record
@@ -100,6 +102,34 @@ def test_a_file_without_a_last_line_end_gets_one() -> None:
 def test_versions_in_braces_are_left_to_people(written: str) -> None:
     with pytest.raises(ConfigError, match=r"contract.yaml:12: write `versions`"):
         write(f"{HEAD}versions: {written}\n", "1.0.0", RECORD)
+
+
+def test_lines_that_end_as_on_windows_and_blank_lines_at_the_end_stay() -> None:
+    text = (HEAD + VERSIONS).replace("\n", "\r\n") + "\n\n"
+    after = write(text, "2.0.0", VersionRecord(status="draft"))
+    assert after == text.replace(
+        '"1.1.0": draft\r\n', '"1.1.0": draft\r\n  "2.0.0":\n    status: draft\n'
+    )
+
+
+@given(
+    st.builds(
+        VersionRecord,
+        status=st.sampled_from(["draft", "active"]),
+        author=st.text(max_size=30),
+        approved_by=st.sampled_from(
+            ["", "no", "Yes", "0x1", "1.10", "a: b", "- a", "# x", "a #b"]
+        ),
+    )
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_text_is_read_again_the_same_or_refused(record: VersionRecord) -> None:
+    try:
+        after = write(HEAD + VERSIONS, "1.0.0", record)
+    except ConfigError:
+        assert not record.author.isprintable()
+    else:
+        assert header_of(after, file="").record("1.0.0") == record
 
 
 def test_what_is_written_is_read_again_the_same() -> None:
