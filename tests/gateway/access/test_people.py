@@ -1,0 +1,242 @@
+"""People sign in at a provider that nobody here wrote; what is not as it must be lets nobody in."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from gateway.access import COOKIE, keep_password
+from gateway.access.people import PROVED
+from gateway.api.sign_in import CSRF_COOKIE
+from gateway.ports import SystemIds
+from tests.gateway.live import Live, live_hub, make_root, write
+from tests.identity_provider import HUB, OPERATORS, SECRET, Provider, identity_provider
+
+__all__ = ["identity_provider"]
+
+NEXT = iter(OPERATORS)
+EMERGENCY = "hunt-the-wumpus-again"
+CONFIG = """\
+tenant: hilltop
+api: {{port: 0}}
+access:
+  people:
+    issuer: {issuer}
+    client_id: remithub
+    client_secret: provider-secret
+    public_url: {hub}
+    scopes: openid profile groups
+    roles: {{hub-operators: [operator, auditor]}}
+  break_glass: {{user: warden, secret: warden-password}}
+"""
+
+
+@pytest.fixture(scope="module")
+def live(identity_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    root: Path = make_root(tmp_path_factory.mktemp("hub"))
+    write(root, "hub.yaml", CONFIG.format(issuer=identity_provider.issuer, hub=HUB))
+    secrets = root / "var/secrets"
+    secrets.mkdir(parents=True, mode=0o700)
+    (secrets / "provider-secret").write_text(SECRET)
+    (secrets / "warden-password").write_text(keep_password(EMERGENCY, SystemIds()))
+    with live_hub(root) as running:
+        yield running
+
+
+class Browser:
+    """Keeps cookies as a browser would on HTTPS, and asks the hub."""
+
+    def __init__(self, live: Live) -> None:
+        self.cookies: dict[str, str] = {}
+        self.said: list[str] = []
+        self.user = ""
+        self._url = live.url
+
+    def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
+        cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Cookie": cookies, **more.pop("headers", {})}
+        answer = httpx.request(
+            method, self._url + path, headers=headers, trust_env=False, timeout=60, **more
+        )
+        for header in answer.headers.get_list("set-cookie"):
+            self.said.append(header)
+            pair, *_ = header.split(";")
+            name, _, value = pair.partition("=")
+            self.cookies[name] = value.strip('"')
+        return answer
+
+    @property
+    def csrf(self) -> dict[str, str]:
+        return {"X-CSRF-Token": self.cookies[CSRF_COOKIE]}
+
+
+def to_provider(browser: Browser, to: str = "/console") -> str:
+    answer = browser("GET", "/auth/login", params={"to": to})
+    assert answer.status_code == 302, answer.text
+    return str(answer.headers["location"])
+
+
+def signed_in(live: Live, provider: Provider, user: str = "") -> tuple[Browser, httpx.Response]:
+    browser = Browser(live)
+    browser.user = user or next(NEXT)
+    back = provider.sign_in(to_provider(browser), browser.user)
+    return browser, browser("GET", back.raw_path.decode())
+
+
+def test_a_person_signs_in_acts_and_signs_out(live: Live, identity_provider: Provider) -> None:
+    browser, answer = signed_in(live, identity_provider)
+    assert answer.status_code == 200, answer.text
+    assert 'url=/console"' in answer.text
+    shown = browser("GET", "/v1/session").json()
+    assert shown["actor"] == f"person:{browser.user}"
+    assert shown["roles"] == ["auditor", "operator"]
+    assert browser("POST", "/v1/interfaces/drop/resume").status_code == 401
+    assert browser("POST", "/v1/interfaces/drop/resume", headers=browser.csrf).status_code == 200
+    assert browser("POST", "/v1/reload", headers=browser.csrf).status_code == 403
+    rows = live.run(live.hub.store.fetch("audit_tail", limit=5))
+    assert f"person:{browser.user}" in {row["actor"] for row in rows}
+    session = browser.cookies[COOKIE]
+    assert browser("POST", "/v1/session/end", headers=browser.csrf).status_code == 200
+    assert browser.cookies[COOKIE] == ""
+    browser.cookies[COOKIE] = session
+    assert browser("GET", "/v1/session").status_code == 401
+
+
+def test_cookies_are_for_this_host_https_and_same_site(
+    live: Live, identity_provider: Provider
+) -> None:
+    browser, answer = signed_in(live, identity_provider)
+    assert answer.status_code == 200, answer.text
+    made = {
+        said.partition("=")[0]: said.lower()
+        for said in browser.said
+        if "max-age=0" not in said.lower()
+    }
+    for name in (COOKIE, CSRF_COOKIE):
+        assert name.startswith("__Host-")
+        assert "secure" in made[name]
+        assert "path=/;" in made[name] + ";"
+        assert "samesite=strict" in made[name]
+        assert "domain" not in made[name]
+    assert "httponly" in made[COOKIE]
+    assert "samesite=lax" in made["__Host-remithub-sign-in"]
+
+
+def test_the_request_has_what_the_protocol_asks_for(live: Live) -> None:
+    first, second = (parse_qs(to_provider(Browser(live)).partition("?")[2]) for _ in range(2))
+    assert first["response_type"] == ["code"]
+    assert first["code_challenge_method"] == ["S256"]
+    assert len(first["code_challenge"][0]) == 43
+    for name in ("state", "nonce", "code_challenge"):
+        assert first[name] != second[name]
+
+
+def test_a_person_without_a_role_is_not_let_in(live: Live, identity_provider: Provider) -> None:
+    browser, answer = signed_in(live, identity_provider, "grace")
+    assert answer.status_code == 401
+    assert "no role" in answer.json()["detail"]
+    assert COOKIE not in browser.cookies
+
+
+def test_an_answer_serves_once_and_only_the_browser_that_asked(
+    live: Live, identity_provider: Provider
+) -> None:
+    browser, thief = Browser(live), Browser(live)
+    back = identity_provider.sign_in(to_provider(browser), next(NEXT)).raw_path.decode()
+    to_provider(thief)
+    assert thief("GET", back).status_code == 401
+    assert Browser(live)("GET", back).status_code == 401
+    assert browser("GET", back).status_code == 200
+    again = Browser(live)
+    again.cookies = dict(browser.cookies)
+    assert again("GET", back).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "f" * 64},
+        {"state": ""},
+        {"code": "invented"},
+        {"code": ""},
+        {"iss": "https://evil.example"},
+    ],
+)
+def test_a_changed_answer_lets_nobody_in(
+    live: Live, identity_provider: Provider, change: dict[str, str]
+) -> None:
+    browser = Browser(live)
+    back = identity_provider.sign_in(to_provider(browser), next(NEXT))
+    query = dict(back.params) | change
+    answer = browser("GET", "/auth/callback", params=query)
+    assert answer.status_code == 401
+    assert answer.json()["detail"] == "The sign-in did not succeed."
+    assert COOKIE not in browser.cookies
+
+
+@pytest.mark.parametrize(
+    "to", ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a b", "/x\r\ny"]
+)
+def test_it_goes_on_nowhere_but_here(live: Live, to: str) -> None:
+    assert Browser(live)("GET", "/auth/login", params={"to": to}).status_code == 400
+
+
+def test_an_administrator_ends_anothers_session(live: Live, identity_provider: Provider) -> None:
+    browser, _ = signed_in(live, identity_provider)
+    name = browser("GET", "/v1/session").json()["name"]
+    assert name in {one["name"] for one in live.get("/v1/sessions", subject=browser.user)}
+    assert live.post(f"/v1/sessions/{name}/end", {"reason": "left"}).status_code == 200
+    assert browser("GET", "/v1/session").status_code == 401
+    assert live.post("/v1/sessions/ses_none/end").status_code == 404
+
+
+def emergency(browser: Browser, **change: str) -> httpx.Response:
+    order = {"user": "warden", "password": EMERGENCY, "reason": "provider down"} | change
+    return browser("POST", "/auth/break-glass", json=order)
+
+
+def test_the_local_account_is_for_emergencies_only(
+    live: Live, identity_provider: Provider
+) -> None:
+    signed_in(live, identity_provider)
+    browser = Browser(live)
+    assert live.run(live.hub.store.fetch("hub_get", key=PROVED))[0]["value"]
+    assert emergency(browser).json()["code"] == "break_glass_disabled"
+    live.post("/v1/break-glass/allow", {"reason": "the provider is away"})
+    assert emergency(browser, reason="").status_code == 400
+    assert emergency(browser, reason="  ").status_code == 400
+    assert emergency(browser, password=EMERGENCY + "!").status_code == 401
+    assert emergency(browser, user="root").status_code == 401
+    form = {"user": "warden", "password": EMERGENCY, "reason": "x"}
+    assert browser("POST", "/auth/break-glass", data=form).status_code == 400
+    answer = emergency(browser)
+    assert (answer.status_code, answer.json()["seconds"]) == (201, 4 * 3600)
+    assert browser("GET", "/v1/session").json()["roles"] == ["break-glass"]
+    rows = live.run(live.hub.store.fetch("audit_tail", limit=50))
+    (begun,) = [row for row in rows if row["action"] == "break-glass.begin"]
+    assert (begun["actor"], begun["reason"]) == ("person:break-glass/warden", "provider down")
+    signed_in(live, identity_provider)
+    assert emergency(Browser(live)).json()["code"] == "break_glass_disabled"
+
+
+def test_passwords_are_not_guessed_for_long(live: Live) -> None:
+    live.post("/v1/break-glass/allow", {"reason": "the provider is away"})
+    browser = Browser(live)
+    codes = [
+        emergency(browser, password=f"guess number {at} of many").json()["code"] for at in range(7)
+    ]
+    assert codes[0] == "unauthorized"
+    assert codes[-1] == "break_glass_locked"
+    assert emergency(browser).json()["code"] == "break_glass_locked"
+
+
+def test_a_short_password_is_not_kept() -> None:
+    from gateway.errors import UsageFault
+
+    with pytest.raises(UsageFault):
+        keep_password("fourteen chars", SystemIds())
+    assert json.dumps(keep_password(EMERGENCY, SystemIds())).count("$") == 5
