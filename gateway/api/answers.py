@@ -25,12 +25,14 @@ class Body(StrEnum):
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What a route looks like from outside. `named`: the path has a name in it; `asks`: it has
+    """What a route looks like from outside. `replaces`: it changes what is there, under
+    If-Match; `named`: the path has a name in it; `asks`: it has
     query parameters, `follows`: one of them names what to go on after; `guarded`: it needs
     credentials; `recorded`: reading it is put on record."""
 
     path: str
     unsafe: bool
+    replaces: bool = False
     named: bool = False
     asks: bool = False
     follows: bool = False
@@ -80,6 +82,20 @@ def _unsafe(shape: Shape) -> bool:
     return shape.unsafe
 
 
+def _replaces(shape: Shape) -> bool:
+    return shape.replaces
+
+
+def _at(*starts: str) -> Rule:
+    """Return the rule of what belongs to some paths only."""
+    return lambda shape: shape.path.startswith(starts)
+
+
+def _version(shape: Shape) -> bool:
+    """A document of a contract goes in or out, in the version that is asked for."""
+    return shape.body is Body.DOCUMENT or shape.path.startswith("/v1/messages/")
+
+
 def _ready(shape: Shape) -> bool:
     return shape.intake or shape.path == "/readyz"
 
@@ -91,6 +107,14 @@ _BY_CODE: dict[str, Rule] = {
     "message_rejected": _intake,
     "hub_behind": _intake,
     "media_type_unsupported": _intake,
+    "idempotency_key_missing": _intake,
+    "version_not_supported": _document,
+    "version_not_acceptable": _version,
+    "contract_version_retired": _version,
+    "contract_not_convertible": _version,
+    "key_limit": _at("/v1/clients/"),
+    "break_glass_disabled": _at("/auth/break-glass"),
+    "break_glass_locked": _at("/auth/break-glass"),
     "contract_violated": _document,
     "document_too_large": _document,
     "config_invalid": lambda shape: shape.path == "/v1/reload",
@@ -103,7 +127,7 @@ _BY_CODE: dict[str, Rule] = {
 
 _BY_STATUS: dict[int, Rule] = {
     400: _asked,
-    401: _guarded,
+    401: lambda shape: shape.guarded or shape.path.startswith("/auth/"),
     403: _guarded,
     404: lambda shape: shape.named,
     405: _never,  # it is the answer to other methods than the one described
@@ -112,11 +136,11 @@ _BY_STATUS: dict[int, Rule] = {
     409: _unsafe,
     410: _document,
     411: _body,
-    412: _unsafe,
+    412: _replaces,
     413: _body,
     415: _body,
     422: _document,
-    428: _unsafe,
+    428: _replaces,
     429: _guarded,
     507: lambda shape: shape.writes,
 }
@@ -134,7 +158,7 @@ def problems_of(shape: Shape) -> dict[int, list[str]]:
 def _codes(shape: Shape) -> Iterator[tuple[int, str]]:
     for code, row in PROBLEMS.items():
         rule = _BY_CODE.get(code) or _BY_STATUS.get(row.status)
-        # A fault of the hub or its surroundings can meet any request behind the door.
-        possible = rule(shape) if rule else row.status >= INTERNAL and shape.guarded
+        # A fault of the hub or its surroundings can meet any request that asks them for something.
+        possible = rule(shape) if rule else row.status >= INTERNAL and shape.path != "/healthz"
         if possible:
             yield row.status, code

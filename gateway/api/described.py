@@ -122,8 +122,9 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "recorded": [
         _header(
             "Hub-Reason",
-            "Why PHI is read; percent-encoded where it is not ASCII. It stands on the audit record.",
-            {"type": "string", "maxLength": 500},
+            "Why PHI is read, in at most 500 characters; percent-encoded where it is not ASCII. It"
+            " stands on the audit record.",
+            {"type": "string"},
         ),
     ],
     "intake": [

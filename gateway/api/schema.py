@@ -174,6 +174,7 @@ def _shape(path: str, verb: str, operation: Json) -> Shape:
     return Shape(
         path=path,
         unsafe=verb != "get",
+        replaces=verb in ("put", "patch", "delete"),
         named="path" in places,
         asks="query" in places,
         follows="after" in names,
@@ -213,7 +214,7 @@ def _good(path: str, operation: Json, shape: Shape) -> Json:
     headers = ["X-Request-Id", *(("Location", "Idempotency-Replayed") if shape.intake else ())]
     found = {}
     for status, answer in operation["responses"].items():
-        if status[0] == "2":
+        if status[0] in "23":
             content = ANSWERS.get(path, answer.get("content", {}))
             found[status] = {
                 "description": "Taken: the sender may forget it." if shape.intake else "Done.",

@@ -80,9 +80,9 @@ def test_every_operation_says_what_it_reads_answers_and_is_called(offline: Docum
         assert operation["summary"], place
         assert set(operation["tags"]) <= set(TAGS), place
         assert "default" not in operation["responses"], place
-        assert any(status[0] == "2" for status in operation["responses"]), place
+        assert any(status[0] in "23" for status in operation["responses"]), place
         open_to_all = operation.get("security") == []
-        assert ("401" in operation["responses"]) != open_to_all, place
+        assert ("401" in operation["responses"]) != (open_to_all and "/auth/" not in path), place
         assert ("403" in operation["responses"]) == ("x-right" in operation), place
         if verb == "post" and not path.startswith("/v1/messages/"):
             assert ("requestBody" in operation) == (path in BODIES), place
@@ -218,12 +218,10 @@ def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -
 
 
 def test_every_code_of_the_table_is_a_problem_of_some_route() -> None:
+    paths = ("/v1/x", "/v1/reload", "/readyz", "/v1/clients/{client}/keys", "/auth/break-glass")
+    plain = Shape(path="", unsafe=True, replaces=True, named=True, asks=True, follows=True)
     shapes = [
-        Shape(
-            path=path, unsafe=body is not Body.NONE, named=True, asks=True, follows=True, body=body
-        )
-        for body in Body
-        for path in ("/v1/x", "/v1/reload", "/readyz")
+        msgspec.structs.replace(plain, path=path, body=body) for body in Body for path in paths
     ]
     told = {code for shape in shapes for codes in problems_of(shape).values() for code in codes}
     assert told == set(PROBLEMS) - {"method_not_allowed"}
