@@ -101,6 +101,18 @@ def test_a_change_that_takes_what_a_consumer_reads_is_refused_with_its_name(
     assert "breaks consumer quay, which reads /note" in capsys.readouterr().out
 
 
+def test_a_change_that_breaks_documents_is_refused_even_where_nobody_reads_the_place(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    properties = fields(1)
+    properties["lines"] = properties["lines"] | {"maxItems": 3}
+    draft(site, "1.1.0", properties)
+    assert run(site, "propose", "receipt", "1.1.0", "--by", "anna") == 5
+    told = capsys.readouterr().err
+    assert "incompatible with receipt/1.0.0: MAX_ITEMS_LOWERED /properties/lines/maxItems" in told
+    assert "breaks consumer" not in told
+
+
 def test_a_new_major_is_refused_without_migrations_and_let_through_with_them(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ from gateway.governance.derived_reads import derived_reads
 from gateway.governance.references import Reference, referenced_by, references
 from gateway.registry import Registry, starter_root
 from gateway.settings import Config, read_config
+from gateway.translation import MappingError, compile_mapping
 from tests.gateway.governance.sites import UP, fields, receipt_site, write_version
 
 REGISTRY = Registry(starter_root())
@@ -138,6 +139,54 @@ def test_what_the_demo_reads_is_derived_from_its_mappings_and_routes() -> None:
     journals = reads_of(reads, "journal-entry")
     assert "/lines/*/debit" in journals["mapping journal-entry-to-erp-journal"]
     assert any(name.startswith("interface ") for name in journals)
+
+
+def without(schema: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The contract once for each property, without it; an array of lists of names is kept."""
+    found: list[tuple[str, dict[str, Any]]] = []
+
+    def visit(node: Any, place: tuple[str, ...]) -> None:
+        for name, child in node.get("properties", {}).items():
+            changed_schema = copy.deepcopy(schema)
+            holder = changed_schema
+            for step in place:
+                holder = holder[step]
+            del holder["properties"][name]
+            holder["required"] = [one for one in holder.get("required", []) if one != name]
+            found.append((f"{'/'.join(place)}/{name}", changed_schema))
+            visit(child, (*place, "properties", name))
+        if isinstance(node.get("items"), dict):
+            visit(node["items"], (*place, "items"))
+
+    visit(schema, ())
+    for name, body in schema["$defs"].items():
+        visit(body, ("$defs", name))
+    return found
+
+
+@pytest.mark.slow
+def test_exactly_the_mappings_that_no_longer_compile_are_broken_by_a_lost_path() -> None:
+    source = REGISTRY.mapping("remittance-advice-to-posting-request")
+    reads = [
+        one for one in derived_reads(REGISTRY, None) if one.consumer == f"mapping {source.name}"
+    ]
+    broken = 0
+    for place, new in without(ADVICE):
+        try:
+            compile_mapping(
+                source.text,
+                source_schema=new,
+                target_schema=REGISTRY.target_schema(source),
+                tables=source.table,
+                file="",
+            )
+            compiles = True
+        except MappingError:
+            compiles = False
+        named = bool(broken_consumers(ADVICE, new, reads))
+        assert named is not compiles, place
+        broken += named
+    assert broken > 20
 
 
 def test_a_mapping_that_starts_from_its_input_reads_all_of_it(tmp_path: Path) -> None:
