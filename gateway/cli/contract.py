@@ -56,7 +56,7 @@ def show(name: str, version: str = "*", *, root: Path | None = None, json: bool 
     from gateway.governance.docs import contract_fields
     from gateway.registry import Registry, starter_root
 
-    registry = Registry(root or starter_root())
+    registry = Registry(*dict.fromkeys((starter_root(), root or starter_root())))
     contract = registry.contract(name, version)
     schema = registry.bundled_schema(name, contract.version)
     output = Output(json=json)
@@ -64,6 +64,11 @@ def show(name: str, version: str = "*", *, root: Path | None = None, json: bool 
         output.data(schema)
         return 0
     output.line(f"{contract.header.title}, {contract.identity}, {contract.status}")
+    record = contract.record
+    if record.sunset_at:
+        output.line(f"Sunset {record.sunset_at}; move to {record.successor}.")
+    if record.proposed is not None:
+        output.line(f"{record.proposed.by} proposes: {record.proposed.to}.")
     columns = [
         Column(key=key, title=title)
         for key, title in (

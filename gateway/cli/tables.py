@@ -124,6 +124,15 @@ def _contract_fields(argument: str, _page: Path, root: Path) -> str:
     return contract_table(contract, registry.bundled_schema(argument, contract.version))
 
 
+def _contract_rules(argument: str, _page: Path, root: Path) -> str:
+    from gateway.governance.quality import compile_quality
+    from gateway.registry import Registry
+
+    rules = compile_quality(Registry(root), argument).rules
+    rows = [(f"`{one.name}`", one.severity, one.outcome, one.description) for one in rules]
+    return markdown(("Quality rule", "Severity", "Outcome", "What must hold"), rows)
+
+
 def _mapping_functions(_argument: str, _page: Path, _root: Path) -> str:
     from gateway.translation.docs import function_rows
 
@@ -148,6 +157,7 @@ _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "connector-options": _connector_options,
     "connectors": _connectors,
     "contract-fields": _contract_fields,
+    "contract-rules": _contract_rules,
     "contracts": _contracts,
     "exit-codes": _exits,
     "findings": _findings,

@@ -73,6 +73,8 @@ def test_a_minor_version_is_proposed_by_one_and_approved_by_another(
     assert run(site, "approve", "receipt", "1.1.0", "--by", "anna") == 5
     assert "[four_eyes] anna proposed it" in capsys.readouterr().err
     assert record(site, "1.1.0").status == "draft"
+    assert run(site, "show", "receipt", "1.1.0") == 0
+    assert "anna proposes: active." in capsys.readouterr().out
     assert run(site, "approve", "receipt", "1.1.0", "--by", "ben") == 0
     found = record(site, "1.1.0")
     assert (found.status, found.author, found.approved_by) == ("active", "anna", "ben")
@@ -156,6 +158,8 @@ def test_an_old_version_is_deprecated_put_to_sunset_and_retired_once_nobody_name
     found = record(site, "1.0.0")
     assert (found.status, found.sunset_at) == ("deprecated", "2199-01-01T00:00:00Z")
     assert run(site, "check") == 0, capsys.readouterr().out
+    assert run(site, "show", "receipt", "1.0.0") == 0
+    assert "Sunset 2199-01-01T00:00:00Z; move to 2.0.0." in capsys.readouterr().out
     assert run(site, "sunset", "receipt", "1.0.0", "--by", "anna") == 5
     by_hand(site, found.deprecated_at, "2025-01-01T00:00:00Z")
     by_hand(site, "2199-01-01T00:00:00Z", "2026-01-01T00:00:00Z")
