@@ -48,7 +48,7 @@ def prologue(lines: Iterable[str]) -> str:
 
 
 NOUNS = {
-    "client": "The connected systems that may call the API.",
+    "client": "Who may call the API: connected systems, and the account for emergencies.",
     "connector": "How other systems are reached: begin a connector.",
     "contract": "What may travel: the contracts, their fields and their life.",
     "dlq": "Dead letters, held parts and parked deliveries: look, repair, replay.",
@@ -163,6 +163,19 @@ VERBS = (
         "List the systems that may call, with what they are granted.",
         "client list",
         function="show",
+    ),
+    _verb(
+        Group.RUN,
+        "client password",
+        "Print what to keep of the password of the account for emergencies.",
+        "client password",
+    ),
+    _verb(
+        Group.RUN,
+        "client break-glass",
+        "Let the account for emergencies in: the identity provider is away.",
+        'client break-glass --reason "the provider does not answer since 9:40"',
+        function="break_glass",
     ),
     _verb(
         Group.RUN,
