@@ -215,6 +215,7 @@ def _folder(root: Path) -> "ContractFolder":
 
 
 def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "Facts":
+    from gateway.cli.contract_usage import usage_at
     from gateway.governance.publishing import facts_of, publication_faults
     from gateway.ports import SystemClock
 
@@ -222,7 +223,10 @@ def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "F
     faults: tuple[str, ...] = ()
     if to == "active":
         faults = publication_faults(folder.registry, contract, folder.surroundings(now))
-    return facts_of(folder.registry, contract, folder.references, now=now, faults=faults)
+    usage = usage_at(folder.root, contract.name) if to == "retired" else None
+    return facts_of(
+        folder.registry, contract, folder.references, now=now, usage=usage, faults=faults
+    )
 
 
 def _actor(by: str) -> "Actor":

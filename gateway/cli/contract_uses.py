@@ -1,12 +1,16 @@
 """`remithub contract uses`: who names a contract, what of it they read, who called it last."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.cli.contract_folder import ContractFolder
 
 __all__ = ["uses"]
 
 
 def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
-    """Show who names a contract, and what of it they read.
+    """Show who names a contract, what of it they read, and who called it last.
 
     Mappings, interfaces, routes and declared consumers; a range such as ^1.0 means the newest
     version in force that fits it.
@@ -47,8 +51,37 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
         Column(key="version", title="Version"),
         Column(key="reads", title="Reads"),
     ]
-    Output(json=json).table(columns, rows, empty=f"Nothing here names {contract}.")
+    output = Output(json=json)
+    calls = _calls(folder, name, wanted)
+    if json:
+        output.data({"named_by": rows, "calls": calls})
+        return 0
+    output.table(columns, rows, empty=f"Nothing here names {contract}.")
+    if calls is None:
+        output.say("No hub runs on this folder that counts calls.")
+        return 0
+    titles = ("version", "client", "last_at", "calls")
+    output.line("")
+    heads = [Column(key=key, title=key.replace("_", " ").capitalize()) for key in titles]
+    output.table(heads, calls, empty=f"Nobody has called {contract}.")
     return 0
+
+
+def _calls(folder: "ContractFolder", name: str, version: str) -> list[dict[str, object]] | None:
+    """Return who called which version, the last one first; None where nobody counts."""
+    from gateway.cli.contract_usage import usage_at
+    from gateway.governance.lifecycle import written
+
+    usage = usage_at(folder.root, name)
+    if usage is None:
+        return None
+    versions = [one.version for one in folder.registry.contracts() if one.name == name]
+    return [
+        {"version": one, "client": call.client, "last_at": written(call.at), "calls": call.count}
+        for one in versions
+        if version in ("", one)
+        for call in usage.last_calls(name, one)
+    ]
 
 
 def _read(paths: frozenset[str] | None) -> str:

@@ -261,7 +261,7 @@ VERBS = (
             (
                 "contract_uses",
                 "uses",
-                "Show who names a contract, and what of it they read.",
+                "Show who names a contract, what of it they read, and who called it last.",
                 "uses remittance-advice/1.0.0",
             ),
             (

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
+from gateway.cli.contract_usage import counted_calls
+from gateway.errors import NotFound
 from gateway.registry import Registry, VersionRecord, starter_root
 from tests.gateway.governance.sites import (
     DOWN,
@@ -204,14 +206,44 @@ def test_uses_tells_who_names_a_version_and_what_of_it_they_read(
     folder.mkdir(parents=True)
     (folder / "mapping.yaml").write_text(UP)
     assert run(site, "uses", "receipt/1.0.0", "--json") == 0
-    rows = {row["by"]: row["reads"] for row in json.loads(capsys.readouterr().out)}
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["calls"] is None
+    rows = {row["by"]: row["reads"] for row in answer["named_by"]}
     assert rows == {
         "consumer quay": ["/lines/*/code", "/note"],
         "mapping receipt-1-to-2": rows["mapping receipt-1-to-2"],
     }
     assert "" in rows["mapping receipt-1-to-2"]
     assert run(site, "uses", "receipt") == 0
-    assert "all of it" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "all of it" in told.out
+    assert "No hub runs on this folder" in told.err
+
+
+class ScriptedHub:
+    """Answers one path."""
+
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        self.items = items
+
+    def get(self, path: str, **_query: object) -> Any:
+        if path != "/v1/contracts/receipt/usage":
+            raise NotFound("There is nothing there.")
+        return {"items": self.items}
+
+
+def test_calls_are_taken_from_the_hub_the_last_one_first() -> None:
+    items = [
+        {"version": "1.0.0", "client": "quay", "last_at": "2026-05-01T08:00:00Z", "calls": 3},
+        {"version": "1.0.0", "client": "oakfield", "last_at": "2026-05-12T08:00:00Z", "calls": 1},
+        {"version": "2.0.0", "client": "quay", "last_at": "2026-05-12T08:00:00Z", "calls": 9},
+    ]
+    usage = counted_calls(ScriptedHub(items), "receipt")
+    assert usage is not None
+    calls = usage.last_calls("receipt", "1.0.0")
+    assert [(call.client, call.count) for call in calls] == [("oakfield", 1), ("quay", 3)]
+    assert usage.last_calls("other", "1.0.0") == []
+    assert counted_calls(ScriptedHub([]), "other") is None
 
 
 def test_a_quality_rule_that_an_example_breaks_is_named(

@@ -1,0 +1,67 @@
+"""Who called which version of a contract, as the hub of a root folder counts it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from gateway.errors import NotFound
+from gateway.governance.lifecycle import Call, moment
+
+__all__ = ["CountedCalls", "counted_calls", "usage_at"]
+
+
+class _Api(Protocol):
+    def get(self, path: str, **query: object) -> Any:
+        """Return the JSON at a path."""
+        ...
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """One client's calls of one version: when last (RFC 3339), how many in 30 days."""
+
+    version: str
+    client: str
+    last_at: str
+    calls: int
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    items: tuple[_Row, ...]
+
+
+class CountedCalls:
+    """What was counted of one contract: `gateway.governance.lifecycle.Usage`."""
+
+    def __init__(self, contract: str, rows: Sequence[_Row]) -> None:
+        self._contract = contract
+        self._rows = rows
+
+    def last_calls(self, contract: str, version: str) -> list[Call]:
+        """Return one entry per client that ever called that version, the last one first."""
+        found = [
+            Call(client=row.client, at=at, count=row.calls)
+            for row in self._rows
+            if contract == self._contract
+            and row.version == version
+            and (at := moment(row.last_at))
+        ]
+        return sorted(found, key=lambda call: call.at, reverse=True)
+
+
+def counted_calls(api: _Api, contract: str) -> CountedCalls | None:
+    """Ask a hub for the calls of a contract; None where it counts none."""
+    try:
+        answer = api.get(f"/v1/contracts/{contract}/usage")
+    except NotFound:
+        return None
+    return CountedCalls(contract, msgspec.convert(answer, _Answer).items)
+
+
+def usage_at(root: Path, contract: str) -> CountedCalls | None:
+    """Ask the hub that runs on a root folder; None where none runs there, or it counts none."""
+    from gateway.cli.remote import running_hub
+
+    with running_hub(root) as hub:
+        return counted_calls(hub, contract) if hub is not None else None
