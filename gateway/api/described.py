@@ -18,6 +18,7 @@ __all__ = [
     "BODIES",
     "BODILESS",
     "HEADERS",
+    "LINKS",
     "NEEDS_REASON",
     "PARAMETERS",
     "QUESTIONS",
@@ -147,6 +148,40 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "before": {"pattern": r"^([0-9]+(\.[A-Za-z0-9_]*)?)?$"},
 }
 """By a query parameter's name: what the framework does not know of its values."""
+
+
+def _link(operation: str, place: str, **more: str) -> dict[str, Any]:
+    """Return a link: what stands at `place` in the answer is the path parameter of an operation."""
+    (parameter,) = more
+    words = more[parameter]
+    return {
+        "operationId": operation,
+        "parameters": {parameter: f"$response.body#{place}"},
+        "description": words,
+    }
+
+
+_TAKEN = {
+    "artifact": _link("show_artifact", "/artifact_id", artifact_id="What became of it."),
+    "content": _link("show_content", "/artifact_id", artifact_id="The bytes again."),
+}
+LINKS: dict[str, dict[str, Any]] = {
+    "hand_over": _TAKEN,
+    "hand_over_message": _TAKEN,
+    "list_messages": {
+        "first": _link("show_message", "/messages/0/message_id", message_id="The newest."),
+    },
+    "show_message": {
+        "delivery": _link("show_delivery", "/deliveries/0/delivery_id", delivery_id="Its way on."),
+    },
+    "list_interfaces": {"first": _link("show_interface", "/0/name", name="The first of them.")},
+    "list_set_aside": {
+        "first": _link("show_set_aside", "/set_aside/0/id", aside_id="The first of them."),
+    },
+    "list_clients": {"key": _link("create_key", "/0/client", client="A key for the first.")},
+    "create_key": {"revoke": _link("revoke_key", "/facts/key_id", key_id="The end of it.")},
+}
+"""By operation: where its answer leads (OpenAPI 3.1, Link Object)."""
 
 _TEXT = {"type": "string"}
 

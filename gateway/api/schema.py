@@ -1,6 +1,7 @@
 """OpenAPI 3.1 at `/schema`: the routes with every answer they give, the contracts from our files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -11,7 +12,16 @@ from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import License
 
 from gateway.api.answers import Body, Shape, problems_of
-from gateway.api.described import ANSWERS, BODIES, HEADERS, PARAMETERS, QUESTIONS, SECURITY, TAGS
+from gateway.api.described import (
+    ANSWERS,
+    BODIES,
+    HEADERS,
+    LINKS,
+    PARAMETERS,
+    QUESTIONS,
+    SECURITY,
+    TAGS,
+)
 from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from gateway.api.rules import rule_of
 from gateway.api.services import services
@@ -21,6 +31,7 @@ from gateway.governance.export import Published, component_name, newest, types_o
 __all__ = ["SchemaPage", "described_as", "openapi_document"]
 
 Json = dict[str, Any]
+Majors = list[Published]
 
 _HERE = "#/components/schemas/{name}"
 _RETRY = (429, 503, 507)
@@ -74,12 +85,12 @@ def openapi_document(routes: Json, contracts: Iterable[Published]) -> Json:
     chosen = newest(contracts)
     paths: Json = {}
     for path, item in routes["paths"].items():
-        for name, one in _per_contract(path, chosen):
+        for name, majors in _per_contract(path, chosen):
             paths.setdefault(name, {}).update(
                 {
-                    verb: _operation(path, verb, operation, one)
+                    verb: _operation(path, verb, operation, majors)
                     for verb, operation in item.items()
-                    if isinstance(operation, dict) and (one is None) == _plain(path, verb)
+                    if isinstance(operation, dict) and (not majors) == _plain(path, verb)
                 }
             )
     document = {
@@ -102,13 +113,13 @@ def _body(path: str, verb: str) -> Body:
     return BODIES[path].kind if verb == "post" and path in BODIES else Body.NONE
 
 
-def _per_contract(path: str, contracts: list[Published]) -> list[tuple[str, Published | None]]:
-    """Return a path as it is, and once more for each contract where its name is part of it."""
-    if _CONTRACT not in path:
-        return [(path, None)]
-    newest_of = {one.name: one for one in contracts}
-    each = [(path.replace(_CONTRACT, name), one) for name, one in newest_of.items()]
-    return [(path, None), *each]
+def _per_contract(path: str, contracts: Majors) -> Iterator[tuple[str, Majors]]:
+    """Yield a path as it is, and once more for each contract where its name is part of it, with
+    the newest version of each of that contract's majors."""
+    yield path, []
+    if _CONTRACT in path:
+        for name, majors in groupby(contracts, key=lambda one: one.name):
+            yield path.replace(_CONTRACT, name), list(majors)
 
 
 def _components(routes: Json, contracts: list[Published]) -> Json:
@@ -132,7 +143,7 @@ def _components(routes: Json, contracts: list[Published]) -> Json:
 # -- one operation -----------------------------------------------------------------------------
 
 
-def _operation(path: str, verb: str, operation: Json, contract: Published | None) -> Json:
+def _operation(path: str, verb: str, operation: Json, majors: Majors) -> Json:
     shape = _shape(path, verb, operation)
     own = {
         key: value
@@ -140,14 +151,14 @@ def _operation(path: str, verb: str, operation: Json, contract: Published | None
         if key not in ("responses", "parameters", "requestBody", "deprecated")
     }
     parameters = [_parameter(one) for one in operation.get("parameters", [])]
-    if contract is not None:
-        own["operationId"] = f"{operation['operationId']}_{contract.name.replace('-', '_')}"
-        own["summary"] = f"{operation['summary']}: {contract.name}"
+    if majors:
+        own["operationId"] = f"{operation['operationId']}_{majors[0].name.replace('-', '_')}"
+        own["summary"] = f"{operation['summary']}: {majors[0].name}"
         parameters = [one for one in parameters if one["name"] != "contract"]
     parameters += QUESTIONS["every"]
     parameters += QUESTIONS["intake"] if shape.intake else []
     parameters += QUESTIONS["recorded"] if shape.recorded else []
-    body = {"requestBody": _request(path, contract)} if shape.body is not Body.NONE else {}
+    body = {"requestBody": _request(path, majors)} if shape.body is not Body.NONE else {}
     return {
         **own,
         "parameters": parameters,
@@ -192,14 +203,13 @@ def _parameter(given: Json) -> Json:
     return own | {"schema": {**given["schema"], **more}}
 
 
-def _request(path: str, contract: Published | None) -> Json:
+def _request(path: str, majors: Majors) -> Json:
     body = BODIES[path]
-    if contract is not None:
-        reference = {"$ref": _HERE.format(name=component_name(contract))}
-        shown = {one.name: {"value": one.document} for one in contract.examples}
-        examples = {"examples": shown} if shown else {}
-        kinds = ("application/json", contract.media_type)
-        content: Json = {kind: {"schema": reference, **examples} for kind in kinds}
+    if majors:
+        content: Json = {
+            f"{one.media_type}; version={one.major}": _documents([one]) for one in majors
+        }
+        content["application/json"] = _documents(majors)
     elif body.struct is not None:
         name = body.struct.__name__
         plain = {"$ref": _HERE.format(name=name)}
@@ -208,6 +218,18 @@ def _request(path: str, contract: Published | None) -> Json:
     else:
         content = {"application/octet-stream": {}}
     return {"required": body.required, "content": content}
+
+
+def _documents(majors: Majors) -> Json:
+    """Return the schema of a body that is a document of one of those versions, with examples."""
+    references = [{"$ref": _HERE.format(name=component_name(one))} for one in majors]
+    shown = {
+        f"{one.name}-{one.version}-{example.name}": {"value": example.document}
+        for one in majors
+        for example in one.examples
+    }
+    schema: Json = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"schema": schema, **({"examples": shown} if shown else {})}
 
 
 def _good(path: str, operation: Json, shape: Shape) -> Json:
@@ -220,6 +242,7 @@ def _good(path: str, operation: Json, shape: Shape) -> Json:
                 "description": "Taken: the sender may forget it." if shape.intake else "Done.",
                 "headers": _named(headers),
                 "content": content,
+                **({"links": LINKS[own]} if (own := operation["operationId"]) in LINKS else {}),
             }
     return found
 

@@ -91,10 +91,11 @@ def test_every_operation_says_what_it_reads_answers_and_is_called(offline: Docum
 
 def test_a_contract_has_a_route_of_its_own_with_schema_and_examples(offline: Document) -> None:
     content = offline["paths"]["/v1/messages/remittance-advice"]["post"]["requestBody"]["content"]
-    assert set(content) == {"application/json", "application/vnd.remithub.remittance-advice+json"}
+    named = "application/vnd.remithub.remittance-advice+json; version=1"
+    assert set(content) == {"application/json", named}
     for body in content.values():
         assert body["schema"] == {"$ref": "#/components/schemas/remittance-advice.v1"}
-        assert "full" in body["examples"]
+        assert "remittance-advice-1.0.0-full" in body["examples"]
     assert "/v1/messages/{contract}" not in offline["paths"]
 
 
@@ -125,7 +126,13 @@ def test_a_released_version_does_not_hide_the_other_major(offline: Document) -> 
     contracts = publish(Registry(starter_root()), ["acknowledgement"])
     second = msgspec.structs.replace(contracts[-1], version="2.0.0")
     gone = msgspec.structs.replace(contracts[-1], version="3.0.0", status="retired")
-    schemas = describe([*contracts, second, gone])["components"]["schemas"]
+    document = describe([*contracts, second, gone])
+    body = document["paths"]["/v1/messages/acknowledgement"]["post"]["requestBody"]["content"]
+    for major in ("1", "2"):
+        one = body[f"application/vnd.remithub.acknowledgement+json; version={major}"]
+        assert one["schema"] == {"$ref": f"#/components/schemas/acknowledgement.v{major}"}
+    assert len(body["application/json"]["schema"]["anyOf"]) == 2
+    schemas = document["components"]["schemas"]
     assert {name for name in schemas if re.fullmatch(r"acknowledgement\.v\d", name)} == {
         "acknowledgement.v1",
         "acknowledgement.v2",
@@ -142,6 +149,7 @@ def _answers(live: Live) -> list[tuple[str, str, httpx.Response]]:
     """Provoke what can be provoked, each with the path as it stands in the document."""
     client, bad = live.client, {"Authorization": "Bearer no"}
     artifact = live.hand_over(advice(911))
+    message = live.get("/v1/messages")["messages"][0]["message_id"]
     known, files = f"/v1/artifacts/{artifact}", "/v1/interfaces/intake/files"
     orders, advices = "/v1/set-aside/replay", "/v1/messages/remittance-advice"
     form, name = {"Content-Type": "multipart/form-data"}, "/v1/interfaces/{name}"
@@ -178,6 +186,7 @@ def _answers(live: Live) -> list[tuple[str, str, httpx.Response]]:
         ("get", "/v1/messages", client.get("/v1/messages", params={"limit": 0})),
         ("get", "/v1/messages", client.get("/v1/messages")),
         ("get", "/v1/messages/{message_id}", client.get("/v1/messages/msg_0")),
+        ("get", "/v1/messages/{message_id}", client.get(f"/v1/messages/{message}")),
         ("get", "/v1/set-aside", client.get("/v1/set-aside", params={"state": "odd"})),
         ("get", "/v1/set-aside", client.get("/v1/set-aside", params={"after": "dlv_0"})),
         ("post", "/v1/set-aside/discard", live.post("/v1/set-aside/discard", {"ids": ["dlv_0"]})),
@@ -192,7 +201,17 @@ def _answers(live: Live) -> list[tuple[str, str, httpx.Response]]:
     ]  # fmt: skip
 
 
+def found_at(body: Any, pointer: str) -> bool:
+    """Whether a pointer leads to a text, or would if a list on its way were not empty."""
+    for step in pointer.split("/")[1:]:
+        if body == []:
+            return True
+        body = body[int(step)] if isinstance(body, list) else body[step]
+    return isinstance(body, str)
+
+
 def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -> None:
+    live.settled(live.hand_over(advice(910)))
     live.post("/v1/messages/acknowledgement?interface=acks-a", acknowledgement())
     components = {"components": {"schemas": served["components"]["schemas"]}}
     statuses = set()
@@ -213,6 +232,9 @@ def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -
         for header in ("location", "idempotency-replayed", "retry-after", "www-authenticate"):
             named = {one.lower() for one in described["headers"]}
             assert header not in answer.headers or header in named, f"{place} {header}"
+        for link in described.get("links", {}).values():
+            (value,) = link["parameters"].values()
+            assert found_at(answer.json(), value.removeprefix("$response.body#")), place
         statuses.add(answer.status_code)
     assert statuses >= {200, 202, 400, 401, 404, 413, 415, 422}
 
@@ -246,3 +268,17 @@ def test_an_order_says_which_and_why() -> None:
             schema | {"components": document["components"]}, Profile.AS_WRITTEN
         )
         assert (judge.errors(order) == []) == good, f"{action} {order}"
+
+
+def test_a_link_leads_to_an_operation_and_names_its_parameter(offline: Document) -> None:
+    known = {
+        operation["operationId"]: {one["name"] for one in operation["parameters"]}
+        for _, _, operation in operations(offline)
+    }
+    seen = 0
+    for _, path, operation in operations(offline):
+        for answer in operation["responses"].values():
+            for link in answer.get("links", {}).values():
+                assert set(link["parameters"]) <= known[link["operationId"]], path
+                seen += 1
+    assert seen > 10
