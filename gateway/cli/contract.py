@@ -1,6 +1,11 @@
 """`remithub contract list|show|lock`: the contracts and their fields."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.registry import VersionRecord
 
 __all__ = ["list", "lock", "show"]
 
@@ -64,11 +69,8 @@ def show(name: str, version: str = "*", *, root: Path | None = None, json: bool 
         output.data(schema)
         return 0
     output.line(f"{contract.header.title}, {contract.identity}, {contract.status}")
-    record = contract.record
-    if record.sunset_at:
-        output.line(f"Sunset {record.sunset_at}; move to {record.successor}.")
-    if record.proposed is not None:
-        output.line(f"{record.proposed.by} proposes: {record.proposed.to}.")
+    for line in _ahead(contract.record):
+        output.line(line)
     columns = [
         Column(key=key, title=title)
         for key, title in (
@@ -93,6 +95,14 @@ def show(name: str, version: str = "*", *, root: Path | None = None, json: bool 
         ],
     )
     return 0
+
+
+def _ahead(record: "VersionRecord") -> Iterator[str]:
+    """Yield what is known of a version's end."""
+    if record.sunset_at:
+        yield f"Sunset {record.sunset_at}; move to {record.successor}."
+    if record.proposed is not None:
+        yield f"{record.proposed.by} proposes: {record.proposed.to}."
 
 
 def lock(*, root: Path | None = None) -> int:
