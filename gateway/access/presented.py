@@ -122,7 +122,8 @@ def _thumbprint(named: dict[bytes, bytes], settings: AccessSettings) -> str:
         return _base64url(bytes.fromhex(text.replace(":", "")))
     body = re.sub(r"-----(BEGIN|END) CERTIFICATE-----|\s", "", text).strip(":")
     try:
-        return _base64url(hashlib.sha256(base64.b64decode(body, validate=True)).digest())
+        der = base64.b64decode(body, validate=True)
+        return _base64url(hashlib.sha256(der).digest()) if der else ""
     except (binascii.Error, ValueError):
         return ""
 
