@@ -1,6 +1,8 @@
 """Puts the routes together into one ASGI application, with problems and the door around it."""
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
@@ -18,12 +20,17 @@ from gateway.api import (
     sign_in,
 )
 from gateway.api.door import Door
-from gateway.api.entrance import entrance
+from gateway.api.entrance import Entrance, entrance
+from gateway.api.governed import Governed, admit
 from gateway.api.guard import forbidden, guard, unauthenticated
 from gateway.api.idempotency import Keys
+from gateway.api.once import once
 from gateway.api.problems import EXCEPTION_HANDLERS
+from gateway.api.quota import Quotas
 from gateway.api.schema import described_as
 from gateway.api.services import Services
+from gateway.api.versions import Versions
+from gateway.errors import HubError
 from gateway.pipeline import milliseconds
 
 __all__ = ["ROUTES", "application"]
@@ -47,17 +54,45 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
     that the settings name are below `root`. To be closed at the end."""
     ports, store = services.ports, services.store
     ways = entrance(services, token, root)
-    known = {
+    versions = Versions(store, ports.clock)
+
+    async def close() -> None:
+        with suppress(HubError):  # counted calls of the last seconds
+            await versions.write()
+        await ways.fetcher.close()
+
+    return Door(
+        Governed(_routes(_known(services, ways, versions))),
+        authenticator=ways.authenticator,
+        settings=lambda: services.bundle.config.hub.access,
+        store=store,
+        denials=ways.denials,
+        ids=ports.ids,
+        clock=ports.clock,
+        closing=close,
+    )
+
+
+def _known(services: Services, ways: Entrance, versions: Versions) -> dict[str, Any]:
+    """Return what routes find in the application's state, by name."""
+    ports, store = services.ports, services.store
+    return {
         "services": services,
         "keys": Keys(store, lambda: milliseconds(ports.clock.now())),
         "denials": ways.denials,
         "credentials": ways.keys,
         "sessions": ways.sessions,
         "people": ways.people,
+        "quotas": Quotas(store, ports.clock, lambda: services.api_nodes),
+        "versions": versions,
     }
-    inside = Litestar(
+
+
+def _routes(known: dict[str, Any]) -> Litestar:
+    return Litestar(
         route_handlers=ROUTES,
-        guards=[guard],
+        guards=[guard, admit],
+        before_request=once,
         exception_handlers={
             **EXCEPTION_HANDLERS,
             Forbidden: forbidden,
@@ -68,14 +103,4 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
         debug=False,
         openapi_config=described_as(),
         state=State(known),
-    )
-    return Door(
-        inside,
-        authenticator=ways.authenticator,
-        settings=lambda: services.bundle.config.hub.access,
-        store=store,
-        denials=ways.denials,
-        ids=ports.ids,
-        clock=ports.clock,
-        closing=ways.fetcher.close,
     )

@@ -1,7 +1,7 @@
 """`POST /v1/interfaces/{name}/files`: hand over a file. The hot route: nothing is buffered whole."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 from litestar import Response, post
@@ -9,12 +9,14 @@ from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from gateway.access import LOCAL_NAME
+from gateway.api.conditional import creates_only
+from gateway.api.governed import key_required
 from gateway.api.guard import actor_of
 from gateway.api.idempotency import KeyUse, keys_of, read_key
-from gateway.api.problems import NotReady, Unsupported
+from gateway.api.problems import NotReady, PreconditionFailed, Unsupported
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.trace import trace_of
-from gateway.errors import NotFound, Reject
+from gateway.errors import NotFound, Reject, UsageFault
 from gateway.pipeline import Accepted, Arrival
 from gateway.store import UnitConflict
 
@@ -51,25 +53,40 @@ async def hand_over(
 
 
 async def take(
-    request: HubRequest, name: str, blocks: AsyncIterator[bytes], *, again: bool = False
+    request: HubRequest,
+    name: str,
+    blocks: AsyncIterator[bytes],
+    *,
+    again: bool = False,
+    fingerprint: str = "",
+    more: Mapping[str, str] = {},
 ) -> Response[Accepted]:
-    """Accept a stream at an interface, once per Idempotency-Key, and answer 202."""
+    """Accept a stream at an interface, once per Idempotency-Key, and answer 202.
+
+    `fingerprint` identifies the payload for the key, "" its bytes do; `more` is kept with it.
+    Raises UsageFault (a key is missing or wrong), PreconditionFailed (it was there already).
+    """
     hub = services(request)
     if not hub.ready:
         raise NotReady("The hub is starting or stopping.", next_step="send it again.")
-    key = read_key(request.headers.get("idempotency-key"))
+    key = _key(request)
     media_type = _media_type(request)
     trace = trace_of(request.scope).traceparent
-    meta = {"traceparent": trace} if trace else {}
+    meta = {**more, **({"traceparent": trace} if trace else {})}
     arrival = Arrival(interface=name, media_type=media_type, meta=meta, again=again)
     if not key:
-        return accepted(await hub.flow.accept(arrival, blocks))
-    use = KeyUse(scope=f"{_whose(request)}{request.method} {request.url.path}", key=key)
+        return _made(request, await hub.flow.accept(arrival, blocks))
+    use = KeyUse(
+        scope=f"{_whose(request)}{request.method} {request.url.path}",
+        key=key,
+        fingerprint=fingerprint,
+    )
     keys = keys_of(request)
     with keys.under_way(use):
         known = await keys.known(use)
         if known is not None:
-            return accepted(await keys.replayed(known, blocks), replayed=True)
+            first = await keys.replayed(known, blocks, fingerprint)
+            return accepted(first, replayed=True)
         try:
             keyed = msgspec.structs.replace(arrival, also=use.record)
             taken = await hub.flow.accept(keyed, blocks)
@@ -78,6 +95,26 @@ async def take(
             raise NotReady(
                 "The first request with this key has just ended.", next_step="send it again."
             ) from None
+    return _made(request, taken)
+
+
+def _key(request: HubRequest) -> str:
+    key = read_key(request.headers.get("idempotency-key"))
+    if not key and key_required(request):
+        raise UsageFault(
+            "This product asks for an Idempotency-Key.",
+            code="idempotency_key_missing",
+            next_step="send one, say a UUID, and the same one with each retry.",
+        )
+    return key
+
+
+def _made(request: HubRequest, taken: Accepted) -> Response[Accepted]:
+    """Answer 202; with `If-None-Match: *` only where it is new. Raises PreconditionFailed."""
+    if taken.duplicate and creates_only(request):
+        raise PreconditionFailed(
+            "The same bytes are there already.", next_step="leave out If-None-Match to see them."
+        )
     return accepted(taken)
 
 

@@ -17,7 +17,15 @@ from gateway.model.ids import text_id
 from gateway.pipeline import Accepted, Receipt
 from gateway.store import Row, Statement, Store
 
-__all__ = ["LIFE_MS", "KeyUse", "Keys", "keys_of", "read_key"]
+__all__ = [
+    "LIFE_MS",
+    "KeyUse",
+    "Keys",
+    "in_flight",
+    "keys_of",
+    "payload_differs",
+    "read_key",
+]
 
 LIFE_MS = 400 * 24 * 3600 * 1000
 """How long a key is remembered: it outlives the pruning of what it led to."""
@@ -42,11 +50,31 @@ def read_key(header: str | None) -> str:
         ) from None
 
 
+def in_flight() -> Conflict:
+    """Return what is raised while the first request with a key still runs. HTTP 409."""
+    return Conflict(
+        "The first request with this Idempotency-Key still runs.",
+        code="idempotency_in_flight",
+        next_step="wait for its answer, or ask again later.",
+    )
+
+
+def payload_differs() -> Reject:
+    """Return what is raised where a key came before with something else. HTTP 422."""
+    return Reject(
+        "This Idempotency-Key came before with another payload.",
+        code="idempotency_payload_differs",
+        next_step="use a fresh key for other content.",
+    )
+
+
 class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One key in use at one route. The key itself is kept as a hash: it may hold anything."""
+    """One key in use at one route. The key itself is kept as a hash: it may hold anything.
+    `fingerprint` identifies the payload; "": the hash of its bytes does."""
 
     scope: str
     key: str
+    fingerprint: str = ""
 
     @property
     def row(self) -> dict[str, str]:
@@ -57,7 +85,7 @@ class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
         """Return what remembers the answer; it fails where another request was first."""
         row = {
             **self.row,
-            "fingerprint": receipt.sha256,
+            "fingerprint": self.fingerprint or receipt.sha256,
             "reference": receipt.artifact_id,
             "status": ACCEPTED,
             "at": receipt.at,
@@ -79,11 +107,7 @@ class Keys:
         """Hold a key while its first request runs. Raises Conflict (`idempotency_in_flight`)."""
         name = use.row["idem_key"]
         if name in self._running:
-            raise Conflict(
-                "The first request with this Idempotency-Key still runs.",
-                code="idempotency_in_flight",
-                next_step="wait for its answer, or ask again later.",
-            )
+            raise in_flight()
         self._running.add(name)
         try:
             yield
@@ -95,17 +119,18 @@ class Keys:
         rows = await self._store.fetch("idempotency_get", **use.row)
         return rows[0] if rows and rows[0]["expires_at"] > self._now() else None
 
-    async def replayed(self, row: Row, blocks: AsyncIterator[bytes]) -> Accepted:
-        """Return the first answer again. Raises Reject (`idempotency_payload_differs`)."""
-        digest = hashlib.sha256()
-        async for block in blocks:
-            digest.update(block)
-        if digest.hexdigest() != row["fingerprint"]:
-            raise Reject(
-                "This Idempotency-Key came before with another payload.",
-                code="idempotency_payload_differs",
-                next_step="use a fresh key for other content.",
-            )
+    async def replayed(
+        self, row: Row, blocks: AsyncIterator[bytes], fingerprint: str = ""
+    ) -> Accepted:
+        """Return the first answer again; what identifies the payload is its fingerprint, else the
+        hash of its bytes. Raises Reject (`idempotency_payload_differs`)."""
+        if not fingerprint:
+            digest = hashlib.sha256()
+            async for block in blocks:
+                digest.update(block)
+            fingerprint = digest.hexdigest()
+        if fingerprint != row["fingerprint"]:
+            raise payload_differs()
         (found,) = await self._store.fetch("artifact_by_id", artifact_id=row["reference"])
         return Accepted(
             artifact_id=found["artifact_id"],

@@ -1,5 +1,6 @@
 """`/v1/messages`: hand over a contract message, list them, show one with its deliveries."""
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -9,12 +10,16 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
+from gateway.api.conversion import EXACT, canonical_hash, converted, not_convertible
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
 from gateway.api.files import must_be_raw, must_fit, take
+from gateway.api.governed import must_cover
 from gateway.api.guard import sees, sees_all
+from gateway.api.negotiation import Meant, content_type, taken_version, used
 from gateway.api.problems import MAX_ERRORS, Invalid, Unsupported
 from gateway.api.services import ContractView, HubRequest, Services, services
+from gateway.api.wire import JSON
 from gateway.errors import NotFound, UsageFault
 from gateway.governance import EventFacts, parse_document, wrap
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
@@ -56,15 +61,22 @@ async def hand_over_message(
 ) -> Response[Accepted]:
     """Take a document that satisfies a contract already, at an incoming interface of format json.
 
-    What breaks the contract is refused at once (422) with pointers and rules, never with values.
+    Content-Type names the contract's version; without one a client's pin counts. What breaks the
+    contract is refused at once (422) with pointers and rules, never with values.
     """
     hub = services(request)
     name, source = _intake(hub, contract, interface)
     _must_be_json(request)
     must_fit(request, min(MAX_DOCUMENT_BYTES, source.settings.max_bytes))
+    meant = await taken_version(request, contract, source.contract.version)
+    await must_cover(request, contract, meant.version.version)
     raw = await request.body()
-    _must_satisfy(raw, source)
-    return await take(request, name, _one(raw))
+    document = parse_document(raw)
+    keyed = "idempotency-key" in request.headers
+    fingerprint = canonical_hash(document) if keyed else ""
+    raw, more = _as_configured(hub, meant, source, raw, document)
+    await used(request, meant)
+    return await take(request, name, _one(raw), fingerprint=fingerprint, more=more)
 
 
 def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
@@ -94,25 +106,36 @@ def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
 
 def _must_be_json(request: HubRequest) -> None:
     must_be_raw(request)
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    plain = kind.lower() == "application/json" or kind.lower().startswith("application/vnd.")
-    if not plain or "cloudevents" in kind.lower():
+    given = content_type(request)
+    if given.name != JSON and not given.contract:
         raise Unsupported(
             "A message is taken as JSON, without an envelope.",
-            next_step="send it as application/json.",
+            next_step="send it as application/json, or as application/vnd.remithub.NAME+json.",
         )
 
 
-def _must_satisfy(raw: bytes, source: Source) -> None:
-    document = parse_document(raw)
-    found = source.contract.validator.errors(document, MAX_ERRORS + 1)
+def _as_configured(
+    hub: Services, meant: Meant, source: Source, raw: bytes, document: dict[str, Any]
+) -> tuple[bytes, dict[str, str]]:
+    """Judge a document by the version it is sent in, and return it as the interface has it, with
+    what is kept of where it came from. Raises Invalid, Reject (`contract_not_convertible`)."""
+    sent, wanted = meant.version, source.contract
+    same = sent.version == wanted.version
+    judge = wanted.validator if same else hub.catalogue.validator(sent.name, sent.version)
+    found = judge.errors(document, MAX_ERRORS + 1)
     if found:
-        identity = f"{source.contract.name}/{source.contract.version}"
         raise Invalid(
-            f"The document breaks {identity} in {min(len(found), MAX_ERRORS)} places.",
-            contract=identity,
+            f"The document breaks {sent.identity} in {min(len(found), MAX_ERRORS)} places.",
+            contract=sent.identity,
             errors=[msgspec.to_builtins(violation) for violation in found],
         )
+    if sent.major == int(wanted.version.partition(".")[0]):
+        return raw, {}
+    moved = converted(hub.catalogue, document, sent, wanted.version)
+    if not wanted.validator.valid(moved):
+        raise not_convertible(sent, wanted.version)
+    origin = {"sent_as": sent.identity, "sent_sha256": hashlib.sha256(raw).hexdigest()}
+    return EXACT.encode(moved), origin
 
 
 async def _one(raw: bytes) -> AsyncIterator[bytes]:

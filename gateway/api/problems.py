@@ -7,6 +7,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
+from gateway.api.quota import QuotaExceeded
 from gateway.api.trace import TraceFacts, trace_of
 from gateway.errors import (
     ConfigError,
@@ -23,11 +24,16 @@ __all__ = [
     "EXCEPTION_HANDLERS",
     "MEDIA_TYPE",
     "PROBLEMS",
+    "Gone",
     "Invalid",
+    "NotAcceptable",
     "NotReady",
+    "PreconditionFailed",
+    "PreconditionRequired",
     "Problem",
     "ProblemKind",
     "Unsupported",
+    "VersionNotSupported",
     "problem_of",
 ]
 
@@ -45,27 +51,36 @@ class ProblemKind(msgspec.Struct, frozen=True):
 PROBLEMS: dict[str, ProblemKind] = {
     "usage": ProblemKind(400, "The request makes no sense as it is"),
     "request_invalid": ProblemKind(400, "A parameter or the body does not have the right form"),
+    "idempotency_key_missing": ProblemKind(400, "This product asks for an Idempotency-Key"),
     "idempotency_key_invalid": ProblemKind(400, "The Idempotency-Key is not 1 to 255 characters"),
     "unauthorized": ProblemKind(401, "No credential, or none that is good"),
     "forbidden": ProblemKind(403, "None of the roles allows it"),
     "insufficient_scope": ProblemKind(403, "The credential's scopes do not cover it"),
+    "product_missing": ProblemKind(403, "No API product of the client covers it"),
     "reason_required": ProblemKind(403, "It needs a reason"),
     "approval_required": ProblemKind(403, "It needs another person"),
     "not_found": ProblemKind(404, "There is nothing of that name"),
     "method_not_allowed": ProblemKind(405, "This resource does not do that"),
+    "version_not_acceptable": ProblemKind(406, "No version or form that is accepted is given"),
     "body_too_slow": ProblemKind(408, "The body did not come in time"),
     "conflict": ProblemKind(409, "What was asked for does not fit the present state"),
     "break_glass_disabled": ProblemKind(409, "The local account is out of use"),
     "break_glass_locked": ProblemKind(409, "Too many wrong passwords"),
     "key_limit": ProblemKind(409, "Two keys of that client are live already"),
     "idempotency_in_flight": ProblemKind(409, "The first request with this key still runs"),
+    "contract_version_retired": ProblemKind(410, "This version of the contract is not served"),
+    "precondition_failed": ProblemKind(412, "It has changed, or is there already"),
     "artifact_too_large": ProblemKind(413, "The file is larger than this interface takes"),
     "document_too_large": ProblemKind(413, "The document is larger than the hub takes"),
     "media_type_unsupported": ProblemKind(415, "The content type or encoding is not taken here"),
+    "version_not_supported": ProblemKind(415, "No version is named, or none that is taken"),
     "config_invalid": ProblemKind(422, "A file of the configuration is wrong"),
     "contract_violated": ProblemKind(422, "The document breaks its contract"),
     "idempotency_payload_differs": ProblemKind(422, "The key came before with another payload"),
     "message_rejected": ProblemKind(422, "The document is at fault"),
+    "contract_not_convertible": ProblemKind(422, "The document has no form in that version"),
+    "precondition_required": ProblemKind(428, "A change needs If-Match"),
+    "quota_exceeded": ProblemKind(429, "The client has used its quota"),
     "hub_error": ProblemKind(500, "Something the hub can name went wrong"),
     "internal_error": ProblemKind(500, "A fault of the hub itself"),
     "storage_fault": ProblemKind(500, "The store cannot be trusted"),
@@ -97,6 +112,13 @@ _HTTP = {
 }
 MAX_ERRORS = 100
 
+_IANA = "https://iana.org/assignments/http-problem-types#"
+_IANA_TYPES = {
+    "quota_exceeded": f"{_IANA}quota-exceeded",
+    "hub_behind": f"{_IANA}temporary-reduced-capacity",
+}
+"""Problems with a type that is the same everywhere (RateLimit draft, 10, problem types)."""
+
 
 class Invalid(Reject):
     """A document breaks its contract; `errors` are places and rules, never values."""
@@ -113,6 +135,44 @@ class Unsupported(UsageFault):
     """A content type or encoding that is not taken."""
 
     code = "media_type_unsupported"
+
+
+class VersionNotSupported(Unsupported):
+    """What is sent names no version of the contract that is taken; `supported` are media types."""
+
+    code = "version_not_supported"
+
+    def __init__(self, message: str, supported: list[str]) -> None:
+        super().__init__(message, next_step="name one of the `supported` in Content-Type.")
+        self.supported = supported
+
+
+class NotAcceptable(UsageFault):
+    """What is asked for is not given in that version or form; `supported` are media types."""
+
+    code = "version_not_acceptable"
+
+    def __init__(self, message: str, supported: list[str]) -> None:
+        super().__init__(message, next_step="name one of the `supported` in Accept.")
+        self.supported = supported
+
+
+class Gone(HubError):
+    """A version of a contract that is not served any more."""
+
+    code = "contract_version_retired"
+
+
+class PreconditionFailed(Conflict):
+    """What was to be changed is not as the caller knows it."""
+
+    code = "precondition_failed"
+
+
+class PreconditionRequired(UsageFault):
+    """A change without If-Match."""
+
+    code = "precondition_required"
 
 
 class NotReady(HubError):
@@ -141,6 +201,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int = 0
     errors: list[dict[str, str]] = []
     errors_truncated: bool = False
+    supported: list[str] = []
+    violated_policies: list[str] = msgspec.field(name="violated-policies", default_factory=list)
 
     def response(self, headers: dict[str, str] | None = None) -> Response[bytes]:
         """Return this as an answer."""
@@ -166,10 +228,14 @@ def problem_of(error: HubError, facts: TraceFacts) -> Problem:
                 "errors": error.errors[:MAX_ERRORS],
                 "errors_truncated": len(error.errors) > MAX_ERRORS,
             }
+        case VersionNotSupported() | NotAcceptable():
+            more = {"supported": error.supported}
+        case QuotaExceeded():
+            more = {"violated_policies": list(error.violated)}
         case ConfigError():
             more = {"file": error.file, "line": error.line}
     return Problem(
-        type=f"/problems/{error.code}",
+        type=_IANA_TYPES.get(error.code, f"/problems/{error.code}"),
         title=row.title,
         status=row.status,
         code=error.code,

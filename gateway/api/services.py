@@ -8,6 +8,7 @@ from litestar import Request
 from litestar.datastructures import State
 
 from connectors.base import CheckReport
+from gateway.api.catalogue import Catalogue
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
 from gateway.health import InterfaceHealth
@@ -70,6 +71,16 @@ class Services(Protocol):
     @property
     def bundle(self) -> Bundle:
         """The configuration in force."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The contracts of the configuration in force."""
+        ...
+
+    @property
+    def api_nodes(self) -> int:
+        """How many processes serve the API over the same store, at least 1."""
         ...
 
     def contract(self, name: str, version: str) -> ContractView:

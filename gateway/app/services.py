@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from connectors.base import CheckReport, Probe, Sink, Source
-from gateway.api import ContractView, Polled, ReloadReport
+from gateway.api import Catalogue, ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
 from gateway.app.hub import Hub, Reloaded
 from gateway.delivery import Destination, Poller
@@ -22,8 +22,8 @@ from gateway.health import (
     render,
     snapshot,
 )
+from gateway.model.roles import Role
 from gateway.pipeline import Bundle, milliseconds, poll_lane
-from gateway.registry import Registry
 
 __all__ = ["HubServices"]
 
@@ -41,7 +41,7 @@ class HubServices:
         self.operator = hub.operator
         self.ports = hub.ports
         self._sums = Sums(hub.store, hub.ports.clock)
-        self._registry: tuple[str, Registry] = ("", registry_of(hub.root))
+        self._catalogue: tuple[str, Catalogue] = ("", Catalogue(registry_of(hub.root)))
         self._views: dict[tuple[str, str, str], ContractView] = {}
 
     def begin(self) -> None:
@@ -65,10 +65,21 @@ class HubServices:
             self._views[key] = self._view(name, version)
         return self._views[key]
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """The contracts of the configuration in force."""
+        if self._catalogue[0] != self.bundle.hash:
+            self._catalogue = (self.bundle.hash, Catalogue(registry_of(self.hub.root)))
+        return self._catalogue[1]
+
+    @property
+    def api_nodes(self) -> int:
+        """How many processes serve the API over the same store, at least 1."""
+        serving = (Role.API, Role.ALL)
+        return max(1, sum(node.role in serving for node in self.hub.node.living))
+
     def _view(self, name: str, version: str) -> ContractView:
-        if self._registry[0] != self.bundle.hash:
-            self._registry = (self.bundle.hash, registry_of(self.hub.root))
-        registry = self._registry[1]
+        registry = self.catalogue.registry
         found = registry.contract(name, version)
         schema = registry.bundled_schema(name, version)
         mask_key = self.hub.keys.blind_index("mask", self.bundle.tenant).encode()
@@ -195,6 +206,8 @@ class HubServices:
     async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:
         """Read the root folder again and follow it. Raises ConfigError; then nothing changed."""
         done = await self.hub.rehearse() if dry_run else await self.hub.reload(actor=actor)
+        # A version's state is no part of the bundle where nothing of the configuration uses it.
+        self._catalogue, self._views = ("", self._catalogue[1]), {}
         return _report(done, dry_run=dry_run)
 
     def _now(self) -> int:

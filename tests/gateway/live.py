@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from gateway.access import Right
 from gateway.app.server import Listening, serving
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "contracts"
@@ -56,6 +57,16 @@ settings: {path: %(root)s/out}
 retry: {schedule_seconds: [0, 0.01], breaker_failures: 1000, jitter: 0}
 """,
 }
+FILES["products/everything.yaml"] = f"""\
+product: everything
+operations: [submit, submit-file, read, list, follow, status, operate]
+contracts: {{remittance-advice: [1, 2], acknowledgement: [1]}}
+scopes: [{", ".join(right.value for right in Right)}]
+approval: auto
+ceiling: restricted
+"""
+"""A product for tests in which products do not matter."""
+
 SECRET_NAMES = ("MARIGOLD", "TESSERACT")
 """Invented names that stand in documents of the tests and must never be in an answer."""
 

@@ -1,5 +1,4 @@
-"""Reads structured header fields (RFC 9651) as far as our headers need them: items, parameters,
-lists."""
+"""Reads structured header fields (RFC 9651) as far as our headers need: items, parameters, lists."""
 
 import base64
 import binascii

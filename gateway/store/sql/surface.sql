@@ -52,15 +52,10 @@ GROUP BY version, client ORDER BY version, client;
 UPDATE idempotency SET reference = :reference, status = :status
 WHERE scope = :scope AND idem_key = :idem_key AND status = 0 AND at = :at;
 
--- An order that made nothing leaves its key free.
+-- An order that made nothing, or whose process is gone, leaves its key free.
 -- name: idempotency_release
 DELETE FROM idempotency
 WHERE scope = :scope AND idem_key = :idem_key AND status = 0 AND at = :at;
-
--- A key whose first run never ended (its process is gone) serves again.
--- name: idempotency_retake
-UPDATE idempotency SET at = :at, expires_at = :expires_at
-WHERE scope = :scope AND idem_key = :idem_key AND status = 0 AND at = :was;
 
 -- The messages of a contract after a place, the oldest first.
 -- name: feed_page

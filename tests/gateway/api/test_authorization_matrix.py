@@ -24,8 +24,10 @@ MORE = {
     "contract: remittance-advice@^1.0\n",
     "interfaces/trial.yaml": "interface: trial\ndirection: in\nformat: json\n"
     "contract: remittance-advice@^1.0\nproduction: false\n",
-    "clients/own-system.yaml": f"client: own-system\ninterfaces: [intake]\nscopes: [{ALL_RIGHTS}]\n",
-    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\nscopes: [health.read]\n",
+    "clients/own-system.yaml": f"client: own-system\ninterfaces: [intake]\nscopes: [{ALL_RIGHTS}]\n"
+    "products: [everything]\n",
+    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\nscopes: [health.read]\n"
+    "products: [everything]\n",
 }
 INTERFACES = {"own": "intake", "foreign": "other", "test": "trial"}
 PERSONS = [duty for duty in Duty if duty not in {Duty.SYSTEM, Duty.LOCAL}]
@@ -252,13 +254,14 @@ def test_a_message_belongs_to_where_it_goes_as_well(world: World) -> None:
     write(
         live.root,
         "clients/receiver.yaml",
-        "client: receiver\ninterfaces: [drop]\nscopes: [message.read]\n",
+        "client: receiver\ninterfaces: [drop]\nscopes: [message.read]\nproducts: [everything]\n",
     )
     live.post("/v1/reload")
     with bearer(live, key_of(live, "receiver")) as receiver:
         for which in INTERFACES:
             message = world.objects[Kind.MESSAGE, which]
-            assert receiver.get(f"/v1/messages/{message}").status_code == 200
+            kind = {"Accept": "application/json; version=1"}
+            assert receiver.get(f"/v1/messages/{message}", headers=kind).status_code == 200
             artifact = world.objects[Kind.ARTIFACT, which]
             assert receiver.get(f"/v1/artifacts/{artifact}").status_code == 404
         assert receiver.get("/v1/interfaces").json()["code"] == "insufficient_scope"

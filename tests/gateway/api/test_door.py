@@ -11,8 +11,13 @@ from gateway.access import COOKIE, DENIED, Duty, Sessions
 from gateway.store import StoreUnavailable
 from tests.gateway.live import SECRET_NAMES, Live, advice, live_hub, make_root, write
 
-CLIENT = "client: billing\ninterfaces: [intake]\nscopes: [message.submit, message.read]\n"
-STRANGER = "client: stranger\ninterfaces: []\nscopes: [message.submit, message.read]\n"
+CLIENT = """\
+client: billing
+interfaces: [intake]
+scopes: [message.submit, message.read]
+products: [everything]
+"""
+STRANGER = CLIENT.replace("billing", "stranger").replace("[intake]", "[]")
 
 
 @pytest.fixture(scope="module")

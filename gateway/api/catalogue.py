@@ -1,0 +1,59 @@
+"""The contracts of the configuration in force with what their versions need, compiled once."""
+
+from collections.abc import Iterable
+
+from gateway.errors import NotFound
+from gateway.governance import Profile, compile_validator
+from gateway.governance.migrations import Migrations, compile_migrations
+from gateway.governance.violation import Validator
+from gateway.registry import ContractVersion, Registry
+
+__all__ = ["GONE", "Catalogue"]
+
+GONE = frozenset({"retired", "withdrawn"})
+"""States of a version that nobody is served."""
+
+
+class Catalogue:
+    """A registry, and validators and migrations on demand. Safe to use between requests."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._validators: dict[tuple[str, str], Validator] = {}
+        self._migrations: dict[str, Migrations] = {}
+        self._versions: dict[str, tuple[ContractVersion, ...]] = {}
+
+    def versions(self, name: str) -> tuple[ContractVersion, ...]:
+        """Return every version of a contract, the oldest first. Raises NotFound."""
+        if name not in self._versions:
+            found = tuple(one for one in self.registry.contracts() if one.name == name)
+            if not found:
+                raise NotFound("There is no such contract.", code="contract_not_found")
+            self._versions[name] = found
+        return self._versions[name]
+
+    def version(self, name: str, wanted: str) -> ContractVersion:
+        """Return the version that "1" or "1.4.0" means: of a major the newest in force. Raises
+        NotFound."""
+        self.versions(name)
+        span = wanted if "." in wanted else f"^{wanted}"
+        return self.registry.contract(name, span)
+
+    def served(self, name: str) -> Iterable[int]:
+        """Return the majors of a contract that somebody is served, in order."""
+        found = {one.major for one in self.versions(name) if one.status not in (*GONE, "draft")}
+        return sorted(found)
+
+    def validator(self, name: str, version: str) -> Validator:
+        """Return what judges documents that are sent in that version."""
+        key = (name, version)
+        if key not in self._validators:
+            schema = self.registry.bundled_schema(name, version)
+            self._validators[key] = compile_validator(schema, Profile.WRITER)
+        return self._validators[key]
+
+    def migrations(self, name: str) -> Migrations:
+        """Return what leads from one major to another."""
+        if name not in self._migrations:
+            self._migrations[name] = compile_migrations(self.registry, name)
+        return self._migrations[name]

@@ -1,0 +1,185 @@
+"""Between the door and the routes: which product a system's request goes through, and its quota.
+
+Its answer says what is left. People and the hub's own machine are not counted.
+"""
+
+from typing import Any, cast
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.access import DENIED, ActorKind, Denials, Forbidden
+from gateway.api.guard import KEY as CALLER
+from gateway.api.guard import Caller, note_denial
+from gateway.api.negotiation import asked_major
+from gateway.api.products import operation_of, products_for
+from gateway.api.quota import QuotaExceeded, Quotas
+from gateway.api.rules import Kind, Rule, rule_of
+from gateway.api.services import HubRequest, Services
+from gateway.api.use import KEY, Use, use_of
+from gateway.errors import NotFound
+from gateway.pipeline import Bundle
+from gateway.settings import Classification, KeyPolicy, ProductSettings, Shown
+from gateway.store import AuditEntry
+
+__all__ = [
+    "Governed",
+    "admit",
+    "covers",
+    "key_required",
+    "must_cover",
+    "must_know",
+    "refused",
+    "shows_full",
+]
+
+
+class Governed:
+    """An ASGI application around the routes that keeps a `Use` per request."""
+
+    def __init__(self, inside: ASGIApp) -> None:
+        self._inside = inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; whatever becomes of it, its place is free afterwards."""
+        use = Use()
+        scope[KEY] = use  # type: ignore[literal-required]  # a key of ours
+
+        async def counted() -> Any:
+            message = await receive()
+            if message["type"] == "http.request":
+                use.received += len(message.get("body", b""))
+            return message
+
+        async def marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *use.answer_headers()]
+            if use.held is not None:
+                await use.held(send, message)
+            else:
+                await send(message)
+
+        try:
+            await self._inside(scope, cast(Receive, counted), marked)
+        finally:
+            use.leave()
+
+
+async def admit(
+    connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+) -> None:
+    """Litestar's second guard: choose the product, and count. Raises Forbidden
+    (`product_missing`), QuotaExceeded."""
+    scope: Any = connection.scope
+    caller: Caller | None = scope.get(CALLER)
+    if caller is None or caller.actor.kind is not ActorKind.SYSTEM or scope["method"] == "OPTIONS":
+        return
+    hub: Services = connection.app.state.services
+    rule = rule_of(scope["method"], scope["path_template"])
+    if rule is None or rule.right is None:
+        return
+    use = use_of(connection)
+    use.product = await _product(connection, caller, hub, rule)
+    if use.product is None:
+        return
+    quotas: Quotas = connection.app.state["quotas"]
+    announced = connection.headers.get("content-length", "")
+    size = int(announced) if announced.isdecimal() else 0
+    try:
+        use.admission = await quotas.enter(caller.actor.client, use.product, size)
+    except QuotaExceeded:
+        use.headers += quotas.refused(caller.actor.client, use.product)
+        raise
+
+
+async def _product(
+    connection: Any, caller: Caller, hub: Services, rule: Rule
+) -> ProductSettings | None:
+    operation = operation_of(connection.scope["method"], connection.scope["path_template"], rule)
+    contract, major = await _contract(connection, caller, hub, rule)
+    wanted = rule.right
+    if rule.where is not None and rule.where[1] in connection.query_params.getall(
+        rule.where[0], []
+    ):
+        wanted = rule.then
+    found = products_for(
+        hub.bundle.config, caller.actor, operation, wanted, contract=contract, major=major
+    )
+    product = next(found, None)
+    if product is None and operation is not None:
+        raise await refused(connection, caller)
+    return product
+
+
+async def _contract(connection: Any, caller: Caller, hub: Services, rule: Rule) -> tuple[str, int]:
+    """Return contract and major where the address tells; "" and -1 where it does not."""
+    params = connection.scope["path_params"]
+    if rule.kind is Kind.CONTRACT:
+        name = str(params.get(rule.parameter, ""))
+        return name, await asked_major(connection, caller.actor.client, name)
+    if rule.kind is Kind.INTERFACE and connection.scope["method"] == "POST":
+        return _taken_at(hub.bundle, str(params.get("name", "")))
+    return "", -1
+
+
+def _taken_at(bundle: Bundle, interface: str) -> tuple[str, int]:
+    source = bundle.sources.get(interface)
+    if source is None:
+        return "", -1
+    return source.contract.name, int(source.contract.version.partition(".")[0])
+
+
+async def refused(connection: Any, caller: Caller) -> Forbidden:
+    """Put on record that no product covers it, and return what is raised for it."""
+    hub: Services = connection.app.state.services
+    detail = {
+        "operation": f"{connection.scope['method']} {connection.scope['path_template']}",
+        "rule": "product_missing",
+        "credential": caller.actor.credential,
+        "source": caller.source,
+    }
+    entry = AuditEntry(caller.actor.id, DENIED, "", outcome="denied", detail=detail)
+    denials: Denials = connection.app.state["denials"]
+    await note_denial(hub.store, denials, entry, caller.actor.id)
+    return Forbidden(
+        "No API product that this client has covers that.",
+        code="product_missing",
+        next_step="ask for a product with this operation, contract and major.",
+    )
+
+
+async def must_cover(request: HubRequest, contract: str, version: str) -> None:
+    """Ask, once the version is known, whether the product has it. Raises Forbidden."""
+    if not covers(request, contract, version):
+        raise await refused(request, request.scope[CALLER])  # type: ignore[literal-required]  # a key of ours
+
+
+def must_know(request: HubRequest, contract: str, version: str, words: str) -> None:
+    """The same for one thing that is read: what no product covers is not there. Raises NotFound."""
+    if not covers(request, contract, version):
+        raise NotFound(words)
+
+
+def covers(request: HubRequest, contract: str, version: str) -> bool:
+    """Tell whether the caller's product has that contract, below its ceiling; people's reading is
+    not a matter of products."""
+    product = use_of(request).product
+    if product is None:
+        return True
+    major = int(version.partition(".")[0])
+    hub: Services = request.app.state.services
+    kept = Classification(hub.contract(contract, version).classification)
+    return product.covers(contract, major) and kept.rank <= product.ceiling.rank
+
+
+def shows_full(request: HubRequest) -> bool:
+    """Tell whether the product shows documents without masks."""
+    product = use_of(request).product
+    return product is not None and product.show is Shown.FULL
+
+
+def key_required(request: HubRequest) -> bool:
+    """Tell whether the product asks for an Idempotency-Key."""
+    product = use_of(request).product
+    return product is not None and product.idempotency_key is KeyPolicy.REQUIRED
