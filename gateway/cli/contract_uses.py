@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.contract_folder import ContractFolder
+    from gateway.cli.output import Output
 
 __all__ = ["uses"]
 
@@ -57,14 +58,20 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
         output.data({"named_by": rows, "calls": calls})
         return 0
     output.table(columns, rows, empty=f"Nothing here names {contract}.")
+    _tell_calls(output, calls, contract)
+    return 0
+
+
+def _tell_calls(output: "Output", calls: list[dict[str, object]] | None, contract: str) -> None:
+    from gateway.cli.output import Column
+
     if calls is None:
         output.say("No hub runs on this folder that counts calls.")
-        return 0
-    titles = ("version", "client", "last_at", "calls")
+        return
     output.line("")
-    heads = [Column(key=key, title=key.replace("_", " ").capitalize()) for key in titles]
-    output.table(heads, calls, empty=f"Nobody has called {contract}.")
-    return 0
+    titles = ("version", "client", "last_at", "calls")
+    columns = [Column(key=key, title=key.replace("_", " ").capitalize()) for key in titles]
+    output.table(columns, calls, empty=f"Nobody has called {contract}.")
 
 
 def _calls(folder: "ContractFolder", name: str, version: str) -> list[dict[str, object]] | None:
