@@ -30,9 +30,7 @@ BUILT_IN = 2026
 """No clock of a machine that runs this can show an earlier year."""
 
 
-_NOT_YET_PROTECTED = (
-    "no users and no roles yet: loopback only, and whoever reads the token file may see and do all"
-)
+_ON_THIS_MACHINE = "on this machine whoever reads the token file may see and do all"
 
 
 class Mark(StrEnum):
@@ -115,7 +113,17 @@ def _files(root: Path, settings: HubSettings) -> Iterator[Sight]:
     yield _private(key, "key file", f"keep a copy apart: {BACKUP_NOTICE}")
     yield _private(root / settings.api.token_file, "token file", "")
     yield from _secrets(root / settings.secrets_folder)
-    yield _sight(Mark.OK, "access", _NOT_YET_PROTECTED, "let nobody else on this machine.")
+    yield _access(settings)
+
+
+def _access(settings: HubSettings) -> Sight:
+    """Say how the API is reached, by whom, and what the token file stands for."""
+    access = settings.access
+    ways = ["HTTPS"] if access.tls else []
+    ways += [f"behind {len(access.proxies)} proxies"] if access.proxies else []
+    people = f"people sign in at {access.people.issuer}" if access.people else "nobody signs in"
+    found = f"{' and '.join(ways) or 'plain HTTP'} on {settings.api.host}; {people}; {_ON_THIS_MACHINE}"
+    return _sight(Mark.OK, "access", found, "let nobody else on this machine.")
 
 
 def _secrets(folder: Path) -> Iterator[Sight]:

@@ -71,10 +71,10 @@ def test_a_disk_is_too_full_where_the_hub_itself_finds_it_so(
     assert (seen["mark"], "less than" in seen["found"]) == ("broken", True)
 
 
-def test_what_is_not_protected_yet_is_said(live: Live, typed: Typed) -> None:
+def test_how_the_api_is_reached_is_said(live: Live, typed: Typed) -> None:
     seen = looked(typed, Exit.PARTIAL if OLD_SQLITE else Exit.OK)
-    assert "no users and no roles yet" in seen["access"]["found"]
-    assert "loopback only" in seen["access"]["found"]
+    assert "plain HTTP on 127.0.0.1; nobody signs in" in seen["access"]["found"]
+    assert "token file" in seen["access"]["found"]
 
 
 def test_a_secret_others_may_read_is_found(
