@@ -10,9 +10,8 @@ from gateway.errors import ConfigError
 from gateway.governance.migrations import compile_migrations
 from gateway.governance.publishing import comparison_faults, example_faults, examples_of
 from gateway.governance.quality import compile_quality, read_partners
-from gateway.governance.records import record_faults
 from gateway.governance.references import referenced_by
-from gateway.governance.review import review_version
+from gateway.governance.review import header_findings, review_version
 from gateway.registry import ContractVersion
 
 __all__ = ["ContractFault", "contract_faults"]
@@ -51,12 +50,12 @@ def _version(
 ) -> Iterator[ContractFault]:
     header = f"contracts/{contract.name}/contract.yaml"
     try:
-        if reviewed:
-            for finding in review_version(folder.registry, contract):
-                yield _fault(contract, f"contracts/{finding.file}", finding.text)
-        else:
-            for text in record_faults(contract.version, contract.record):
-                yield _fault(contract, header, f"{contract.version}: {text}")
+        found = (
+            review_version(folder.registry, contract) if reviewed else header_findings(contract)
+        )
+        for finding in found:
+            place = f"{finding.pointer}: " if finding.pointer else ""
+            yield _fault(contract, f"contracts/{finding.file}", f"{place}{finding.text}")
         for text in example_faults(folder.registry, contract, folder.limits):
             yield _fault(contract, f"contracts/{contract.name}/quality.yaml", text)
         if _published(contract):

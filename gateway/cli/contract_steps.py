@@ -232,6 +232,11 @@ def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "F
 def _actor(by: str) -> "Actor":
     import getpass
 
+    from gateway.errors import UsageFault
     from gateway.governance.lifecycle import Actor, Permission
 
-    return Actor(by or getpass.getuser(), frozenset(Permission))
+    try:
+        name = by or getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        raise UsageFault("This machine does not know who you are: say it with --by.") from None
+    return Actor(name, frozenset(Permission))

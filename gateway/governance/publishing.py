@@ -115,7 +115,9 @@ def _compatibility(
     new = registry.bundled_schema(contract.name, contract.version)
     subjects = [_subject(registry, one) for one in same]
     mode = Mode(contract.header.compatibility)
-    policy = msgspec.structs.replace(around.policy, contract=contract.name)
+    policy = msgspec.structs.replace(
+        around.policy, contract=contract.name, stability=contract.record.stability
+    )
     for old, subject in zip(same, subjects, strict=True):
         if old is not same[-1] and not mode.transitive:
             continue

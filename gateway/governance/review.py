@@ -16,7 +16,7 @@ from gateway.governance.validator import compile_validator
 from gateway.governance.violation import Validator
 from gateway.registry import COMMON, ContractVersion, Registry
 
-__all__ = ["review_contracts", "review_version"]
+__all__ = ["header_findings", "review_contracts", "review_version"]
 
 _MODES = frozenset({
     "NONE", "BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL",
@@ -35,7 +35,7 @@ def review_contracts(registry: Registry, lock: str) -> list[LintFinding]:
     drafts = unreleased(registry.contracts())
     found = [*verify_lock(lock, files, drafts), *_schemas(files)]
     for contract in registry.contracts():
-        found += _header(contract)
+        found += header_findings(contract)
         found += _version(registry, contract, files)
     return found
 
@@ -46,7 +46,7 @@ def review_version(registry: Registry, contract: ContractVersion) -> list[LintFi
         f"{contract.identity}/{file.relative_to(contract.folder).as_posix()}": file.read_bytes()
         for file in sorted(contract.folder.rglob("*.json"))
     }
-    return [*_schemas(files), *_header(contract), *_version(registry, contract, files)]
+    return [*_schemas(files), *header_findings(contract), *_version(registry, contract, files)]
 
 
 def _schemas(files: Mapping[str, bytes]) -> Iterator[LintFinding]:
@@ -56,7 +56,8 @@ def _schemas(files: Mapping[str, bytes]) -> Iterator[LintFinding]:
             yield from lint_schema(json.loads(body), file=file, root=not shared)
 
 
-def _header(contract: ContractVersion) -> Iterator[LintFinding]:
+def header_findings(contract: ContractVersion) -> Iterator[LintFinding]:
+    """Yield what is wrong with what `contract.yaml` says of a version."""
     header, file = contract.header, f"{contract.name}/contract.yaml"
     sets = {"compatibility": _MODES, "classification": _CLASSIFICATIONS}
     for field, allowed in sets.items():

@@ -115,15 +115,19 @@ class Registry:
         """List the translations between majors of a contract; a later root's replaces one of the
         same file name. Raises ConfigError for a name that is not "1-to-2.yaml"."""
         found: dict[str, MigrationSource] = {}
-        for root in self.roots:
+        for root in self.roots if self._knows(name) else ():
             for file in sorted((root / "contracts" / name / "migrations").glob("*.yaml")):
                 found[file.name] = read_migration(name, file)
         return sorted(found.values(), key=lambda one: (one.old, one.new))
 
     def quality(self, name: str) -> Path | None:
         """Return the file of a contract's quality rules, the last root's; None without one."""
-        files = (root / "contracts" / name / "quality.yaml" for root in reversed(self.roots))
-        return next((file for file in files if file.is_file()), None)
+        files = [root / "contracts" / name / "quality.yaml" for root in reversed(self.roots)]
+        return next((file for file in files if file.is_file() and self._knows(name)), None)
+
+    def _knows(self, name: str) -> bool:
+        """Tell whether there is such a contract; a name may come from a request."""
+        return any(name == known for known, _ in self._contracts)
 
     def files(self, root: Path | None = None) -> dict[str, bytes]:
         """Return the bytes of every file below the version folders, by path below `contracts/`."""

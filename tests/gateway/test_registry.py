@@ -110,6 +110,9 @@ def test_migrations_and_quality_rules_are_found_by_contract(site: Path, tmp_path
     assert found[0].place == "thing/migrations/1-to-2.yaml"
     assert registry.quality("thing") == own / "contracts/thing/quality.yaml"
     assert Registry(site).quality("thing") is None
+    for outside in ("../contracts/thing", "none"):
+        assert registry.migrations(outside) == []
+        assert registry.quality(outside) is None
 
 
 @pytest.mark.parametrize("name", ["up", "1-to-1", "01-to-2", "1.0-to-2.0"])
