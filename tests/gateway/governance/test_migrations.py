@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.errors import ConfigError, NotFound
 from gateway.governance.migrations import Migrations, compile_migrations
@@ -44,6 +46,29 @@ def test_what_only_the_new_major_knows_may_go_on_the_way_back(tmp_path: Path) ->
 def test_a_version_of_the_same_major_is_left_alone(tmp_path: Path) -> None:
     document = receipt()
     assert migrations(tmp_path).convert(document, "1.0.0", "1.7.0") is document
+
+
+MONEY = st.decimals(-99999, 99999, places=2).map(lambda amount: f"{amount + 0:.2f}")
+WORDS = st.text(st.characters(codec="ascii", categories=["L", "N", "Zs"]), max_size=20)
+LINES = st.lists(st.fixed_dictionaries({"code": WORDS, "amount": MONEY}), max_size=4)
+RECEIPTS = st.fixed_dictionaries(
+    {"id": WORDS, "amount": MONEY, "payer": WORDS.map(lambda name: f"P:{name}")},
+    optional={"note": WORDS, "lines": LINES},
+)
+
+
+@pytest.fixture(scope="module")
+def receipts(tmp_path_factory: pytest.TempPathFactory) -> Migrations:
+    """The migrations of the made-up contract, compiled once."""
+    return migrations(tmp_path_factory.mktemp("receipts"))
+
+
+@given(RECEIPTS)
+@settings(max_examples=150, deadline=None)
+def test_any_document_comes_back_the_same(receipts: Migrations, document: dict[str, Any]) -> None:
+    assert receipts.examine(document, 1) == []
+    there = receipts.convert(document, "1.0.0", "2.0.0")
+    assert receipts.convert(there, "2.0.0", "1.0.0") == document
 
 
 @pytest.mark.parametrize(
