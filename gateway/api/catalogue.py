@@ -1,6 +1,7 @@
 """The contracts of the configuration in force with what their versions need, compiled once."""
 
 from collections.abc import Iterable
+from functools import cached_property
 
 from gateway.errors import NotFound
 from gateway.governance import Profile, compile_validator
@@ -8,10 +9,9 @@ from gateway.governance.migrations import Migrations, compile_migrations
 from gateway.governance.violation import Validator
 from gateway.registry import ContractVersion, Registry
 
-__all__ = ["GONE", "Catalogue"]
+__all__ = ["Catalogue"]
 
-GONE = frozenset({"retired", "withdrawn"})
-"""States of a version that nobody is served."""
+_NOT_SERVED = frozenset({"draft", "retired", "withdrawn"})
 
 
 class Catalogue:
@@ -22,6 +22,15 @@ class Catalogue:
         self._validators: dict[tuple[str, str], Validator] = {}
         self._migrations: dict[str, Migrations] = {}
         self._versions: dict[str, tuple[ContractVersion, ...]] = {}
+
+    def knows(self, name: str) -> bool:
+        """Tell whether there is such a contract."""
+        return name in self.names
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of all contracts."""
+        return frozenset(one.name for one in self.registry.contracts())
 
     def versions(self, name: str) -> tuple[ContractVersion, ...]:
         """Return every version of a contract, the oldest first. Raises NotFound."""
@@ -41,7 +50,7 @@ class Catalogue:
 
     def served(self, name: str) -> Iterable[int]:
         """Return the majors of a contract that somebody is served, in order."""
-        found = {one.major for one in self.versions(name) if one.status not in (*GONE, "draft")}
+        found = {one.major for one in self.versions(name) if one.status not in _NOT_SERVED}
         return sorted(found)
 
     def validator(self, name: str, version: str) -> Validator:

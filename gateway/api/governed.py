@@ -115,12 +115,12 @@ async def _product(
 async def _contract(connection: Any, caller: Caller, hub: Services, rule: Rule) -> tuple[str, int]:
     """Return contract and major where the address tells; "" and -1 where it does not."""
     params = connection.scope["path_params"]
-    if rule.kind is Kind.CONTRACT:
-        name = str(params.get(rule.parameter, ""))
-        return name, await asked_major(connection, caller.actor.client, name)
     if rule.kind is Kind.INTERFACE and connection.scope["method"] == "POST":
         return _taken_at(hub.bundle, str(params.get("name", "")))
-    return "", -1
+    name = str(params.get("contract", ""))
+    if not name or not hub.catalogue.knows(name):
+        return "", -1  # the route says that there is no such contract
+    return name, await asked_major(connection, caller.actor.client, name)
 
 
 def _taken_at(bundle: Bundle, interface: str) -> tuple[str, int]:

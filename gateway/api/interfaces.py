@@ -7,8 +7,10 @@ from litestar.status_codes import HTTP_200_OK
 
 from connectors.base import CheckReport
 from gateway.api.bodies import read_body
+from gateway.api.conditional import must_match, tag_of, tagged
 from gateway.api.guard import actor_of, sees
 from gateway.api.services import HubRequest, Polled, services
+from gateway.api.wire import EntityTag
 from gateway.health import InterfaceHealth
 
 __all__ = ["ROUTES", "Reason"]
@@ -29,8 +31,10 @@ async def list_interfaces(request: HubRequest) -> list[InterfaceHealth]:
 
 @get("/v1/interfaces/{name:str}", summary="One interface", tags=["interfaces"])
 async def show_interface(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
-    """Return the health of one interface."""
-    return (await services(request).interfaces([name]))[0]
+    """Return the health of one interface. Its ETag is that of what pause and resume change."""
+    found = (await services(request).interfaces([name]))[0]
+    tagged(request, control_tag(found))
+    return found
 
 
 @post(
@@ -40,10 +44,11 @@ async def show_interface(request: HubRequest, name: FromPath[str]) -> InterfaceH
     tags=["interfaces"],
 )
 async def pause(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
-    """Stop attempts at a destination, or polls of a source, until it is resumed."""
+    """Stop attempts at a destination, or polls of a source, until it is resumed. Needs If-Match."""
     order = await read_body(request, Reason)
+    await _must_match(request, name)
     await services(request).pause(name, actor=actor_of(request), reason=order.reason)
-    return (await services(request).interfaces([name]))[0]
+    return await _changed(request, name)
 
 
 @post(
@@ -53,9 +58,27 @@ async def pause(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
     tags=["interfaces"],
 )
 async def resume(request: HubRequest, name: FromPath[str]) -> InterfaceHealth:
-    """Forget pause and breaker: a person says that the other side is well."""
+    """Forget pause and breaker: a person says that the other side is well. Needs If-Match."""
+    await _must_match(request, name)
     await services(request).resume(name, actor=actor_of(request))
-    return (await services(request).interfaces([name]))[0]
+    return await _changed(request, name)
+
+
+async def _must_match(request: HubRequest, name: str) -> None:
+    found = (await services(request).interfaces([name]))[0]
+    must_match(request, control_tag(found))
+
+
+async def _changed(request: HubRequest, name: str) -> InterfaceHealth:
+    found = (await services(request).interfaces([name]))[0]
+    tagged(request, control_tag(found))
+    return found
+
+
+def control_tag(found: InterfaceHealth) -> EntityTag:
+    """Return the tag of what pause and resume change: counters and figures do not count, else no
+    decision about a busy interface would ever be in time."""
+    return tag_of([found.name, found.state])
 
 
 @post(

@@ -2,26 +2,36 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
+from gateway.api.conditional import not_modified, tag_of, tagged
 from gateway.api.conversion import EXACT, canonical_hash, converted, not_convertible
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
+from gateway.api.events import Outgoing, outgoing, put_on_record
 from gateway.api.files import must_be_raw, must_fit, take
-from gateway.api.governed import must_cover
+from gateway.api.governed import covers, must_cover, must_know, shows_full
 from gateway.api.guard import sees, sees_all
-from gateway.api.negotiation import Meant, content_type, taken_version, used
-from gateway.api.problems import MAX_ERRORS, Invalid, Unsupported
-from gateway.api.services import ContractView, HubRequest, Services, services
-from gateway.api.wire import JSON
+from gateway.api.negotiation import (
+    Meant,
+    accepted_types,
+    content_type,
+    given_version,
+    taken_version,
+    used,
+)
+from gateway.api.problems import MAX_ERRORS, Invalid, NotAcceptable, Unsupported
+from gateway.api.services import HubRequest, Services, services
+from gateway.api.wire import JSON, contract_media_type
 from gateway.errors import NotFound, UsageFault
-from gateway.governance import EventFacts, parse_document, wrap
+from gateway.governance import parse_document
+from gateway.governance.envelope import MEDIA_TYPE as EVENT_TYPE
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
 from gateway.pipeline import Accepted, Source
 from gateway.store import Row
@@ -172,7 +182,9 @@ async def list_messages(
 
 
 async def _own(request: HubRequest, rows: list[Row]) -> list[Row]:
-    """Leave out what a limited actor may not see: a page may be short, or empty with a `next`."""
+    """Leave out what a limited actor may not see, or no product of it covers: a page may be short,
+    or empty with a `next`."""
+    rows = [row for row in rows if covers(request, row["contract"], row["version"])]
     if sees_all(request):
         return rows
     store = services(request).store
@@ -205,49 +217,80 @@ async def show_message(
         str,
         QueryParameter(name="data", pattern="^(masked|full)$", description="`full` shows PHI."),
     ] = "masked",
-) -> MessageView:
+) -> Response[MessageView]:
     """Return its CloudEvents envelope and its deliveries with attempts.
 
-    Data is masked by the contract's annotations; `data=full` shows it and goes on the audit record
-    first, with the `Hub-Reason` that most roles must give.
+    Accept chooses the form: JSON with all of that, `application/cloudevents+json`, or the bare
+    document (`application/vnd.remithub.NAME+json; version=1`, its event in `ce-` headers). Data is
+    masked by the contract's annotations; `data=full` shows it and goes on the audit record first,
+    with the `Hub-Reason` that most roles must give.
     """
     hub = services(request)
     rows = await hub.store.fetch("message_by_id", message_id=message_id)
     if not rows:
-        raise NotFound("There is no such message.")
+        raise NotFound(_NO_MESSAGE)
     row = rows[0]
-    full = show == "full"
-    contract = hub.contract(row["contract"], row["version"])
-    document = msgspec.json.decode(await hub.store.body(message_id))
-    shown = document if full else contract.mask.mask(document)
-    return MessageView(
-        message=message_row(row),
-        masked=not full,
-        event=wrap(_facts(hub, row, contract), shown),
-        deliveries=await deliveries_of(message_id, hub.store),
-    )
+    form, version = _form(request, row["contract"])
+    meant = await given_version(request, row["contract"], row["version"], version)
+    must_know(request, row["contract"], meant.version.version, _NO_MESSAGE)
+    by_product = shows_full(request)
+    if by_product:
+        await put_on_record(request, message_id, 1)
+    full = by_product or show == "full"
+    found = await outgoing(hub, row, meant, full=full)
+    await used(request, meant)
+    return await _answer(request, row, found, form=form, full=full)
 
 
-def _facts(hub: Services, row: Row, contract: ContractView) -> EventFacts:
-    moment = datetime.fromtimestamp(row["created_at"] / 1000, UTC)
-    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    major = row["version"].partition(".")[0]
-    stored = f"com.remithub.{row['contract']}.stored.v{major}"
-    return EventFacts(
-        id=row["message_id"],
-        type=contract.events[0] if contract.events else stored,
-        source=f"//hub/{hub.bundle.tenant}/{row['interface']}",
-        subject=row["message_id"],
-        dataschema=contract.schema_id or f"{row['contract']}/{row['version']}",
-        time=time,
-        recordedtime=time,
-        payment_key=row["correlation"] or "",
-        causationid=row["cause_id"] or "",
-        traceparent=f"00-{row['trace']}-{row['message_id'][4:20]}-01" if row["trace"] else "",
-        classification=contract.classification,
-        regulation=contract.regulation,
-        phi=contract.phi,
-    )
+_NO_MESSAGE = "There is no such message."
+
+
+class _Form(StrEnum):
+    """How a message is shown."""
+
+    ALL = "all"
+    EVENT = "event"
+    DOCUMENT = "document"
+
+
+def _form(request: HubRequest, contract: str) -> tuple[_Form, str]:
+    """Return the form that is liked best, and the version that is asked for. Raises
+    NotAcceptable."""
+    for kind in accepted_types(request):
+        if kind.contract == contract:
+            return _Form.DOCUMENT, kind.version
+        if kind.name == EVENT_TYPE:
+            return _Form.EVENT, kind.version
+        if kind.covers(JSON):
+            return _Form.ALL, kind.version
+    kinds = [JSON, EVENT_TYPE, contract_media_type(contract)]
+    raise NotAcceptable("A message is not given in that form.", kinds)
+
+
+async def _answer(
+    request: HubRequest, row: Row, found: Outgoing, *, form: _Form, full: bool
+) -> Response[MessageView]:
+    headers: dict[str, str] = {"Vary": "Accept"}
+    match form:
+        case _Form.DOCUMENT:
+            more, body = found.binary()
+            headers |= more
+            kind = contract_media_type(row["contract"])
+        case _Form.EVENT:
+            body, kind = found.structured(), EVENT_TYPE
+        case _Form.ALL:
+            view = MessageView(
+                message=message_row(row),
+                masked=not full,
+                event=found.plain(),
+                deliveries=await deliveries_of(row["message_id"], services(request).store),
+            )
+            body, kind = EXACT.encode(view), JSON
+    tag = tag_of(body)
+    tagged(request, tag)
+    if not_modified(request, tag):
+        return cast(Response[MessageView], Response(None, status_code=304, headers=headers))
+    return cast(Response[MessageView], Response(body, headers=headers, media_type=kind))
 
 
 ROUTES = (hand_over_message, list_messages, show_message)

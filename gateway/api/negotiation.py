@@ -4,12 +4,10 @@ Never the newest: a client that names none and has no pin is told which there ar
 hub's own machine are shown what is stored, and hand over what the interface says.
 """
 
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from gateway.api.catalogue import GONE
 from gateway.api.guard import KEY as CALLER
 from gateway.api.guard import Caller
 from gateway.api.problems import Gone, NotAcceptable, Unsupported, VersionNotSupported
@@ -17,6 +15,7 @@ from gateway.api.services import HubRequest, Services, services
 from gateway.api.use import answer_with
 from gateway.api.versions import Pin, Versions
 from gateway.api.wire import (
+    JSON,
     Link,
     Malformed,
     MediaType,
@@ -29,6 +28,8 @@ from gateway.api.wire import (
 )
 from gateway.errors import NotFound, UsageFault
 from gateway.governance.lifecycle import moment
+from gateway.governance.serving import Caller as Asking
+from gateway.governance.serving import Serving, notice_of, serving
 from gateway.registry import ContractVersion
 
 __all__ = [
@@ -161,14 +162,11 @@ async def _meant(
 async def _must_be_served(request: HubRequest, found: ContractVersion) -> None:
     """Raises Gone: for a version that is retired; after the sunset, for a client that has not used
     the major before."""
-    record, client = found.record, _caller(request).actor.client
-    sunset = moment(record.sunset_at)
-    now = services(request).ports.clock.now()
-    gone = record.status in GONE
-    if not gone and (record.status == "sunset" or _over(sunset, now)) and client:
-        pins = await _versions(request).pins(client, found.name)
-        gone = not any(_older(pin, found.major, sunset) for pin in pins)
-    if gone:
+    client = _caller(request).actor.client
+    pins = await _versions(request).pins(client, found.name) if client else ()
+    known = not client or any(_before(pin, found) for pin in pins)
+    who = Asking(known=known, drafts=True)  # a draft is a matter of the interface that takes it
+    if serving(found.record, who, services(request).ports.clock.now()) is Serving.GONE:
         announce(request, found)
         raise Gone(
             "That version is not served any more.",
@@ -176,12 +174,10 @@ async def _must_be_served(request: HubRequest, found: ContractVersion) -> None:
         )
 
 
-def _over(sunset: datetime | None, now: datetime) -> bool:
-    return sunset is not None and now >= sunset
-
-
-def _older(pin: Pin, major: int, sunset: datetime | None) -> bool:
-    return pin.major == major and (sunset is None or pin.at < sunset.timestamp() * 1000)
+def _before(pin: Pin, found: ContractVersion) -> bool:
+    """Tell whether a pin of that major is older than the sunset."""
+    sunset = moment(found.record.sunset_at)
+    return pin.major == found.major and (sunset is None or pin.at < sunset.timestamp() * 1000)
 
 
 def _supported(hub: Services, contract: str) -> list[str]:
@@ -195,18 +191,15 @@ def _supported(hub: Services, contract: str) -> list[str]:
 def announce(request: HubRequest, found: ContractVersion) -> None:
     """Say on the answer which version it is about, and what becomes of that version."""
     answer_with(request, "Hub-Contract", found.identity)
-    record = found.record
-    begun, sunset = moment(record.deprecated_at), moment(record.sunset_at)
-    if begun is None and sunset is None and record.status not in GONE:
+    notice = notice_of(found.record)
+    if notice is None:
         return
-    if begun is not None:
-        answer_with(request, "Deprecation", deprecation_header(begun))
-    if sunset is not None:
-        answer_with(request, "Sunset", http_date(sunset))
+    answer_with(request, "Deprecation", deprecation_header(notice.deprecated_at))
+    answer_with(request, "Sunset", http_date(notice.sunset_at))
     place = f"/v1/contracts/{found.name}/versions"
-    links = [Link(f"{place}/{found.version}", "deprecation", "application/json")]
-    if record.successor:
-        links.append(Link(f"{place}/{record.successor}", "successor-version", "application/json"))
+    links = [Link(f"{place}/{found.version}", "deprecation", JSON)]
+    if notice.successor:
+        links.append(Link(f"{place}/{notice.successor}", "successor-version", JSON))
     answer_with(request, "Link", format_links(links))
 
 

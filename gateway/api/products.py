@@ -1,5 +1,6 @@
 """Which product of a client a request goes through: pure, from the configuration alone."""
 
+import re
 from collections.abc import Iterator
 
 from gateway.access import Actor, Right
@@ -26,12 +27,23 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 
 
+_PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+def _shape(path: str) -> str:
+    """The router may call a parameter by the name that another method's route gives it."""
+    return _PARAMETER.sub("{}", path)
+
+
+_BY_SHAPE = {(method, _shape(path)): found for (method, path), found in _OPERATIONS.items()}
+
+
 def operation_of(method: str, path: str, rule: Rule) -> Operation | None:
     """Return what a route counts as; None for one that needs no product. A route that is not
     listed is OPERATE, so that a new one is closed at first."""
     if rule.right is None or rule.right in _FREE:
         return None
-    return _OPERATIONS.get((method, path), Operation.OPERATE)
+    return _BY_SHAPE.get((method, _shape(path)), Operation.OPERATE)
 
 
 def products_of(config: Config, actor: Actor) -> Iterator[ProductSettings]:

@@ -8,6 +8,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from gateway.api.bodies import read_body
+from gateway.api.conditional import must_match, tag_of, tagged
 from gateway.api.documents import (
     AsideView,
     AttemptView,
@@ -108,6 +109,7 @@ async def show_set_aside(request: HubRequest, aside_id: FromPath[str]) -> AsideD
     """Return one thing set aside with its attempts, and findings and amounts where it is a part."""
     hub = services(request)
     aside, attempts = await hub.operator.show(aside_id)
+    tagged(request, tag_of(aside_view(aside)))
     return AsideDetail(
         set_aside=aside_view(aside),
         attempts=[attempt_view(row) for row in attempts],
@@ -139,6 +141,8 @@ async def _act(request: HubRequest, action: Action) -> ActionReport:
         everything=order.everything,
     )
     selection = await allowed_selection(request, action, selection)
+    if len(order.ids) == 1 and not order.dry_run:
+        await _must_match(request, order.ids[0])
     report = await services(request).operator.act(
         action,
         selection,
@@ -148,6 +152,12 @@ async def _act(request: HubRequest, action: Action) -> ActionReport:
         order_id=order.order,
     )
     return _report(report)
+
+
+async def _must_match(request: HubRequest, aside_id: str) -> None:
+    """An order over one thing says what that was when it was decided."""
+    aside, _ = await services(request).operator.show(aside_id)
+    must_match(request, tag_of(aside_view(aside)))
 
 
 def _report(report: Report) -> ActionReport:
