@@ -77,9 +77,16 @@ def _connector_options(name: str, _page: Path, _root: Path) -> str:
 
 def _settings(name: str, _page: Path, _root: Path) -> str:
     from connectors.docs import options_table
-    from gateway.settings import structs
+    import gateway.settings
 
-    return options_table(getattr(structs, name))
+    return options_table(getattr(gateway.settings, name))
+
+
+def _rights(_argument: str, _page: Path, _root: Path) -> str:
+    from gateway.access import RIGHTS, Duty
+
+    rows = [(f"`{right}`", *(row[duty] for duty in Duty)) for right, row in RIGHTS.items()]
+    return markdown(("Right, and scope", *Duty), rows)
 
 
 def _findings(_argument: str, _page: Path, _root: Path) -> str:
@@ -167,6 +174,7 @@ _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "metrics": _metrics,
     "packages": _packages,
     "problems": _problems,
+    "rights": _rights,
     "settings": _settings,
     "verbs": _verbs,
 }
