@@ -1,5 +1,6 @@
 """Puts the routes together into one ASGI application, with problems and the door around it."""
 
+import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,22 @@ from litestar.datastructures import State
 from gateway.access import Forbidden, Unauthenticated
 from gateway.api import (
     artifacts,
+    contracts,
     credentials,
     deliveries,
+    feeds,
     files,
     interfaces,
     messages,
     operations,
+    proposals,
     set_aside,
     sign_in,
 )
 from gateway.api.door import Door
 from gateway.api.entrance import Entrance, entrance
 from gateway.api.governed import Governed, admit
+from gateway.api.four_eyes import Proposed, proposed
 from gateway.api.guard import forbidden, guard, unauthenticated
 from gateway.api.idempotency import Keys
 from gateway.api.once import once
@@ -38,6 +43,8 @@ __all__ = ["ROUTES", "application"]
 ROUTES = (
     *files.ROUTES,
     *messages.ROUTES,
+    *feeds.ROUTES,
+    *contracts.ROUTES,
     *artifacts.ROUTES,
     *deliveries.ROUTES,
     *set_aside.ROUTES,
@@ -45,6 +52,7 @@ ROUTES = (
     *operations.ROUTES,
     *credentials.ROUTES,
     *sign_in.ROUTES,
+    *proposals.ROUTES,
 )
 
 
@@ -83,8 +91,11 @@ def _known(services: Services, ways: Entrance, versions: Versions) -> dict[str, 
         "credentials": ways.keys,
         "sessions": ways.sessions,
         "people": ways.people,
+        "proposals": ways.proposals,
         "quotas": Quotas(store, ports.clock, lambda: services.api_nodes),
         "versions": versions,
+        "comparing": asyncio.Semaphore(1),
+        "followers": feeds.Followers(),
     }
 
 
@@ -96,6 +107,7 @@ def _routes(known: dict[str, Any]) -> Litestar:
         exception_handlers={
             **EXCEPTION_HANDLERS,
             Forbidden: forbidden,
+            Proposed: proposed,
             Unauthenticated: unauthenticated,
         },
         # Litestar would take over root logging, and quote payloads with `debug`.

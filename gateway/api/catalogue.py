@@ -41,6 +41,11 @@ class Catalogue:
             self._versions[name] = found
         return self._versions[name]
 
+    def newest(self, name: str) -> ContractVersion:
+        """Return the newest version in force, else the newest. Raises NotFound."""
+        self.versions(name)
+        return self.registry.contract(name)
+
     def version(self, name: str, wanted: str) -> ContractVersion:
         """Return the version that "1" or "1.4.0" means: of a major the newest in force. Raises
         NotFound."""

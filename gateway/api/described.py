@@ -8,6 +8,7 @@ from gateway.api.answers import Body
 from gateway.api.credentials import KeyOrder, RevokeOrder, RotateOrder
 from gateway.api.interfaces import Reason
 from gateway.api.operations import ReloadOrder
+from gateway.api.proposals import Verdict
 from gateway.api.set_aside import Order
 from gateway.api.sign_in import BreakGlassOrder, EndOrder
 from gateway.delivery import Action
@@ -65,11 +66,15 @@ BODIES: dict[str, Reading] = {
     "/v1/interfaces/{name}/files": Reading(kind=Body.FILE, required=True),
     "/v1/messages/{contract}": Reading(kind=Body.DOCUMENT, required=True),
     "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
+    "/v1/contracts/{name}/compatibility": Reading(kind=Body.ORDER, required=True),
     "/v1/reload": Reading(kind=Body.ORDER, struct=ReloadOrder),
     **{f"/v1/set-aside/{action}": _order(action) for action in Action},
     "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
     "/v1/clients/{client}/keys/rotate": Reading(kind=Body.ORDER, struct=RotateOrder),
     "/v1/keys/{key_id}/revoke": Reading(kind=Body.ORDER, struct=RevokeOrder),
+    "/v1/proposals/{proposal_id}/decide": Reading(
+        kind=Body.ORDER, struct=Verdict, required=True
+    ),
     "/auth/break-glass": Reading(kind=Body.ORDER, struct=BreakGlassOrder, required=True),
     "/v1/break-glass/allow": Reading(kind=Body.ORDER, struct=EndOrder),
     "/v1/sessions/{session_name}/end": Reading(kind=Body.ORDER, struct=EndOrder),
@@ -216,6 +221,7 @@ TAGS = {
     "set aside": "Dead letters, held parts, parked and waiting deliveries.",
     "interfaces": "Feeds in and systems out: how they are; pause, resume, poll, probe.",
     "access": "Which systems may call, and the keys they do it with.",
+    "contracts": "What may travel: versions, who uses them, what a change would break.",
     "operations": "The process itself.",
 }
 """Groups of routes, in the order of the document."""

@@ -28,6 +28,7 @@ __all__ = [
     "admit",
     "covers",
     "key_required",
+    "lists",
     "must_cover",
     "must_know",
     "refused",
@@ -171,6 +172,20 @@ def covers(request: HubRequest, contract: str, version: str) -> bool:
     hub: Services = request.app.state.services
     kept = Classification(hub.contract(contract, version).classification)
     return product.covers(contract, major) and kept.rank <= product.ceiling.rank
+
+
+def lists(request: HubRequest, contract: str, version: str) -> bool:
+    """Tell whether the caller's product has the contract at all, in whichever major, below its
+    ceiling."""
+    product = use_of(request).product
+    if product is None:
+        return True
+    hub: Services = request.app.state.services
+    try:
+        kept = Classification(hub.contract(contract, version).classification)
+    except NotFound:
+        return False
+    return bool(product.contracts.get(contract)) and kept.rank <= product.ceiling.rank
 
 
 def shows_full(request: HubRequest) -> bool:

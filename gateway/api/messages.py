@@ -16,7 +16,7 @@ from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
 from gateway.api.events import Outgoing, outgoing, put_on_record
 from gateway.api.files import must_be_raw, must_fit, take
-from gateway.api.governed import covers, must_cover, must_know, shows_full
+from gateway.api.governed import lists, must_cover, must_know, shows_full
 from gateway.api.guard import sees, sees_all
 from gateway.api.negotiation import (
     Meant,
@@ -184,7 +184,7 @@ async def list_messages(
 async def _own(request: HubRequest, rows: list[Row]) -> list[Row]:
     """Leave out what a limited actor may not see, or no product of it covers: a page may be short,
     or empty with a `next`."""
-    rows = [row for row in rows if covers(request, row["contract"], row["version"])]
+    rows = [row for row in rows if lists(request, row["contract"], row["version"])]
     if sees_all(request):
         return rows
     store = services(request).store

@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CLIENT = "client"
     KEY = "key"
     SESSION = "session"
+    PROPOSAL = "proposal"
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +59,7 @@ _OPEN = Rule(right=None)
 _SUBMIT = Right.SUBMIT
 _SEE = Right.MESSAGE_READ
 _PAGES = Rule(right=Right.CATALOGUE_READ, kind=Kind.CATALOGUE, collection=True)
+_HUB = Rule(right=Right.HEALTH_READ)
 _OPERATE = _of(Right.OPERATE, Kind.INTERFACE, "name")
 _LIST = Rule(right=_SEE, kind=Kind.MESSAGE, collection=True)
 _ASIDES = Rule(right=_SEE, kind=Kind.ASIDE, collection=True)
@@ -94,6 +96,14 @@ RULES: dict[tuple[str, str], Rule] = {
         where=("data", "full"),
         then=Right.PHI_REVEAL,
     ),
+    ("GET", "/v1/feeds/{contract}"): _LIST,
+    ("GET", "/v1/feeds/{contract}/events"): _LIST,
+    ("GET", "/v1/contracts"): _PAGES,
+    ("GET", "/v1/contracts/{name}"): _PAGES,
+    ("GET", "/v1/contracts/{name}/versions/{version}"): _PAGES,
+    ("GET", "/v1/contracts/{name}/versions/{version}/referencedby"): _HUB,
+    ("GET", "/v1/contracts/{name}/usage"): _HUB,
+    ("POST", "/v1/contracts/{name}/compatibility"): _PAGES,
     ("GET", "/v1/artifacts/{artifact_id}"): _of(_SEE, Kind.ARTIFACT, "artifact_id"),
     ("GET", "/v1/artifacts/{artifact_id}/content"): Rule(
         right=Right.PHI_REVEAL,
@@ -120,6 +130,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/auth/callback"): _OPEN,
     ("POST", "/auth/break-glass"): _OPEN,
     ("POST", "/v1/break-glass/allow"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.HUB),
+    ("GET", "/v1/proposals"): Rule(
+        right=Right.PROPOSAL_READ, kind=Kind.PROPOSAL, collection=True
+    ),
+    ("POST", "/v1/proposals/{proposal_id}/decide"): _of(
+        Right.PROPOSAL_DECIDE, Kind.PROPOSAL, "proposal_id"
+    ),
     ("GET", "/v1/session"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
     ("POST", "/v1/session/end"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
     ("GET", "/v1/sessions"): Rule(right=Right.ACCESS_READ, kind=Kind.SESSION, collection=True),

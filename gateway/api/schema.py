@@ -215,6 +215,8 @@ def _request(path: str, majors: Majors) -> Json:
         plain = {"$ref": _HERE.format(name=name)}
         schema: Json = {"allOf": [plain, *body.also]} if body.also else plain
         content = {"application/json": {"schema": schema}}
+    elif body.kind is Body.ORDER:
+        content = {"application/json": {"schema": {"type": "object"}}}
     else:
         content = {"application/octet-stream": {}}
     return {"required": body.required, "content": content}

@@ -1,0 +1,340 @@
+"""`/v1/contracts`: which contracts there are, who names and who calls them, what a change breaks."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, FromQuery
+from litestar.status_codes import HTTP_200_OK
+
+from gateway.api.negotiation import announce
+from gateway.api.services import HubRequest, Services, services
+from gateway.api.versions import Versions, recorded_usage
+from gateway.api.wire import contract_media_type
+from gateway.errors import NotFound, TryAgain, UsageFault
+from gateway.governance.compat import CompatProfile, Limits, Mode, Policy, Report, Subject, compare
+from gateway.governance.guard import parse_document
+from gateway.governance.lifecycle import written
+from gateway.governance.references import Reference, referenced_by, references
+from gateway.registry import ContractVersion, VersionRecord
+
+__all__ = ["MAX_SCHEMA_BYTES", "ROUTES"]
+
+MAX_SCHEMA_BYTES = 1024 * 1024
+COMPARE_SECONDS = 5.0
+"""After so long a comparison is left to people."""
+
+MAX_FINDINGS = 200
+_LIVE = frozenset({"active", "deprecated", "sunset"})
+
+
+class VersionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One version: how far it has come, and what it is asked for by."""
+
+    version: str
+    status: str
+    media_type: str
+    life: VersionRecord
+
+
+class ContractRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One contract with its versions, the oldest first."""
+
+    name: str
+    title: str
+    owner: str
+    support: str
+    classification: str
+    compatibility: str
+    versions: list[VersionView]
+
+
+class ContractDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One version with its schema, which stands alone."""
+
+    name: str
+    title: str
+    owner: str
+    support: str
+    classification: str
+    regulation: str
+    version: VersionView
+    schema: dict[str, Any]
+
+
+class Items(msgspec.Struct, frozen=True, kw_only=True):
+    """Who names a version: mappings, interfaces, routes, clients with a pin."""
+
+    items: list[Reference]
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One client's calls of one version: when last (RFC 3339), how many in 30 days."""
+
+    version: str
+    client: str
+    last_at: str
+    calls: int
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Who called which version, the last one first."""
+
+    items: list[UsageRow]
+
+
+class FindingView(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, and how it weighs."""
+
+    code: str
+    severity: str
+    level: str
+    pointer_old: str
+    pointer_new: str
+    message: str
+    waived: bool
+
+
+class CompatibilityView(msgspec.Struct, frozen=True, kw_only=True):
+    """What a comparison came to. `verdict`: compatible, incompatible, or review (a person has to
+    look); `accepted`: it could be published."""
+
+    is_compatible: bool
+    verdict: str
+    accepted: bool
+    mode: str
+    profile: str
+    against: list[str]
+    required_bump: str
+    inclusions: dict[str, str]
+    findings: list[FindingView]
+    findings_truncated: bool = False
+
+
+@get("/v1/contracts", summary="Every contract and its versions", tags=["contracts"])
+async def list_contracts(request: HubRequest) -> list[ContractRow]:
+    """Return the contracts of the configuration in force."""
+    catalogue = services(request).catalogue
+    return [_row(catalogue.versions(name)) for name in sorted(catalogue.names)]
+
+
+@get("/v1/contracts/{name:str}", summary="One contract", tags=["contracts"])
+async def show_contract(request: HubRequest, name: FromPath[str]) -> ContractRow:
+    """Return a contract and its versions."""
+    return _row(services(request).catalogue.versions(name))
+
+
+@get("/v1/contracts/{name:str}/versions/{version:str}", summary="One version", tags=["contracts"])
+async def show_version(
+    request: HubRequest, name: FromPath[str], version: FromPath[str]
+) -> ContractDetail:
+    """Return a version ("1.4.0", or "1": the newest of that major in force) with its schema."""
+    hub = services(request)
+    found = _version(hub, name, version)
+    announce(request, found)
+    header = found.header
+    return ContractDetail(
+        name=name,
+        title=header.title,
+        owner=header.owner,
+        support=header.support,
+        classification=header.classification,
+        regulation=header.regulation,
+        version=_view(found),
+        schema=hub.catalogue.registry.bundled_schema(name, found.version),
+    )
+
+
+@get(
+    "/v1/contracts/{name:str}/versions/{version:str}/referencedby",
+    summary="Who names a version",
+    tags=["contracts"],
+)
+async def show_references(
+    request: HubRequest, name: FromPath[str], version: FromPath[str]
+) -> Items:
+    """Return mappings, interfaces, routes and clients that would miss it; it is retired only when
+    there is none."""
+    hub = services(request)
+    found = _version(hub, name, version)
+    registry = hub.catalogue.registry
+    named = referenced_by(registry, references(registry, hub.bundle.config), name, found.version)
+    pins = await hub.store.fetch("contract_pins_of", contract=name)
+    clients = [
+        Reference(by=f"client {row['client']}", contract=name, version=row["version"])
+        for row in pins
+        if row["major"] == found.major and row["client"] in hub.bundle.config.clients
+    ]
+    return Items(items=[*named, *clients])
+
+
+@get("/v1/contracts/{name:str}/usage", summary="Who calls it", tags=["contracts"])
+async def show_usage(request: HubRequest, name: FromPath[str]) -> Usage:
+    """Return who called which version, and when last: what a retirement waits for."""
+    hub = services(request)
+    counted: Versions = request.app.state["versions"]
+    await counted.write()
+    usage = await recorded_usage(hub.store, name, hub.ports.clock.now())
+    calls = [
+        (call, one.version)
+        for one in hub.catalogue.versions(name)
+        for call in usage.last_calls(name, one.version)
+    ]
+    calls.sort(key=lambda pair: pair[0].at, reverse=True)
+    return Usage(
+        items=[
+            UsageRow(version=v, client=c.client, last_at=written(c.at), calls=c.count)
+            for c, v in calls
+        ]
+    )
+
+
+@post(
+    "/v1/contracts/{name:str}/compatibility",
+    status_code=HTTP_200_OK,
+    request_max_body_size=MAX_SCHEMA_BYTES,
+    summary="What a change would break",
+    tags=["contracts"],
+)
+async def check_compatibility(
+    request: HubRequest,
+    name: FromPath[str],
+    against: FromQuery[str] = "latest",
+    mode: FromQuery[str] = "",
+    profile: FromQuery[str] = "rw",
+) -> CompatibilityView:
+    """Compare a schema, the body, with versions of a contract; nothing is published.
+
+    `against` is `latest`, `all` (every version of the newest major in force) or a version; `mode`
+    the contract's own unless it is said.
+    """
+    hub = services(request)
+    raw = await request.body()
+    parse_document(raw, MAX_SCHEMA_BYTES)  # sizes, depth, equal keys
+    schema = json.loads(raw)  # with numbers as the contracts' own files have them
+    olds = _against(hub, name, against)
+    subjects = [
+        Subject(one.identity, hub.catalogue.registry.bundled_schema(name, one.version))
+        for one in olds
+    ]
+    comparing: asyncio.Semaphore = request.app.state["comparing"]
+    new = Subject(f"{name}/new", schema)
+    run = partial(compare, subjects, new, mode=_mode(mode, olds[-1]), profile=_profile(profile))
+    report = await _compared(hub, comparing, run)
+    return _compatibility(report)
+
+
+async def _compared(
+    hub: Services, comparing: asyncio.Semaphore, run: Callable[..., Report]
+) -> Report:
+    """Compare on a thread of its own, one at a time. Raises TryAgain."""
+    clock = hub.ports.clock
+    end = clock.monotonic() + COMPARE_SECONDS
+    limits = Limits(expired=lambda: clock.monotonic() > end)
+    try:
+        async with asyncio.timeout(COMPARE_SECONDS + 1), comparing:
+            return await asyncio.to_thread(
+                run, policy=Policy(today=clock.now().date()), limits=limits
+            )
+    except TimeoutError:
+        raise TryAgain(
+            "The comparison takes too long here, or others are being made.",
+            next_step="use `remithub contract compat`, which may take longer.",
+            retry_after_seconds=int(COMPARE_SECONDS),
+        ) from None
+
+
+def _against(hub: Services, name: str, against: str) -> list[ContractVersion]:
+    """Return what is compared with, the oldest first."""
+    if against not in ("latest", "all"):
+        return [_version(hub, name, against)]
+    there = hub.catalogue.versions(name)
+    chosen = [one for one in there if one.status in _LIVE] or list(there)
+    if against == "latest":
+        return chosen[-1:]
+    return [one for one in chosen if one.major == chosen[-1].major]
+
+
+def _mode(text: str, contract: ContractVersion) -> Mode:
+    wanted = (text or contract.header.compatibility).upper()
+    if wanted not in list(Mode):
+        raise UsageFault(f"`mode` is one of {', '.join(Mode)}.", code="request_invalid")
+    return Mode(wanted)
+
+
+def _profile(text: str) -> CompatProfile:
+    if text not in list(CompatProfile):
+        known = ", ".join(CompatProfile)
+        raise UsageFault(f"`profile` is one of {known}.", code="request_invalid")
+    return CompatProfile(text)
+
+
+def _compatibility(report: Report) -> CompatibilityView:
+    findings = [
+        FindingView(
+            code=one.code,
+            severity=str(one.severity),
+            level=str(one.level),
+            pointer_old=one.pointer_old,
+            pointer_new=one.pointer_new,
+            message=one.message,
+            waived=one.waiver is not None,
+        )
+        for one in report.findings[:MAX_FINDINGS]
+    ]
+    return CompatibilityView(
+        is_compatible=report.verdict == "compatible",
+        verdict=str(report.verdict),
+        accepted=report.accepted,
+        mode=str(report.mode),
+        profile=str(report.profile),
+        against=list(report.old),
+        required_bump=str(report.required_bump),
+        inclusions={name: str(one.verdict) for name, one in report.inclusions.items()},
+        findings=findings,
+        findings_truncated=len(report.findings) > MAX_FINDINGS,
+    )
+
+
+def _version(hub: Services, name: str, version: str) -> ContractVersion:
+    """Return a version. Raises NotFound, in words that do not repeat what was typed."""
+    hub.catalogue.versions(name)
+    try:
+        return hub.catalogue.version(name, version)
+    except (NotFound, ValueError):
+        raise NotFound(
+            "The contract has no such version.", code="contract_version_not_found"
+        ) from None
+
+
+def _row(versions: tuple[ContractVersion, ...]) -> ContractRow:
+    newest = versions[-1]
+    plain = ("title", "owner", "support", "classification", "compatibility")
+    return ContractRow(
+        name=newest.name,
+        versions=[_view(one) for one in versions],
+        **{name: getattr(newest.header, name) for name in plain},
+    )
+
+
+def _view(found: ContractVersion) -> VersionView:
+    return VersionView(
+        version=found.version,
+        status=found.status,
+        media_type=contract_media_type(found.name, str(found.major)),
+        life=found.record,
+    )
+
+
+ROUTES = (
+    list_contracts,
+    show_contract,
+    show_version,
+    show_references,
+    show_usage,
+    check_compatibility,
+)
