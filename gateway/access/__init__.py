@@ -17,6 +17,7 @@ from gateway.access.keys import KeyFacts, Keys, NewKey
 from gateway.access.passwords import keep_password
 from gateway.access.people import People, Started
 from gateway.access.presented import COOKIE, Presented, read_presented
+from gateway.access.proposals import ProposalFacts, Proposals, Wanted
 from gateway.access.refusals import Forbidden, Unauthenticated, refusal
 from gateway.access.rights import RIGHTS, Condition, Right, condition_of
 from gateway.access.sessions import (
@@ -54,6 +55,8 @@ __all__ = [
     "NewKey",
     "People",
     "Presented",
+    "ProposalFacts",
+    "Proposals",
     "Resource",
     "Right",
     "SessionFacts",
@@ -61,6 +64,7 @@ __all__ = [
     "Started",
     "Unauthenticated",
     "Verdict",
+    "Wanted",
     "access_faults",
     "authorize",
     "condition_of",

@@ -62,7 +62,7 @@ def refusal(decision: Decision, right: Right, kind: str) -> HubError:
             return Forbidden(
                 "This needs another person.",
                 code=decision.verdict.value,
-                next_step="have somebody else propose or approve it: nobody decides alone here.",
+                next_step="send it again with `Hub-Proposal: new`, and have somebody else decide it.",
             )
         case Verdict.DENY | Verdict.ALLOW:
             return Forbidden(

@@ -40,6 +40,8 @@ class Right(StrEnum):
     SUGGESTION_READ = "suggestion.read"
     SUGGESTION_ACCEPT = "suggestion.accept"
     EXTERNAL_ENABLE = "external.enable"
+    PROPOSAL_READ = "proposal.read"
+    PROPOSAL_DECIDE = "proposal.decide"
     CATALOGUE_READ = "catalogue.read"
 
 
@@ -96,6 +98,8 @@ maintenance.run     -      -        -        -        yes      -       approve  
 suggestion.read     -      -        yes      yes      -        yes     -        -       -
 suggestion.accept   -      -        yes      yes      -        -       -        -       -
 external.enable     -      -        -        -        -        -       approval -       -
+proposal.read*      -      yes      yes      yes      yes      yes     yes      yes     yes
+proposal.decide*    -      yes      -        yes      yes      -       yes      -       yes
 catalogue.read*     yes    yes      yes      yes      yes      yes     yes      yes     yes
 """
 

@@ -12,6 +12,7 @@ from gateway.access import (
     Fetcher,
     Keys,
     People,
+    Proposals,
     Sessions,
 )
 from gateway.api.services import Services
@@ -28,6 +29,7 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
     sessions: Sessions
     people: People
     denials: Denials
+    proposals: Proposals
     fetcher: Fetcher
 
 
@@ -66,5 +68,6 @@ def entrance(services: Services, token: str, root: Path) -> Entrance:
         sessions=sessions,
         people=people,
         denials=Denials(ports.clock.monotonic),
+        proposals=Proposals(store, ports),
         fetcher=fetcher,
     )

@@ -30,6 +30,7 @@ from gateway.access import (
     depends_on_object,
     refusal,
 )
+from gateway.api.four_eyes import with_proposal
 from gateway.api.problems import problem_of
 from gateway.api.resources import bare, is_test, resource_of
 from gateway.api.rules import Rule, rule_of
@@ -115,6 +116,10 @@ async def guard(
         # Not before: whoever may see none of a kind must not learn which ones there are.
         resource = await resource_of(rule, hub, name, connection.query_params)
         caller.decision = authorize(caller.actor, right, resource, reason=reason)
+    if caller.decision.verdict is Verdict.APPROVAL_NEEDED:
+        caller.decision = await with_proposal(
+            connection, caller.actor, right, resource, reason=reason_of(connection)
+        )
     if not caller.decision.allowed:
         raise await _denied(connection.app, caller, caller.decision, right, resource)
     if reading:
@@ -150,6 +155,10 @@ async def must_be_allowed(
     """Ask for a right that depends on the body. Raises Forbidden, NotFound; audits a denial."""
     caller = caller_of(request)
     decision = authorize(caller.actor, right, resource, reason=reason)
+    if decision.verdict is Verdict.APPROVAL_NEEDED:
+        decision = await with_proposal(
+            request, caller.actor, right, resource, reason=reason_of(request)
+        )
     if not decision.allowed:
         raise await _denied(request.app, caller, decision, right, resource)
     return decision

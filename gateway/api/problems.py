@@ -66,6 +66,8 @@ PROBLEMS: dict[str, ProblemKind] = {
     "conflict": ProblemKind(409, "What was asked for does not fit the present state"),
     "break_glass_disabled": ProblemKind(409, "The local account is out of use"),
     "break_glass_locked": ProblemKind(409, "Too many wrong passwords"),
+    "proposal_over": ProblemKind(409, "The proposal was decided or used, or its time is over"),
+    "proposal_differs": ProblemKind(409, "The proposal is about another request"),
     "key_limit": ProblemKind(409, "Two keys of that client are live already"),
     "idempotency_in_flight": ProblemKind(409, "The first request with this key still runs"),
     "contract_version_retired": ProblemKind(410, "This version of the contract is not served"),

@@ -353,3 +353,17 @@ _table(
     _int("calls"),
     _int("last_at"),
 )
+_table(
+    "proposal",
+    _text("proposal_id", key=True),
+    _text("asked"),
+    _text("method"),
+    _text("path"),
+    _text("body_hash"),
+    _text("proposed_by"),
+    _text("decided_by"),
+    _text("state"),
+    _int("created_at"),
+    _int("expires_at"),
+    sa.Index("proposal_state", "state", "expires_at"),
+)

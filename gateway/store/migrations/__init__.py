@@ -2,5 +2,5 @@
 
 __all__ = ["HEAD_REVISION"]
 
-HEAD_REVISION = "0005"
+HEAD_REVISION = "0006"
 """The newest file in `versions/`: a database at this version opens without loading alembic."""

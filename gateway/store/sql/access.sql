@@ -73,3 +73,23 @@ DELETE FROM sign_in WHERE expires_at < :before;
 -- name: sign_in_get
 -- read: point
 SELECT * FROM sign_in WHERE state_hash = :state_hash;
+
+-- name: proposal_insert
+INSERT INTO proposal (proposal_id, asked, method, path, body_hash, proposed_by, decided_by, state,
+                      created_at, expires_at)
+VALUES (:proposal_id, :asked, :method, :path, :body_hash, :proposed_by, '', 'open', :at,
+        :expires_at);
+
+-- Moves on only from the state that was seen: of two that decide or use it at once one does.
+-- name: proposal_move
+UPDATE proposal SET state = :state, decided_by = :decided_by
+WHERE proposal_id = :proposal_id AND state = :was AND expires_at > :at;
+
+-- name: proposal_get
+-- read: point
+SELECT * FROM proposal WHERE proposal_id = :proposal_id;
+
+-- name: proposals_open
+-- read: scan
+SELECT * FROM proposal WHERE state IN ('open', 'approved') AND expires_at > :at
+ORDER BY created_at, proposal_id LIMIT 1000;

@@ -263,6 +263,9 @@ def test_a_bound_token_needs_its_certificate() -> None:
     token = signed({"cnf": {"x5t#S256": THUMBPRINT}})
     assert judge(token, thumbprint=THUMBPRINT).client == "billing"
     other = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
+    twice = signed({"cnf": {"jkt": "x", "x5t#S256": THUMBPRINT}})
+    with pytest.raises(Unauthenticated):
+        judge(twice, thumbprint=THUMBPRINT)
     for shown, mode in ((other, Certificate.OPTIONAL), (THUMBPRINT, Certificate.OFF)):
         with pytest.raises(Unauthenticated):
             judge(token, thumbprint=shown, certificate=mode)

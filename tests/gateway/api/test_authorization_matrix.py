@@ -101,6 +101,7 @@ def fill(world: World, which: str, interface: str, at: int) -> None:
         (Kind.CLIENT, which): client,
         (Kind.KEY, which): key.partition(".")[0],
         (Kind.SESSION, which): "ses_none",
+        (Kind.PROPOSAL, which): "prp_none",
     }
 
 
@@ -118,6 +119,8 @@ def request(
         body = advice(900)
     elif rule.kind is Kind.ASIDE and method == "POST":
         body = {"ids": [name], "dry_run": True, "reason": "matrix"}
+    elif rule.kind is Kind.PROPOSAL:
+        body = {"approve": True}
     elif path == "/v1/reload":
         body = {"dry_run": "dry" in headers}
         headers.pop("dry", None)
@@ -168,6 +171,7 @@ def expected(cell: Condition, which: str, rule: Rule, *, reason: bool = False) -
 
 
 WAYS_IN = {("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/break-glass")}
+NONE_THERE = {"/v1/sessions/{session_name}/end", "/v1/proposals/{proposal_id}/decide"}
 GUARDED = [(route, rule) for route, rule in RULES.items() if rule.right is not None]
 ORDERS = {"/v1/set-aside/orders/{order_id}", "/v1/set-aside/orders/{order_id}/cancel"}
 
@@ -200,8 +204,8 @@ def test_every_route_answers_every_role_as_the_table_says(world: World, duty: Du
             want = expected(RIGHTS[rule.right][duty], which, rule)
             if route[1] == "/schema/{path}":
                 want = "ok"  # 404 to everybody who is let in
-            if route[1] == "/v1/sessions/{session_name}/end" and want == "ok":
-                want = "foreign"  # there is no such session for whoever may look for it
+            if route[1] in NONE_THERE and want == "ok":
+                want = "foreign"  # for whoever may look for it there is none
             if got != want:
                 wrong.append((*route, which, got, want))
             if route[1] == "/v1/session/end" and want == "ok":
