@@ -53,6 +53,10 @@ class Catalogue:
         span = wanted if "." in wanted else f"^{wanted}"
         return self.registry.contract(name, span)
 
+    def majors(self, name: str) -> frozenset[int]:
+        """Return every major of a contract. Raises NotFound."""
+        return frozenset(one.major for one in self.versions(name))
+
     def served(self, name: str) -> Iterable[int]:
         """Return the majors of a contract that somebody is served, in order."""
         found = {one.major for one in self.versions(name) if one.status not in _NOT_SERVED}

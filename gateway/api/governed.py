@@ -13,7 +13,7 @@ from gateway.access import DENIED, ActorKind, Denials, Forbidden
 from gateway.api.guard import KEY as CALLER
 from gateway.api.guard import Caller, note_denial
 from gateway.api.negotiation import asked_major
-from gateway.api.products import operation_of, products_for
+from gateway.api.products import operation_of, products_for, products_of
 from gateway.api.quota import QuotaExceeded, Quotas
 from gateway.api.rules import Kind, Rule, rule_of
 from gateway.api.services import HubRequest, Services
@@ -29,6 +29,7 @@ __all__ = [
     "covers",
     "key_required",
     "lists",
+    "must_be_covered",
     "must_cover",
     "must_know",
     "refused",
@@ -70,8 +71,8 @@ class Governed:
 async def admit(
     connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
 ) -> None:
-    """Litestar's second guard: choose the product, and count. Raises Forbidden
-    (`product_missing`), QuotaExceeded."""
+    """Litestar's first guard: choose the product, and count, also what will be refused. Raises
+    QuotaExceeded."""
     scope: Any = connection.scope
     caller: Caller | None = scope.get(CALLER)
     if caller is None or caller.actor.kind is not ActorKind.SYSTEM or scope["method"] == "OPTIONS":
@@ -82,6 +83,9 @@ async def admit(
         return
     use = use_of(connection)
     use.product = await _product(connection, caller, hub, rule)
+    if use.product is None:
+        use.uncovered = operation_of(scope["method"], scope["path_template"], rule) is not None
+        use.product = next(products_of(hub.bundle.config, caller.actor), None)
     if use.product is None:
         return
     quotas: Quotas = connection.app.state["quotas"]
@@ -107,10 +111,16 @@ async def _product(
     found = products_for(
         hub.bundle.config, caller.actor, operation, wanted, contract=contract, major=major
     )
-    product = next(found, None)
-    if product is None and operation is not None:
-        raise await refused(connection, caller)
-    return product
+    return next(found, None)
+
+
+async def must_be_covered(
+    connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+) -> None:
+    """Litestar's last guard, after that of rights. Raises Forbidden (`product_missing`)."""
+    scope: Any = connection.scope
+    if KEY in scope and use_of(connection).uncovered:
+        raise await refused(connection, scope[CALLER])
 
 
 async def _contract(connection: Any, caller: Caller, hub: Services, rule: Rule) -> tuple[str, int]:
@@ -121,7 +131,9 @@ async def _contract(connection: Any, caller: Caller, hub: Services, rule: Rule) 
     name = str(params.get("contract", ""))
     if not name or not hub.catalogue.knows(name):
         return "", -1  # the route says that there is no such contract
-    return name, await asked_major(connection, caller.actor.client, name)
+    major = await asked_major(connection, caller.actor.client, name)
+    # What is not there at all is the route's to say.
+    return name, major if major in hub.catalogue.majors(name) else -1
 
 
 def _taken_at(bundle: Bundle, interface: str) -> tuple[str, int]:

@@ -18,6 +18,8 @@ class Use:
 
     def __init__(self) -> None:
         self.product: ProductSettings | None = None
+        self.uncovered = False
+        """No product covers it: it is counted, and refused once rights were looked at."""
         self.admission: Admission | None = None
         self.headers: list[tuple[bytes, bytes]] = []
         self.received = 0
