@@ -58,11 +58,25 @@ def compat(
     if not old or not new:
         raise UsageFault("Two contracts are compared: OLD and NEW, or --cases FILE.")
     registry = Registry(root or starter_root())
+    report, enough = _compared(registry, old, new, mode, profile, seconds)
+    if json:
+        output.data(_document(report) | {"version_is_enough": enough})
+    else:
+        _print(output, report)
+        if not enough:
+            output.line(f"The version does not rise enough: {report.required_bump} is needed.")
+    return _exit(report, enough=enough)
+
+
+def _compared(
+    registry: Any, old: str, new: str, mode: str, profile: str, seconds: float
+) -> tuple[Any, bool]:
+    """Return the report, and whether the new version rises enough for it."""
+    from gateway.governance.compat import compare
+
     chosen, level = _mode(mode), _profile(profile)
     new_subject, new_version = _subject(registry, new)
     olds, old_version = _old_subjects(registry, old, new, transitive=chosen.transitive)
-    from gateway.governance.compat import compare
-
     report = compare(
         olds,
         new_subject,
@@ -71,14 +85,7 @@ def compat(
         policy=_policy(registry, new_version or old_version),
         limits=_limits(seconds),
     )
-    enough = _enough(report, old_version, new_version)
-    if json:
-        output.data(_document(report) | {"version_is_enough": enough})
-    else:
-        _print(output, report)
-        if not enough:
-            output.line(f"The version does not rise enough: {report.required_bump} is needed.")
-    return _exit(report, enough=enough)
+    return report, _enough(report, old_version, new_version)
 
 
 def _mode(text: str) -> Any:

@@ -1,6 +1,7 @@
 """Finds numbers between bounds, of a step and not of others, in exact arithmetic."""
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from fractions import Fraction
 from itertools import count, islice
 from math import ceil, floor, lcm
@@ -71,7 +72,7 @@ def _common(left: Fraction, right: Fraction) -> Fraction:
     )
 
 
-def find_numbers(atoms: Iterable[Atom], wanted: int = 4) -> list[int | float] | None:
+def find_numbers(atoms: Iterable[Atom], wanted: int = 4) -> list[int | float | Decimal] | None:
     """Return some numbers that satisfy the atoms; [] if there is none, None if nobody knows."""
     line = _Line(atoms)
     found = _steps(line) if line.step else _dense(line)
@@ -80,7 +81,7 @@ def find_numbers(atoms: Iterable[Atom], wanted: int = 4) -> list[int | float] | 
     numbers = list(islice(found, wanted))
     if not numbers and line.step is None and line.wide:
         return None
-    return [plain_number(number) for number in numbers]  # type: ignore[misc]
+    return [plain_number(number) for number in numbers]
 
 
 def _steps(line: _Line) -> Iterator[Fraction] | None:
