@@ -18,7 +18,7 @@ from gateway.access.provider import Provider
 from gateway.access.refusals import Unauthenticated
 from gateway.access.sessions import BREAK_GLASS_SECONDS, Begun, Sessions
 from gateway.access.signed import Bad
-from gateway.errors import Conflict, NotFound, UsageFault
+from gateway.errors import Conflict, NotFound, TryAgain, UsageFault
 from gateway.ports import Ports
 from gateway.settings import Config, PeopleSettings
 from gateway.store import AuditEntry, Row, Statement, Store, Unit, UnitConflict
@@ -31,9 +31,13 @@ PROVED = "oidc_proved"
 """In the store once somebody has signed in at the provider: from then on no password is good."""
 
 SIGN_IN_SECONDS = 600
+STARTS_A_MINUTE = 600
+"""Sign-ins that anybody may begin here in a minute: each is a row, kept for ten."""
+
 LOCKED_AFTER = 5
 LOCKED_SECONDS = 900.0
 
+_MINUTE = 60.0
 _RETURN = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}|/")
 
 
@@ -66,6 +70,7 @@ class People:
         self._secret = secret
         self._provider: Provider | None = None
         self._failures: list[float] = []
+        self._starts = (0.0, 0)
 
     def _now(self) -> int:
         return int(self._ports.clock.now().timestamp() * 1000)
@@ -92,6 +97,7 @@ class People:
         if not _RETURN.fullmatch(return_to):
             raise UsageFault("`to` is not a path of this hub.")
         provider = self._settled()
+        self._must_not_be_flooded()
         state, nonce, verifier, browser = (self._random() for _ in range(4))
         digest = hashlib.sha256(verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
@@ -107,6 +113,19 @@ class People:
         forget = Statement("sign_in_forget", {"before": self._now()})
         await self._store.commit(Unit(statements=(forget, Statement("sign_in_insert", row))))
         return Started(url=url, browser=browser)
+
+    def _must_not_be_flooded(self) -> None:
+        began, count = self._starts
+        now = self._ports.clock.monotonic()
+        if now - began >= _MINUTE:
+            began, count = now, 0
+        self._starts = (began, count + 1)
+        if count >= STARTS_A_MINUTE:
+            raise TryAgain(
+                "Too many sign-ins have been begun.",
+                next_step="try again in a minute.",
+                retry_after_seconds=60,
+            )
 
     async def finish(
         self, *, code: str, state: str, issuer: str, browser: str

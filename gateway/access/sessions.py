@@ -116,7 +116,7 @@ class Sessions:
             raise Unauthenticated(
                 "An unsafe request of a session needs its token.",
                 credential=_shown(row["session_hash"]),
-                next_step="send the header X-CSRF-Token with what /v1/session said.",
+                next_step="send the header X-CSRF-Token with what is in the cookie __Host-remithub-csrf.",
             )
         return Actor(
             id=f"person:{row['subject']}",

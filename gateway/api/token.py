@@ -1,4 +1,4 @@
-"""The token the API asks for until access control exists: made on first run, read by the CLI."""
+"""The token of the hub's own machine: made on first run, read by the command line."""
 
 import os
 import re

@@ -71,7 +71,7 @@ class Browser:
 
     @property
     def csrf(self) -> dict[str, str]:
-        return {"X-CSRF-Token": self.cookies[CSRF_COOKIE]}
+        return {"X-CSRF-Token": self.cookies[CSRF_COOKIE], "If-Match": "*"}
 
 
 def to_provider(browser: Browser, to: str = "/console") -> str:
@@ -232,6 +232,12 @@ def test_passwords_are_not_guessed_for_long(live: Live) -> None:
     assert codes[0] == "unauthorized"
     assert codes[-1] == "break_glass_locked"
     assert emergency(browser).json()["code"] == "break_glass_locked"
+
+
+def test_beginning_a_sign_in_is_bounded(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.access.people.STARTS_A_MINUTE", 0)
+    answer = Browser(live)("GET", "/auth/login")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
 
 
 def test_a_short_password_is_not_kept() -> None:

@@ -13,6 +13,7 @@ import pytest
 from litestar import Litestar
 
 from gateway.access import COOKIE, RIGHTS, Condition, Duty, Right, Sessions
+from gateway.api import rules
 from gateway.api.application import ROUTES
 from gateway.api.rules import RULES, Kind, Rule, rule_of
 from gateway.api.schema import described_as
@@ -277,3 +278,15 @@ def test_without_a_credential_nothing_but_health_is_answered(world: World) -> No
         if (method, path) not in WAYS_IN:
             opened = path in ("/healthz", "/readyz")
             assert answer.status_code == (200 if opened else 401), path
+
+
+def test_a_route_without_a_rule_is_refused_to_everybody(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(rules._BY_SHAPE, ("GET", "/metrics"))
+    rules.rule_of.cache_clear()
+    try:
+        for duty, client in world.clients.items():
+            assert client.get("/metrics").status_code == 403, duty
+    finally:
+        rules.rule_of.cache_clear()
