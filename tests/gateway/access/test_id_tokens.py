@@ -1,0 +1,144 @@
+"""ID tokens that must never let anybody in, from a scripted provider that signs whatever it is told."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from joserfc import jws
+from joserfc.jwk import RSAKey
+
+from connectors.http import Answer
+from gateway.access.provider import Provider
+from gateway.access.signed import Bad
+from gateway.errors import TryAgain
+from gateway.settings import PeopleSettings
+from tests.gateway.access.conftest import START, StillClock
+
+KEY = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
+OTHER = RSAKey.generate_key(2048, {"kid": "first"})
+ISSUER = "https://login.example"
+CLAIMS: dict[str, Any] = {
+    "iss": ISSUER,
+    "aud": "remithub",
+    "sub": "ada",
+    "nonce": "n-1",
+    "iat": START,
+    "exp": START + 60,
+    "groups": ["ops"],
+}
+
+
+class Scripted:
+    """A provider of ten lines: gives the documents it was made with."""
+
+    def __init__(self, id_token: str, userinfo: dict[str, Any], **changes: Any) -> None:
+        self.asked: list[bytes] = []
+        self._tokens = {"id_token": id_token, "access_token": "opaque"}
+        self._userinfo = userinfo
+        self._document = {
+            "issuer": ISSUER,
+            "authorization_endpoint": f"{ISSUER}/authorize?tenant=1",
+            "token_endpoint": f"{ISSUER}/token",
+            "userinfo_endpoint": f"{ISSUER}/userinfo",
+            "jwks_uri": f"{ISSUER}/keys",
+        } | changes
+
+    async def get(self, url: str) -> bytes:
+        keys = {"keys": [KEY.as_dict(private=False)]}
+        return json.dumps(keys if url.endswith("/keys") else self._document).encode()
+
+    async def ask(
+        self, method: str, url: str, *, headers: dict[str, str], body: bytes = b""
+    ) -> Answer:
+        self.asked.append(body)
+        said = self._tokens if url.endswith("/token") else self._userinfo
+        return Answer(status=200, headers={}, body=json.dumps(said).encode())
+
+
+def signed(key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    body = {name: value for name, value in (CLAIMS | claims).items() if value is not None}
+    made = {"alg": "RS256", "kid": "first"} | (header or {})
+    return jws.serialize_compact(made, json.dumps(body).encode(), key, algorithms=[made["alg"]])
+
+
+def redeem(
+    token: str,
+    *,
+    userinfo: dict[str, Any] | None = None,
+    acr: tuple[str, ...] = (),
+    **changes: Any,
+) -> dict[str, Any]:
+    settings = PeopleSettings(
+        issuer=ISSUER, client_id="remithub", public_url="https://hub.example", acr=acr
+    )
+    scripted: Any = Scripted(token, userinfo or {}, **changes)
+    provider = Provider(settings, fetcher=scripted, secret=str, clock=StillClock())
+    return dict(asyncio.run(provider.claims("code", verifier="v" * 64, nonce="n-1")))
+
+
+def test_a_good_one_is_taken() -> None:
+    assert redeem(signed())["groups"] == ["ops"]
+    assert redeem(signed(aud=["remithub", "other"], azp="remithub"))["sub"] == "ada"
+    assert redeem(signed(acr="mfa"), acr=("mfa", "hwk"))["sub"] == "ada"
+    assert redeem(signed(header={"typ": "JWT"}))["sub"] == "ada"
+
+
+BAD: dict[str, Callable[[], str]] = {
+    "another key": lambda: signed(OTHER),
+    "another issuer": lambda: signed(iss="https://evil.example"),
+    "another audience": lambda: signed(aud="other"),
+    "several audiences and no party": lambda: signed(aud=["remithub", "other"]),
+    "another party": lambda: signed(azp="other"),
+    "another nonce": lambda: signed(nonce="n-2"),
+    "no nonce": lambda: signed(nonce=None),
+    "expired": lambda: signed(exp=START - 31),
+    "made in the future": lambda: signed(iat=START + 31),
+    "no expiry": lambda: signed(exp=None),
+    "expiry as text": lambda: signed(exp="never"),
+    "no subject": lambda: signed(sub=None),
+    "a subject with a line end": lambda: signed(sub="ada\nbob"),
+    "an access token": lambda: signed(header={"typ": "at+jwt"}),
+    "no token": lambda: "",
+    "no signature": lambda: signed().rpartition(".")[0] + ".",
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_one_lets_nobody_in(case: str) -> None:
+    with pytest.raises(Bad):
+        redeem(BAD[case]())
+
+
+@pytest.mark.parametrize("acr", [None, "pwd", ["mfa"]])
+def test_a_weaker_sign_in_than_asked_for_lets_nobody_in(acr: Any) -> None:
+    with pytest.raises(Bad, match="acr"):
+        redeem(signed(acr=acr), acr=("mfa",))
+
+
+def test_groups_come_from_userinfo_where_the_token_has_none() -> None:
+    bare = signed(groups=None)
+    assert redeem(bare, userinfo={"sub": "ada", "groups": ["ops"]})["groups"] == ["ops"]
+    with pytest.raises(Bad, match="userinfo"):
+        redeem(bare, userinfo={"sub": "bob", "groups": ["ops"]})
+
+
+def test_what_the_token_says_goes_before_userinfo() -> None:
+    told = redeem(signed(groups=None), userinfo={"sub": "ada", "iss": "x", "aud": "y"})
+    assert (told["iss"], told["aud"]) == (ISSUER, "remithub")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": "https://evil.example"},
+        {"issuer": ISSUER + "/"},
+        {"token_endpoint": "http://login.example/token"},
+        {"jwks_uri": "file:///etc/passwd"},
+        {"authorization_endpoint": None},
+    ],
+)
+def test_a_document_that_is_anothers_or_not_secure_is_not_used(changes: dict[str, Any]) -> None:
+    with pytest.raises(TryAgain):
+        redeem(signed(), **changes)
