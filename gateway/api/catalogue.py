@@ -1,5 +1,6 @@
 """The contracts of the configuration in force with what their versions need, compiled once."""
 
+import re
 from collections.abc import Iterable
 from functools import cached_property
 
@@ -11,6 +12,7 @@ from gateway.registry import ContractVersion, Registry
 
 __all__ = ["Catalogue"]
 
+_WANTED = re.compile(r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})){0,2}")
 _NOT_SERVED = frozenset({"draft", "retired", "withdrawn"})
 
 
@@ -50,6 +52,8 @@ class Catalogue:
         """Return the version that "1" or "1.4.0" means: of a major the newest in force. Raises
         NotFound."""
         self.versions(name)
+        if not _WANTED.fullmatch(wanted):
+            raise NotFound("That is no version.", code="contract_version_not_found")
         span = wanted if "." in wanted else f"^{wanted}"
         return self.registry.contract(name, span)
 

@@ -15,7 +15,8 @@ from gateway.api.negotiation import announce
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.versions import Versions, recorded_usage
 from gateway.api.wire import contract_media_type
-from gateway.errors import NotFound, TryAgain, UsageFault
+from gateway.errors import ConfigError, NotFound, Reject, TryAgain, UsageFault
+from gateway.governance import Profile, compile_validator
 from gateway.governance.compat import CompatProfile, Limits, Mode, Policy, Report, Subject, compare
 from gateway.governance.guard import parse_document
 from gateway.governance.lifecycle import written
@@ -223,9 +224,22 @@ async def check_compatibility(
     ]
     comparing: asyncio.Semaphore = request.app.state["comparing"]
     new = Subject(f"{name}/new", schema)
-    run = partial(compare, subjects, new, mode=_mode(mode, olds[-1]), profile=_profile(profile))
+    run = partial(_judged, subjects, new, mode=_mode(mode, olds[-1]), profile=_profile(profile))
     report = await _compared(hub, comparing, run)
     return _compatibility(report)
+
+
+def _judged(olds: list[Subject], new: Subject, **options: Any) -> Report:
+    """Compare, once the new schema is known to be one. Raises Reject (`schema_invalid`)."""
+    try:
+        compile_validator(new.schema, Profile.AS_WRITTEN)
+    except ConfigError:
+        raise Reject(
+            "The body is no JSON Schema 2020-12 that stands alone.",
+            code="schema_invalid",
+            next_step="move what it refers to into its own $defs.",
+        ) from None
+    return compare(olds, new, **options)
 
 
 async def _compared(
