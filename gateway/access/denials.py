@@ -43,6 +43,10 @@ class Denials:
     def _turn(self) -> tuple[AuditEntry, ...]:
         if self._monotonic() - self._began < MINUTE:
             return ()
+        return self.rest()
+
+    def rest(self) -> tuple[AuditEntry, ...]:
+        """Return how many went unwritten since this was last said, and begin anew."""
         unwritten = self._seen.get("", 0)
         self._began, self._written, self._seen = self._monotonic(), 0, {}
         if not unwritten:

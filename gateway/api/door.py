@@ -1,6 +1,7 @@
 """The door in front of the routes: asks who it is, names the request, bounds its body's time."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import count
 
 import msgspec
@@ -23,7 +24,7 @@ from gateway.api.trace import KEY, TraceFacts, read_trace
 from gateway.errors import HubError
 from gateway.ports import Clock, Ids
 from gateway.settings import AccessSettings
-from gateway.store import AuditEntry, Store
+from gateway.store import AuditEntry, Store, Unit
 
 __all__ = ["OPEN_PATHS", "Door"]
 
@@ -53,8 +54,7 @@ class Door:
         clock: Clock,
         closing: Callable[[], Awaitable[None]],
     ) -> None:
-        self.close = closing
-        """Lets go of what was opened towards identity providers."""
+        self._closing = closing
         self._inside = inside
         self._clock = clock
         self._authenticator = authenticator
@@ -64,6 +64,14 @@ class Door:
         # One random name per process and a number: a random one per request costs 20 us.
         self._name = ids.new("req")[:20]
         self._numbers = count(1)
+
+    async def close(self) -> None:
+        """Put on record how many denials were not written yet; let go of what was opened."""
+        rest = self._denials.rest()
+        if rest:
+            with suppress(HubError):
+                await self._store.commit(Unit(audit=rest))
+        await self._closing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer 401."""

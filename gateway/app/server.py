@@ -15,6 +15,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from gateway.api import application, open_token
+from gateway.api.door import Door
 from gateway.app.hub import Hub
 from gateway.app.services import HubServices
 from gateway.errors import ConfigError, TryAgain
@@ -129,8 +130,7 @@ async def serving(
     finally:
         if announced and file.exists() and file.read_bytes() == _text(address):
             file.unlink(missing_ok=True)
-        await _stop(hub, *server)
-        await app.close()
+        await _stop(hub, app, *server)
 
 
 async def serve(
@@ -194,7 +194,7 @@ async def _answers(host: str, port: int) -> bool:
     return True
 
 
-async def _stop(hub: Hub, server: Granian, task: asyncio.Task[None]) -> None:
+async def _stop(hub: Hub, app: Door, server: Granian, task: asyncio.Task[None]) -> None:
     """Take nothing more, let what is under way end, close; give up waiting after a while."""
     hub.ready = False
     server.stop()  # type: ignore[no-untyped-call]  # granian has no types there
@@ -203,6 +203,7 @@ async def _stop(hub: Hub, server: Granian, task: asyncio.Task[None]) -> None:
         request.cancel()
     try:
         async with asyncio.timeout(STOP_SECONDS - ANSWER_SECONDS):
+            await app.close()  # what it has to write, before the store closes
             await hub.close()
     except TimeoutError:
         log.warning("What was still under way is left; it is tried again at the next start.")

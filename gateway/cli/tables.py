@@ -76,8 +76,8 @@ def _connector_options(name: str, _page: Path, _root: Path) -> str:
 
 
 def _settings(name: str, _page: Path, _root: Path) -> str:
-    from connectors.docs import options_table
     import gateway.settings
+    from connectors.docs import options_table
 
     return options_table(getattr(gateway.settings, name))
 

@@ -196,3 +196,13 @@ def test_a_flood_of_denials_is_bounded_and_hides_nobody_else(live: Live) -> None
     assert httpx.post(path, headers=headers, trust_env=False).status_code == 403
     newest = audited(live, DENIED)[0]
     assert (newest["actor"], newest["object_id"]) == ("person:ada", "drop")
+
+
+def test_denials_not_written_yet_are_counted_when_the_hub_stops(tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    with live_hub(root) as short:
+        for _ in range(30):
+            assert ask(short, "/v1/interfaces", "wrong").status_code == 401
+    with live_hub(root) as again:
+        (counted,) = [row for row in audited(again, DENIED) if row["outcome"] == "summary"]
+    assert counted["detail"] == '{"unwritten":"10"}'
