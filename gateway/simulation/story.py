@@ -116,6 +116,8 @@ class _Story:
         await world.sleep(NEWS_SECONDS)
         self._look_at_breakers()
         await self._replay_what_is_done()
+        # What waited behind something that nobody ever takes is free once that is dead.
+        await self._quiet(senders, may_end_early=True)
         for task in storm:
             task.cancel()
         for node in world.nodes:
