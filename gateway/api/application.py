@@ -1,7 +1,6 @@
 """Puts the routes together into one ASGI application, with problems and the door around it."""
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ from gateway.api.quota import Quotas
 from gateway.api.schema import described_as
 from gateway.api.services import Services
 from gateway.api.versions import Versions
-from gateway.errors import HubError
 from gateway.pipeline import milliseconds
 
 __all__ = ["ROUTES", "application"]
@@ -64,11 +62,6 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
     ways = entrance(services, token, root)
     versions = Versions(store, ports.clock)
 
-    async def close() -> None:
-        with suppress(HubError):  # counted calls of the last seconds
-            await versions.write()
-        await ways.fetcher.close()
-
     return Door(
         Governed(_routes(_known(services, ways, versions))),
         authenticator=ways.authenticator,
@@ -77,7 +70,7 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
         denials=ways.denials,
         ids=ports.ids,
         clock=ports.clock,
-        closing=close,
+        closing=ways.fetcher.close,
     )
 
 

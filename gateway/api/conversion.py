@@ -1,15 +1,15 @@
 """Documents from one version of a contract to another, at the edge of the API."""
 
-import hashlib
 from typing import Any
 
 import msgspec
 
 from gateway.api.catalogue import Catalogue
 from gateway.errors import ConfigError, NotFound, Reject
+from gateway.governance import parse_document
 from gateway.registry import ContractVersion
 
-__all__ = ["EXACT", "canonical_hash", "converted", "not_convertible"]
+__all__ = ["EXACT", "converted", "not_convertible", "same_document"]
 
 EXACT = msgspec.json.Encoder(decimal_format="number")
 """Writes numbers as they were read: none is rounded."""
@@ -17,9 +17,9 @@ EXACT = msgspec.json.Encoder(decimal_format="number")
 _CANONICAL = msgspec.json.Encoder(order="sorted", decimal_format="string")
 
 
-def canonical_hash(document: dict[str, Any]) -> str:
-    """Return the hash of a document, whatever the order of its names and its blanks."""
-    return hashlib.sha256(_CANONICAL.encode(document)).hexdigest()
+def same_document(one: bytes, other: bytes) -> bool:
+    """Tell whether two documents are the same but for the order of names and blanks."""
+    return _CANONICAL.encode(parse_document(one)) == _CANONICAL.encode(parse_document(other))
 
 
 def converted(

@@ -12,7 +12,7 @@ from gateway.access import LOCAL_NAME
 from gateway.api.conditional import creates_only
 from gateway.api.governed import key_required
 from gateway.api.guard import actor_of
-from gateway.api.idempotency import KeyUse, keys_of, read_key
+from gateway.api.idempotency import KeyUse, Same, keys_of, read_key
 from gateway.api.problems import NotReady, PreconditionFailed, Unsupported
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.trace import trace_of
@@ -58,12 +58,12 @@ async def take(
     blocks: AsyncIterator[bytes],
     *,
     again: bool = False,
-    fingerprint: str = "",
+    same: Same | None = None,
     more: Mapping[str, str] = {},
 ) -> Response[Accepted]:
     """Accept a stream at an interface, once per Idempotency-Key, and answer 202.
 
-    `fingerprint` identifies the payload for the key, "" its bytes do; `more` is kept with it.
+    `same` tells whether other bytes under a key mean the same; `more` is kept with the artifact.
     Raises UsageFault (a key is missing or wrong), PreconditionFailed (it was there already).
     """
     hub = services(request)
@@ -79,13 +79,12 @@ async def take(
     use = KeyUse(
         scope=f"{_whose(request)}{request.method} {request.url.path}",
         key=key,
-        fingerprint=fingerprint,
     )
     keys = keys_of(request)
     with keys.under_way(use):
         known = await keys.known(use)
         if known is not None:
-            first = await keys.replayed(known, blocks, fingerprint)
+            first = await keys.replayed(known, blocks, same)
             return accepted(first, replayed=True)
         try:
             keyed = msgspec.structs.replace(arrival, also=use.record)

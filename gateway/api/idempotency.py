@@ -21,6 +21,7 @@ __all__ = [
     "LIFE_MS",
     "KeyUse",
     "Keys",
+    "Same",
     "in_flight",
     "keys_of",
     "payload_differs",
@@ -31,6 +32,9 @@ LIFE_MS = 400 * 24 * 3600 * 1000
 """How long a key is remembered: it outlives the pruning of what it led to."""
 
 ACCEPTED = 202
+
+Same = Callable[[bytes], bool]
+"""Whether stored bytes mean what came now."""
 
 
 def read_key(header: str | None) -> str:
@@ -69,12 +73,10 @@ def payload_differs() -> Reject:
 
 
 class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
-    """One key in use at one route. The key itself is kept as a hash: it may hold anything.
-    `fingerprint` identifies the payload; "": the hash of its bytes does."""
+    """One key in use at one route. The key itself is kept as a hash: it may hold anything."""
 
     scope: str
     key: str
-    fingerprint: str = ""
 
     @property
     def row(self) -> dict[str, str]:
@@ -85,7 +87,7 @@ class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
         """Return what remembers the answer; it fails where another request was first."""
         row = {
             **self.row,
-            "fingerprint": self.fingerprint or receipt.sha256,
+            "fingerprint": receipt.sha256,
             "reference": receipt.artifact_id,
             "status": ACCEPTED,
             "at": receipt.at,
@@ -120,18 +122,17 @@ class Keys:
         return rows[0] if rows and rows[0]["expires_at"] > self._now() else None
 
     async def replayed(
-        self, row: Row, blocks: AsyncIterator[bytes], fingerprint: str = ""
+        self, row: Row, blocks: AsyncIterator[bytes], same: Same | None = None
     ) -> Accepted:
-        """Return the first answer again; what identifies the payload is its fingerprint, else the
-        hash of its bytes. Raises Reject (`idempotency_payload_differs`)."""
-        if not fingerprint:
-            digest = hashlib.sha256()
-            async for block in blocks:
-                digest.update(block)
-            fingerprint = digest.hexdigest()
-        if fingerprint != row["fingerprint"]:
-            raise payload_differs()
+        """Return the first answer again. Other bytes than before may mean the same: `same` tells,
+        from what is stored. Raises Reject (`idempotency_payload_differs`)."""
+        digest = hashlib.sha256()
+        async for block in blocks:
+            digest.update(block)
         (found,) = await self._store.fetch("artifact_by_id", artifact_id=row["reference"])
+        differs = digest.hexdigest() != row["fingerprint"]
+        if differs and not (same and same(await self._store.body(found["body_id"]))):
+            raise payload_differs()
         return Accepted(
             artifact_id=found["artifact_id"],
             sha256=found["sha256"],

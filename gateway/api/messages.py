@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import AsyncIterator
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -11,7 +12,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from gateway.api.conditional import not_modified, tag_of, tagged
-from gateway.api.conversion import EXACT, canonical_hash, converted, not_convertible
+from gateway.api.conversion import EXACT, converted, not_convertible, same_document
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
 from gateway.api.events import Outgoing, outgoing, put_on_record
@@ -82,11 +83,9 @@ async def hand_over_message(
     await must_cover(request, contract, meant.version.version)
     raw = await request.body()
     document = parse_document(raw)
-    keyed = "idempotency-key" in request.headers
-    fingerprint = canonical_hash(document) if keyed else ""
     raw, more = _as_configured(hub, meant, source, raw, document)
     await used(request, meant)
-    return await take(request, name, _one(raw), fingerprint=fingerprint, more=more)
+    return await take(request, name, _one(raw), same=partial(same_document, raw), more=more)
 
 
 def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
@@ -132,8 +131,8 @@ def _as_configured(
     sent, wanted = meant.version, source.contract
     same = sent.version == wanted.version
     judge = wanted.validator if same else hub.catalogue.validator(sent.name, sent.version)
-    found = judge.errors(document, MAX_ERRORS + 1)
-    if found:
+    if not judge.valid(document):
+        found = judge.errors(document, MAX_ERRORS + 1)
         raise Invalid(
             f"The document breaks {sent.identity} in {min(len(found), MAX_ERRORS)} places.",
             contract=sent.identity,

@@ -2,7 +2,8 @@
 
 A client's first use of a major is recorded: it is what it means where it names no version, and
 what lets it go on after a sunset. Calls are counted in memory and written every few seconds, the
-first of a day at once, so that the last caller of a version is never forgotten.
+first of a day at once: the last caller of a version is never forgotten, a crash loses seconds of
+counting.
 """
 
 import logging

@@ -2,19 +2,22 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from gateway.formats import READERS, Origin
-from gateway.governance import Profile, compile_validator
+from gateway.governance import Profile, compile_validator, parse_document
 from gateway.registry import Registry, starter_root
+from gateway.simulators.remittances import generate_835
 from gateway.store import KeyRing
 from gateway.translation import Mapping, compile_mapping
 
-__all__ = ["step_times"]
+__all__ = ["remittance_documents", "step_times", "validation_times"]
 
+MAPPING = "x12-835-to-remittance-advice"
 CONTEXT = {
     "tenant_id": "bench",
     "interface": "feed",
@@ -32,7 +35,7 @@ def step_times(files: list[bytes]) -> dict[str, float]:
     registry = Registry(starter_root())
     reader = READERS["x12-835"]
     origin = Origin(tenant_id="bench", interface="feed", production=True)
-    first = _mapping(registry, "x12-835-to-remittance-advice")
+    first = _mapping(registry, MAPPING)
     second = _mapping(registry, "remittance-advice-to-posting-request")
     valid = [
         compile_validator(registry.bundled_schema(name), Profile.WRITER)
@@ -60,6 +63,40 @@ def step_times(files: list[bytes]) -> dict[str, float]:
         "encode_us": encode_us,
         "seal_us": seal_us,
     }
+
+
+def remittance_documents(count: int, *, claims: int, seed: int) -> list[dict[str, Any]]:
+    """Return so many different remittance advices, as the shipped mapping makes them."""
+    reader, mapping = READERS["x12-835"], _mapping(Registry(starter_root()), MAPPING)
+    origin = Origin(tenant_id="bench", interface="feed", production=True)
+    found = []
+    for number in range(count):
+        raw = b"".join(
+            generate_835(payments=1, seed=seed * 1_000_000 + number, claims_per_payment=claims)
+        )
+        document = next(iter(reader.read(partial(_blocks, raw), origin))).document
+        advice = mapping.run(document or {}, CONTEXT)
+        # What custody adds; here there is none.
+        advice["source"] |= {"file_id": CONTEXT["artifact_id"], "file_sha256": 64 * "0"}
+        found.append(advice)
+    return found
+
+
+def _blocks(raw: bytes) -> Iterator[bytes]:
+    yield raw
+
+
+def validation_times(document: dict[str, Any], turns: int = 30) -> dict[str, float]:
+    """Return milliseconds of CPU to parse a remittance advice with all guards, and to validate
+    it once it is parsed."""
+    schema = Registry(starter_root()).bundled_schema("remittance-advice")
+    judge = compile_validator(schema, Profile.WRITER)
+    raws = [msgspec.json.encode(document)] * turns
+    parsed, guard_us = _timed(parse_document, raws)
+    judged, validate_us = _timed(judge.valid, parsed)
+    if not all(judged):
+        raise RuntimeError("the document breaks its contract")
+    return {"validate_ms": validate_us / 1000, "guard_ms": guard_us / 1000}
 
 
 def _mapping(registry: Registry, name: str) -> Mapping:

@@ -29,6 +29,7 @@ from typing import Any
 import aiohttp
 
 from gateway.bench._steps import step_times
+from gateway.bench._usage import usage
 from gateway.simulators.remittances import generate_835
 
 __all__ = ["run"]
@@ -67,7 +68,6 @@ routes:
     to: erp
 """
 CLAIMS = 10
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def run(*, files: int = 1000, concurrency: int = 32, seed: int = 11) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def run(*, files: int = 1000, concurrency: int = 32, seed: int = 11) -> dict[str
         )
         _drain(hub)
         wall, accepted, own = asyncio.run(_drive(root, url, made, concurrency))
-        cpu, rss = _usage(hub.pid)
-        sink_cpu, _ = _usage(sinks.pid)
+        cpu, rss = usage(hub.pid)
+        sink_cpu, _ = usage(sinks.pid)
         database = sum(p.stat().st_size for p in (root / "var").glob("hub.db*"))
     figures = {
         "files_per_s": files / wall,
@@ -214,22 +214,3 @@ async def _effects(session: aiohttp.ClientSession, url: str) -> dict[str, int]:
     async with session.get(f"{url}/effects", headers={"Authorization": ""}) as answer:
         found: dict[str, int] = await answer.json()
         return found
-
-
-def _usage(pid: int) -> tuple[float, float]:
-    """Return CPU seconds and peak resident megabytes of a process and its children (proc(5))."""
-    cpu = rss = 0.0
-    for each in [pid, *_children(pid)]:
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        cpu += (int(fields[11]) + int(fields[12])) / TICKS
-        status = Path(f"/proc/{each}/status").read_text()
-        rss += int(status.partition("VmHWM:")[2].split()[0]) / 1024
-    return cpu, rss
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child), *_children(int(child))]
-    return found

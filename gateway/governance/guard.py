@@ -18,7 +18,8 @@ _MAX_EXPONENT = 100
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _SURROGATE = re.compile(rb"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
-_STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_OPEN = ord("[")
 
 
 def parse_document(
@@ -47,9 +48,23 @@ def _depth(raw: bytes, enough: int) -> int:
     openings = raw.count(b"[") + raw.count(b"{")
     if openings <= enough:
         return openings
+    # Without a backslash every other piece between quotes is a text, which is quicker to tell.
+    plain = b"".join(raw.split(b'"')[::2]) if b"\\" not in raw else _STRING.sub(b"", raw)
+    brackets = plain.translate(_SQUARE, _NO_BRACKETS)
+    level, left = 0, brackets
+    while left and level <= enough:
+        # From inside out: each turn takes away what has nothing inside any more.
+        fewer = left.replace(b"[]", b"")
+        if len(fewer) == len(left):
+            return _deepest(brackets)  # it is not even balanced
+        level, left = level + 1, fewer
+    return level
+
+
+def _deepest(brackets: bytes) -> int:
     depth = deepest = 0
-    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
-        depth += _STEP[bracket]
+    for bracket in brackets:
+        depth += 1 if bracket == _OPEN else -1
         deepest = max(deepest, depth)
     return deepest
 
