@@ -38,6 +38,9 @@ KEPT = "none"
 """The destination of a route that keeps a message on purpose."""
 
 
+_GONE = ("retired", "withdrawn")
+
+
 class _Compiler:
     def __init__(
         self, config: Config, registry: Registry, monotonic: Callable[[], float] | None
@@ -61,6 +64,11 @@ class _Compiler:
         return self.contracts[key]
 
     def _compile_contract(self, found: ContractVersion) -> Contract:
+        if found.status in _GONE:
+            raise ConfigError(
+                f"{found.name} {found.version} is {found.status}: nothing uses it any more",
+                file=f"contracts/{found.name}/contract.yaml",
+            )
         schema = self._keep_contract(found)
         index = found.header.index
         for path in (index.correlation, index.identity):

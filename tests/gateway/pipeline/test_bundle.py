@@ -112,6 +112,26 @@ def test_a_draft_must_be_allowed_on_purpose(root):
     assert read_bundle(allowed, {}).sinks["drop"].accepts.draft
 
 
+@pytest.mark.parametrize("status", ["retired", "withdrawn"])
+def test_nothing_uses_a_contract_that_is_gone(root, status):
+    folder = root(
+        interfaces__feed=FEED.replace("remittance-advice@^1.0", "parcel"),
+        interfaces__drop=None,
+        routes="routes: []\n",
+    )
+    parcel = folder / "contracts/parcel"
+    shutil.copytree(starter_root() / "contracts/remittance-advice", parcel)
+    shutil.copytree(starter_root() / "contracts/common", folder / "contracts/common")
+    header = parcel / "contract.yaml"
+    text = header.read_text().replace("name: remittance-advice", "name: parcel")
+    header.write_text(text)
+    assert read_bundle(folder, {}).sources["feed"].contract.name == "parcel"
+    header.write_text(text.replace("status: active", f"status: {status}"))
+    file, _, reason = refused(folder)
+    assert file == "contracts/parcel/contract.yaml"
+    assert reason.endswith(f"parcel 1.0.0 is {status}: nothing uses it any more")
+
+
 def test_only_variables_of_the_hub_may_be_read(root):
     *_, reason = refused(root(interfaces__feed=FEED + "title: ${env:HOME}\n"))
     assert "HOME" in reason
