@@ -25,8 +25,8 @@ from gateway.api import (
 from gateway.api.door import Door
 from gateway.api.entrance import Entrance, entrance
 from gateway.api.four_eyes import Proposed, proposed
-from gateway.api.governed import Governed, admit, must_be_covered
-from gateway.api.guard import forbidden, guard, unauthenticated
+from gateway.api.governed import Governed, guarded
+from gateway.api.guard import forbidden, unauthenticated
 from gateway.api.idempotency import Keys
 from gateway.api.once import once
 from gateway.api.problems import EXCEPTION_HANDLERS
@@ -95,7 +95,7 @@ def _known(services: Services, ways: Entrance, versions: Versions) -> dict[str, 
 def _routes(known: dict[str, Any]) -> Litestar:
     return Litestar(
         route_handlers=ROUTES,
-        guards=[admit, guard, must_be_covered],
+        guards=[guarded],
         before_request=once,
         exception_handlers={
             **EXCEPTION_HANDLERS,

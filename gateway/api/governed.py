@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import DENIED, ActorKind, Denials, Forbidden
 from gateway.api.guard import KEY as CALLER
-from gateway.api.guard import Caller, note_denial
+from gateway.api.guard import Caller, guard, note_denial
 from gateway.api.negotiation import asked_major
 from gateway.api.products import operation_of, products_for, products_of
 from gateway.api.quota import QuotaExceeded, Quotas
@@ -25,11 +25,10 @@ from gateway.store import AuditEntry
 
 __all__ = [
     "Governed",
-    "admit",
     "covers",
+    "guarded",
     "key_required",
     "lists",
-    "must_be_covered",
     "must_cover",
     "must_know",
     "refused",
@@ -68,11 +67,18 @@ class Governed:
             use.leave()
 
 
-async def admit(
-    connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
+async def guarded(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Litestar's first guard: choose the product, and count, also what will be refused. Raises
-    QuotaExceeded."""
+    """Litestar's guard of every route: quota, rights, product, in this order. One, because the
+    framework copies the route's handler for each. Raises what those raise."""
+    await _admit(connection)
+    await guard(connection, handler)
+    await _must_be_covered(connection)
+
+
+async def _admit(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Choose the product, and count, also what will be refused. Raises QuotaExceeded."""
     scope: Any = connection.scope
     caller: Caller | None = scope.get(CALLER)
     if caller is None or caller.actor.kind is not ActorKind.SYSTEM or scope["method"] == "OPTIONS":
@@ -114,10 +120,8 @@ async def _product(
     return next(found, None)
 
 
-async def must_be_covered(
-    connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler
-) -> None:
-    """Litestar's last guard, after that of rights. Raises Forbidden (`product_missing`)."""
+async def _must_be_covered(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Raises Forbidden (`product_missing`)."""
     scope: Any = connection.scope
     if KEY in scope and use_of(connection).uncovered:
         raise await refused(connection, scope[CALLER])
