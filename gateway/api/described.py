@@ -18,6 +18,8 @@ __all__ = [
     "ANSWERS",
     "BODIES",
     "BODILESS",
+    "CHANGES",
+    "FORMS",
     "HEADERS",
     "LINKS",
     "NEEDS_REASON",
@@ -72,9 +74,7 @@ BODIES: dict[str, Reading] = {
     "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
     "/v1/clients/{client}/keys/rotate": Reading(kind=Body.ORDER, struct=RotateOrder),
     "/v1/keys/{key_id}/revoke": Reading(kind=Body.ORDER, struct=RevokeOrder),
-    "/v1/proposals/{proposal_id}/decide": Reading(
-        kind=Body.ORDER, struct=Verdict, required=True
-    ),
+    "/v1/proposals/{proposal_id}/decide": Reading(kind=Body.ORDER, struct=Verdict, required=True),
     "/auth/break-glass": Reading(kind=Body.ORDER, struct=BreakGlassOrder, required=True),
     "/v1/break-glass/allow": Reading(kind=Body.ORDER, struct=EndOrder),
     "/v1/sessions/{session_name}/end": Reading(kind=Body.ORDER, struct=EndOrder),
@@ -97,8 +97,26 @@ _BYTES: dict[str, Any] = {"application/octet-stream": {}}
 ANSWERS: dict[str, dict[str, Any]] = {
     "/v1/artifacts/{artifact_id}/content": _BYTES,
     "/metrics": {"text/plain": {"schema": {"type": "string"}}},
+    "/v1/feeds/{contract}/events": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 """By path: what a good answer is where it is no JSON."""
+
+FORMS: dict[str, dict[str, Any]] = {
+    "/v1/messages/{message_id}": {
+        "application/cloudevents+json": {"schema": {"type": "object"}},
+        "application/*": {"schema": {"type": "object"}},
+    },
+}
+"""By path: in which other forms the answer is given, where Accept asks for one."""
+
+CHANGES = frozenset(
+    {
+        "/v1/interfaces/{name}/pause",
+        "/v1/interfaces/{name}/resume",
+        *(f"/v1/set-aside/{action}" for action in Action),
+    }
+)
+"""A POST there understands If-Match."""
 
 
 def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -112,6 +130,14 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
 
 
 QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "changes": [
+        _header(
+            "If-Match",
+            "The ETag of the read that this is decided on, or *. Needed but on the hub's own machine;"
+            " for an order over what is set aside, where it names one thing.",
+            {"type": "string"},
+        ),
+    ],
     "every": [
         _header(
             "X-Request-Id",
@@ -202,6 +228,28 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
     },
     "WWW-Authenticate": {"description": "How to get in (RFC 6750).", "schema": _TEXT},
+    "RateLimit-Policy": {
+        "description": "To a system: what its product allows, by name: units q in w seconds.",
+        "schema": _TEXT,
+    },
+    "RateLimit": {
+        "description": "To a system: what is left of it (r), and in how many seconds there is more.",
+        "schema": _TEXT,
+    },
+    "Hub-Contract": {
+        "description": "Contract and version of the document, name/1.4.0.",
+        "schema": _TEXT,
+    },
+    "ETag": {
+        "description": "Names what was read, for If-Match and If-None-Match.",
+        "schema": _TEXT,
+    },
+    "Deprecation": {
+        "description": "Since when the version is deprecated (RFC 9745).",
+        "schema": _TEXT,
+    },
+    "Sunset": {"description": "From when it may be gone (RFC 8594).", "schema": _TEXT},
+    "Link": {"description": "To the version and its successor (RFC 8288).", "schema": _TEXT},
 }
 """Headers of answers."""
 

@@ -130,9 +130,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/auth/callback"): _OPEN,
     ("POST", "/auth/break-glass"): _OPEN,
     ("POST", "/v1/break-glass/allow"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.HUB),
-    ("GET", "/v1/proposals"): Rule(
-        right=Right.PROPOSAL_READ, kind=Kind.PROPOSAL, collection=True
-    ),
+    ("GET", "/v1/proposals"): Rule(right=Right.PROPOSAL_READ, kind=Kind.PROPOSAL, collection=True),
     ("POST", "/v1/proposals/{proposal_id}/decide"): _of(
         Right.PROPOSAL_DECIDE, Kind.PROPOSAL, "proposal_id"
     ),

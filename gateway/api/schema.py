@@ -15,6 +15,8 @@ from gateway.api.answers import Body, Shape, problems_of
 from gateway.api.described import (
     ANSWERS,
     BODIES,
+    CHANGES,
+    FORMS,
     HEADERS,
     LINKS,
     PARAMETERS,
@@ -22,6 +24,7 @@ from gateway.api.described import (
     SECURITY,
     TAGS,
 )
+from gateway.api.once import MAKERS
 from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from gateway.api.rules import rule_of
 from gateway.api.services import services
@@ -34,6 +37,9 @@ Json = dict[str, Any]
 Majors = list[Published]
 
 _HERE = "#/components/schemas/{name}"
+_DOCUMENTS = ("/v1/messages/", "/v1/feeds/", "/v1/contracts/{name}/versions/")
+_TAGGED = ("/v1/messages/{message_id}", "/v1/interfaces/{name}", "/v1/set-aside/{aside_id}")
+_TOO_MANY = 429
 _RETRY = (429, 503, 507)
 _CONTRACT = "{contract}"
 
@@ -158,6 +164,10 @@ def _operation(path: str, verb: str, operation: Json, majors: Majors) -> Json:
     parameters += QUESTIONS["every"]
     parameters += QUESTIONS["intake"] if shape.intake else []
     parameters += QUESTIONS["recorded"] if shape.recorded else []
+    if shape.unsafe and path in CHANGES:
+        parameters += QUESTIONS["changes"]
+    if shape.unsafe and path in MAKERS:
+        parameters += QUESTIONS["intake"]
     body = {"requestBody": _request(path, majors)} if shape.body is not Body.NONE else {}
     return {
         **own,
@@ -235,11 +245,16 @@ def _documents(majors: Majors) -> Json:
 
 
 def _good(path: str, operation: Json, shape: Shape) -> Json:
-    headers = ["X-Request-Id", *(("Location", "Idempotency-Replayed") if shape.intake else ())]
+    headers = ["X-Request-Id", *(("RateLimit-Policy", "RateLimit") if shape.guarded else ())]
+    headers += ["Location", "Idempotency-Replayed"] if shape.intake else []
+    headers += ["Idempotency-Replayed"] if path in MAKERS else []
+    if path.startswith(_DOCUMENTS):
+        headers += ["Hub-Contract", "Deprecation", "Sunset", "Link"]
+    headers += ["ETag"] if path.startswith(_TAGGED) else []
     found = {}
     for status, answer in operation["responses"].items():
         if status[0] in "23":
-            content = ANSWERS.get(path, answer.get("content", {}))
+            content = ANSWERS.get(path, {**answer.get("content", {}), **FORMS.get(path, {})})
             found[status] = {
                 "description": "Taken: the sender may forget it." if shape.intake else "Done.",
                 "headers": _named(headers),
@@ -262,6 +277,7 @@ def _problem(status: int, codes: list[str]) -> Json:
             [
                 "X-Request-Id",
                 *(["Retry-After"] if retry else []),
+                *(["RateLimit-Policy", "RateLimit"] if status == _TOO_MANY else []),
                 *(["WWW-Authenticate"] if status == 401 else []),
             ]
         ),
