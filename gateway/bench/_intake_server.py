@@ -1,6 +1,7 @@
 """A hub whose lanes stand still, and beside it in the same process a route that only parses JSON."""
 
 import asyncio
+import gc
 import json
 import sys
 from pathlib import Path
@@ -47,8 +48,18 @@ async def _serve(root: Path, port: int) -> None:
 
 
 def main() -> None:
-    """Serve until standard input ends. Arguments: root folder, port of the plain route."""
-    asyncio.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
+    """Serve until standard input ends, set up as `remithub run` sets itself up. Arguments: root
+    folder, port of the plain route."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
+    serve = _serve(Path(sys.argv[1]), int(sys.argv[2]))
+    try:
+        import uvloop
+
+        uvloop.run(serve)
+    except ImportError:
+        asyncio.run(serve)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ KIND = "application/vnd.remithub.remittance-advice+json; version=1"
 
 
 def run(
-    *, requests: int = 1200, concurrency: int = 32, claims: int = 10, seed: int = 5
+    *, requests: int = 1200, concurrency: int = 64, claims: int = 10, seed: int = 5
 ) -> dict[str, Any]:
     """Return {"bench", "figures", "ratios", "machine"}, over so many requests on each side."""
     documents = remittance_documents(requests, claims=claims, seed=seed)
