@@ -153,10 +153,14 @@ class Destination:
         """Give a lane its seat here."""
         return self._places.seat(bell, priority)
 
+    def may_take(self, seat: Seat) -> bool:
+        """Whether a lane that waits for a place, a token or its turn would get one now."""
+        return seat.waiting and self.free() > 0 and seat.may_go()
+
     def take(self, seat: Seat) -> Ticket | None:
         """Take a place for one attempt; None where there is none, or it is another lane's turn."""
         seat.wait()
-        if self.free() <= 0 or not seat.may_go():
+        if not self.may_take(seat):
             return None
         seat.pay()
         self._bucket.take()

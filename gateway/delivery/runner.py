@@ -381,7 +381,8 @@ class LaneRunner:
     # -- waiting -------------------------------------------------------------------------------
 
     async def _wait(self) -> None:
-        if self._bell.is_set():
+        # A token may have come since this lane was refused one: nobody rings for that.
+        if self._bell.is_set() or self.destination.may_take(self._seat):
             return
         waits = [IDLE_SECONDS]
         until_open, until_due = self.destination.waits(), self._due.seconds()

@@ -180,6 +180,20 @@ def test_a_pause_saves_up_no_more_than_the_burst(clock):
     assert lane.most() == 3
 
 
+def test_a_token_that_comes_after_a_lane_was_refused_is_not_waited_for(clock):
+    """Nobody rings for a token: whoever is about to wait must see that it is there by now."""
+    lane = Lane(clock, rate=RateSettings(per_second=20, burst=1))
+    assert not lane.it.may_take(lane.seat), "it has nothing to do"
+    assert lane.take() is not None
+    assert lane.take() is None
+    assert not lane.it.may_take(lane.seat)
+    clock.seconds += 0.05
+    assert lane.it.waits() is None, "by the time alone it would wait for an event"
+    assert lane.it.may_take(lane.seat)
+    lane.seat.rest()
+    assert not lane.it.may_take(lane.seat)
+
+
 def test_nodes_share_places_and_calls_and_each_keeps_at_least_one(clock):
     lane = Lane(clock, rate=RateSettings(per_second=20, burst=8))
     for nodes, places, rate in ((2, 4, 10), (3, 2, 20 / 3), (20, 1, 1), (1, 8, 20)):
