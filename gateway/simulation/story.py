@@ -116,12 +116,9 @@ class _Story:
         await world.sleep(NEWS_SECONDS)
         self._look_at_breakers()
         await self._replay_what_is_done()
-        # What waited behind something that nobody ever takes is free once that is dead.
-        await self._quiet(senders, may_end_early=True)
+        await self._stop(senders)
         for task in storm:
             task.cancel()
-        for node in world.nodes:
-            await self._storm.stop(node)
         for task in senders:
             task.cancel()
         self.violations += examine(world)
@@ -155,6 +152,21 @@ class _Story:
             node.comes_back()
         await world.sleep(5)
         await self._quiet(senders, may_end_early=False)
+
+    async def _stop(self, senders: list["asyncio.Task[None]"]) -> None:
+        """Stop every process in good order. What that very moment has set free, since what it
+        waited behind is dead now, goes on after another start."""
+        world = self._world
+        all_was_final = not unfinished(world)
+        for node in world.nodes:
+            await self._storm.stop(node)
+        if all_was_final and unfinished(world):
+            for node in world.nodes:
+                node.comes_back()
+            await world.sleep(5)
+            await self._quiet(senders, may_end_early=True)
+            for node in world.nodes:
+                await self._storm.stop(node)
 
     async def _quiet(self, senders: list["asyncio.Task[None]"], *, may_end_early: bool) -> bool:
         """Wait until everything is final, or may stay as it is; False where only time is missing."""
