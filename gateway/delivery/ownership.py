@@ -191,9 +191,14 @@ class Ownership:
                 await self._take({row["name"]})
 
     async def _take(self, names: set[str]) -> None:
-        lanes = await self._lanes.take(names, self._node.name)
+        owner = self._node.name
+        lanes = await self._lanes.take(names, owner)
         self._ports.fail_point("lane.after_take")
         if self._leaving:  # `stop` has not seen them: nobody would end them
+            return
+        if owner != self._node.name:  # the lease ran out meanwhile: anybody may take a dead node's
+            for lane in lanes:
+                self._lanes.forget(lane.name)
             return
         for lane in lanes:
             self._heard.pop(lane.name, None)
