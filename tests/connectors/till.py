@@ -29,7 +29,7 @@ class Payment(msgspec.Struct):
     state: str = "done"
 
 
-def answer(status: int, body: bytes, kind: str = "application/json", *more: str) -> bytes:
+def answer(status: int, body: bytes = b"", kind: str = "application/json", *more: str) -> bytes:
     lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", f"Content-Type: {kind}"]
     return ("\r\n".join([*lines, *more]) + "\r\n\r\n").encode() + body
 
@@ -125,7 +125,7 @@ class Till:
         if fault in (Fault.PENDING_THEN_DONE, Fault.PENDING_THEN_REFUSED):
             same[0].state = "pending"
         reply = told(200, {"id": same[0].number, "state": same[0].state})
-        await self._after(fault, writer, reply)
+        await tell(fault, writer, reply)
 
     def _before(self, fault: Fault | None) -> bytes | None:
         match fault:
@@ -143,25 +143,27 @@ class Till:
             case _:
                 return None
 
-    async def _after(self, fault: Fault | None, writer, reply: bytes) -> None:
-        match fault:
-            case Fault.REPLY_LOST:
-                reset(writer)
-            case Fault.REPLY_TRUNCATED:
-                writer.write(reply[:-7])
+
+async def tell(fault: Fault | None, writer, reply: bytes) -> None:
+    """Answer, or spoil the answer as the fault says."""
+    match fault:
+        case Fault.REPLY_LOST:
+            reset(writer)
+        case Fault.REPLY_TRUNCATED:
+            writer.write(reply[:-7])
+            await writer.drain()
+            writer.close()
+        case Fault.REPLY_HTML:
+            writer.write(answer(500, PAGE, "text/html"))
+        case Fault.REPLY_WRONG_TYPE:
+            writer.write(answer(200, PAGE, "text/html"))
+        case Fault.REPLY_DRIPS:
+            for byte in reply:
+                writer.write(bytes([byte]))
                 await writer.drain()
-                writer.close()
-            case Fault.REPLY_HTML:
-                writer.write(answer(500, PAGE, "text/html"))
-            case Fault.REPLY_WRONG_TYPE:
-                writer.write(answer(200, PAGE, "text/html"))
-            case Fault.REPLY_DRIPS:
-                for byte in reply:
-                    writer.write(bytes([byte]))
-                    await writer.drain()
-                    await asyncio.sleep(0.2)
-            case _:
-                writer.write(reply)
+                await asyncio.sleep(0.2)
+        case _:
+            writer.write(reply)
 
 
 def reset(writer: asyncio.StreamWriter) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections import deque
 from contextlib import asynccontextmanager
 
@@ -16,9 +14,9 @@ from connectors.webhook import secret_text
 from connectors.webhook.event import webhook_id_of
 from gateway.simulators.tcp_proxy import Fault as TcpFault
 from gateway.simulators.tcp_proxy import TcpProxy
+from tests.connectors.till import PAGE, answer, tell
 
 SECRET = secret_text(b"a key of the subscriber's, Q7 ok")
-PAGE = b"<html><body><h1>It works, or does not</h1></body></html>"
 ENDS = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
 FAULTS = frozenset(
     {
@@ -34,11 +32,6 @@ FAULTS = frozenset(
         Fault.UNFORESEEN,
     }
 )
-
-
-def answer(status: int, body: bytes = b"", kind: str = "application/json", *more: str) -> bytes:
-    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", f"Content-Type: {kind}"]
-    return ("\r\n".join([*lines, *more]) + "\r\n\r\n").encode() + body
 
 
 class Subscriber:
@@ -98,7 +91,10 @@ class Subscriber:
             return
         fault = self.faults.popleft() if self.faults else self.standing
         refusal = BEFORE.get(fault) or self._taken(headers["webhook-id"], body)
-        await self._tell(fault, writer, refusal)
+        if refusal:
+            writer.write(refusal)
+        else:
+            await tell(fault, writer, answer(200, b'{"taken":true}'))
 
     def _taken(self, webhook_id: str, body: bytes) -> bytes:
         """Keep the event; return the refusal of one that is not taken."""
@@ -107,35 +103,6 @@ class Subscriber:
         if unbalanced or self.events.setdefault(webhook_id, body) != body:
             return answer(422)
         return b""
-
-    async def _tell(self, fault: Fault | None, writer, refusal: bytes) -> None:
-        done = answer(200, b'{"taken":true}')
-        match fault:
-            case _ if refusal:
-                writer.write(refusal)
-            case Fault.REPLY_LOST:
-                reset(writer)
-            case Fault.REPLY_TRUNCATED:
-                writer.write(done[:-7])
-                await writer.drain()
-                writer.close()
-            case Fault.REPLY_HTML:
-                writer.write(answer(500, PAGE, "text/html"))
-            case Fault.REPLY_WRONG_TYPE:
-                writer.write(answer(200, PAGE, "text/html"))
-            case Fault.REPLY_DRIPS:
-                for byte in done:
-                    writer.write(bytes([byte]))
-                    await writer.drain()
-                    await asyncio.sleep(0.2)
-            case _:
-                writer.write(done)
-
-
-def reset(writer: asyncio.StreamWriter) -> None:
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
 
 
 BEFORE = {
