@@ -70,7 +70,11 @@ connector: folder
 settings: {path: /nowhere, settle_seconds: 1}
 poll_seconds: 2
 """
-_RETRY = "{schedule_seconds: [0, 1, 2, 4, 8, 15], breaker_failures: 4, breaker_seconds: 2}"
+_RETRY = """\
+{schedule_seconds: [0, 1, 2, 4, 8, 15], breaker_failures: 4, breaker_seconds: 2,
+  breaker_longest_seconds: 60}"""
+"""A day's policy within minutes: several items that a partner never takes are probed one after
+another, and what waits behind them has its turn before the world ends."""
 _SINK = """\
 interface: NAME
 direction: out
