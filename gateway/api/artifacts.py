@@ -47,7 +47,7 @@ async def show_content(request: HubRequest, artifact_id: FromPath[str]) -> Strea
     """Return the bytes as they came. They hold PHI: that they were read is on the audit record."""
     hub = services(request)
     row = await _artifact(hub.store, artifact_id)
-    headers = {"Cache-Control": "no-store", "Content-Disposition": "attachment"}
+    headers = {"Content-Disposition": f'attachment; filename="{artifact_id}.bin"'}
     return Stream(
         hub.store.body_blocks(row["body_id"]),
         media_type="application/octet-stream",

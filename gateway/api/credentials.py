@@ -7,7 +7,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 
-from gateway.access import KeyFacts, Keys, NewKey
+from gateway.access import KeyFacts, Keys, NewKey, Right
 from gateway.api.bodies import read_body
 from gateway.api.guard import actor_of
 from gateway.api.services import HubRequest, services
@@ -22,7 +22,7 @@ Label = Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[\x20-\x7e]*$")]
 class KeyOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What kind of key: all the client's scopes and its number of days where nothing is said."""
 
-    scopes: tuple[str, ...] = ()
+    scopes: tuple[Right, ...] = ()
     days: Annotated[int, msgspec.Meta(ge=0, le=365)] = 0
     label: Label = ""
 
@@ -163,8 +163,7 @@ def _client(request: HubRequest, name: str) -> ClientSettings:
 
 def _shown(request: HubRequest, made: NewKey) -> Response[NewKeyView]:
     shown = NewKeyView(key=made.key, facts=_view(made.facts, _keys(request).now()))
-    headers = {"Cache-Control": "no-store"}
-    return Response(shown, status_code=HTTP_201_CREATED, headers=headers)
+    return Response(shown, status_code=HTTP_201_CREATED)
 
 
 def _view(facts: KeyFacts, now: int) -> KeyView:

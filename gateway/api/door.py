@@ -18,6 +18,7 @@ from gateway.access import (
 )
 from gateway.api.guard import KEY as CALLER
 from gateway.api.guard import Caller, challenge, note_denial
+from gateway.api.headers import with_security
 from gateway.api.patience import Outlet, patient
 from gateway.api.problems import MEDIA_TYPE, RETRY_AFTER_SECONDS, problem_of
 from gateway.api.trace import KEY, TraceFacts, read_trace
@@ -99,7 +100,8 @@ class Door:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 last = _LAST if _may_be_unread(scope, message["status"]) else ()
-                message["headers"] = [*message["headers"], *echo, *last]
+                said = with_security(message["headers"], self._settings())
+                message["headers"] = [*said, *echo, *last]
             await outlet.send(message)
 
         try:

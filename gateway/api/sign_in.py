@@ -25,10 +25,8 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>RemitHub<
 <meta http-equiv="refresh" content="0;url={to}"><p><a href="{to}">Go on</a></p></html>
 """
 _PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; object-src 'none'; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'",
 }
 
 
@@ -70,7 +68,7 @@ async def sign_in(request: HubRequest, to: FromQuery[str] = "/") -> Response[Non
     """Send the browser to the provider; it comes back to /auth/callback and then goes on `to`."""
     started = await _people(request).start(to)
     cookie = _cookie(_SIGN_IN, started.browser, started.seconds, samesite="lax")
-    headers = {"Location": started.url, "Cache-Control": "no-store"}
+    headers = {"Location": started.url}
     return Response(None, status_code=HTTP_302_FOUND, headers=headers, cookies=[cookie])
 
 
@@ -116,11 +114,9 @@ async def break_glass(request: HubRequest) -> Response[dict[str, int]]:
     begun = await _people(request).break_glass(
         user=order.user, password=order.password, reason=order.reason
     )
-    headers = {"Cache-Control": "no-store"}
     return Response(
         {"seconds": begun.seconds},
         status_code=HTTP_201_CREATED,
-        headers=headers,
         cookies=_session_cookies(begun),
     )
 
