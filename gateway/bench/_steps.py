@@ -1,5 +1,6 @@
 """Where the time of one file goes, one step at a time, without hub, store or network."""
 
+import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -77,7 +78,8 @@ def remittance_documents(count: int, *, claims: int, seed: int) -> list[dict[str
         document = next(iter(reader.read(partial(_blocks, raw), origin))).document
         advice = mapping.run(document or {}, CONTEXT)
         # What custody adds; here there is none.
-        advice["source"] |= {"file_id": CONTEXT["artifact_id"], "file_sha256": 64 * "0"}
+        digest = hashlib.sha256(raw).hexdigest()
+        advice["source"] |= {"file_id": f"art_{digest[:32]}", "file_sha256": digest}
         found.append(advice)
     return found
 
