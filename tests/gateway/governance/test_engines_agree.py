@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from gateway.governance import Profile, Validator, compile_validator
@@ -88,6 +89,47 @@ def verdict(validator: Any, document: Any) -> bool | None:
         return None if validator is None else validator.valid(document)
     except Exception:
         return None
+
+
+def test_quicker_words_have_the_verdict_of_the_written_ones(
+    conformance: Callable[[str], Any],
+) -> None:
+    suite = conformance("jsonschema/draft2020-12.json")
+    days = {"definitions": {"day": {"format": "date"}}, "$ref": "#/definitions/day"}
+    cases = [
+        case
+        for group in ("required", "optional", "format")
+        for found in suite[group].values()
+        for case in found
+        if isinstance(case["schema"], dict)
+        and case["schema"].get("$schema") not in suite["remotes"]
+    ]
+    cases.append({"schema": days, "tests": [{"data": "2026-0+-01"}, {"data": "2026-01-01"}]})
+    judged = 0
+    for case in cases:
+        try:
+            quick = RustValidator(case["schema"])
+        except (jsonschema_rs.ReferencingError, jsonschema_rs.ValidationError, ValueError):
+            continue  # it does not stand alone
+        written = RustValidator(case["schema"], suite["remotes"])
+        for test in case["tests"]:
+            assert quick.valid(test["data"]) is written.valid(test["data"]), case
+            judged += 1
+    assert judged > 1_800
+
+
+@pytest.mark.parametrize("beside", [{}, {"pattern": "^2"}, {"pattern": "^2", "allOf": [{}]}])
+def test_a_day_is_judged_alike_in_quicker_words(beside: Any) -> None:
+    chance = random.Random(5)
+    schema = {"format": "date", **beside}
+    quick, reference = RustValidator(schema), ReferenceValidator(schema)
+    alphabet = "0123456789-+*:/ T\u0661\n"
+    for _ in range(8_000):
+        text = moment(chance, "date")
+        for _ in range(chance.randrange(3)):
+            at = chance.randrange(len(text))
+            text = text[:at] + chance.choice(alphabet) + text[at + 1 :]
+        assert quick.valid(text) is reference.valid(text), text
 
 
 @pytest.mark.parametrize("profile", [Profile.WRITER, Profile.READER])
