@@ -56,7 +56,9 @@ class Authenticator:
                 "The hub is reached over HTTPS only.",
                 next_step="use the address that its operator gave you.",
             )
-        if presented.other_scheme:
+        if presented.other_scheme or (presented.bearer and presented.session):
+            # One way to say who it is per request (RFC 6750, 2): a bad one never hides behind
+            # a good one.
             raise Unauthenticated
         if presented.bearer:
             return await self._bearer(presented)

@@ -117,7 +117,7 @@ class Keys:
     ) -> NewKey:
         """Make a key, with all of the client's scopes and its days unless said otherwise.
 
-        Raises UsageFault (a scope the client has not, a life too long), Conflict (`key_limit`).
+        Raises UsageFault (a life too long), Conflict (a scope the client has not, `key_limit`).
         """
         return await self._make(client, by=by, scopes=scopes, days=days, label=label)
 
@@ -204,12 +204,12 @@ class Keys:
 def _must_be_granted(client: ClientSettings, scopes: tuple[str, ...], days: int) -> None:
     more = sorted(set(scopes) - set(client.scopes))
     if more:
-        raise UsageFault(
+        raise Conflict(
             f"The client is not granted {', '.join(more)}.",
             next_step=f"add it to `scopes` in clients/{client.client}.yaml, then reload.",
         )
     if not scopes:
-        raise UsageFault(
+        raise Conflict(
             "The client is granted no scopes, so its key would be good for nothing.",
             next_step=f"say `scopes` in clients/{client.client}.yaml, then reload.",
         )

@@ -27,7 +27,8 @@ _MAX_CERTIFICATE = 32_768
 
 
 class Presented(msgspec.Struct, frozen=True, kw_only=True):
-    """What came with a request. Texts are "" where nothing came.
+    """What came with a request. Texts are "" where nothing came; `other_scheme` says that what
+    stands in Authorization is no bearer's.
 
     `source` is the address of whoever sent it, behind a believed proxy the one it names.
     `thumbprint` is the SHA-256 of the client's certificate, base64url (RFC 8705, 3.1).
@@ -56,13 +57,12 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
     client = scope.get("client")
     peer = client[0] if client else ""
     through = _is_proxy(peer, settings.proxies)
-    authorization = b"" if repeated else named.get(b"authorization", b"")
-    scheme, _, credential = authorization.partition(b" ")
-    bearer = scheme.lower() == b"bearer"
+    scheme, _, credential = named.get(b"authorization", b"").partition(b" ")
+    bearer = credential.strip() if scheme.lower() == b"bearer" and not repeated else b""
     forwarded = any(name in named for name in _FORWARDED)
     return Presented(
-        bearer=credential.strip().decode("latin-1") if bearer else "",
-        other_scheme=repeated or (bool(authorization) and not bearer),
+        bearer=bearer.decode("latin-1"),
+        other_scheme=b"authorization" in named and not bearer,
         session=_cookie(named.get(b"cookie", b"")),
         csrf=named.get(CSRF_HEADER, b"").decode("latin-1"),
         unsafe=scope["method"] not in _SAFE,

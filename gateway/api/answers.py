@@ -22,13 +22,16 @@ class Body(StrEnum):
     """Bytes of any kind."""
     DOCUMENT = "document"
     """A document of a contract."""
+    SIGNED = "signed"
+    """Bytes that their sender has signed."""
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What a route looks like from outside. `replaces`: it changes what is there, under
     If-Match; `named`: the path has a name in it; `asks`: it has
     query parameters, `follows`: one of them names what to go on after; `guarded`: it needs
-    credentials; `recorded`: reading it is put on record."""
+    credentials; `recorded`: reading it is put on record; `keyed`: it makes something, and
+    understands an Idempotency-Key; `proposed`: some may do it only with another person."""
 
     path: str
     unsafe: bool
@@ -38,12 +41,14 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     follows: bool = False
     guarded: bool = True
     recorded: bool = False
+    keyed: bool = False
+    proposed: bool = False
     body: Body = Body.NONE
 
     @property
     def intake(self) -> bool:
         """Whether it takes custody of something."""
-        return self.body in (Body.FILE, Body.DOCUMENT)
+        return self.body in (Body.FILE, Body.DOCUMENT, Body.SIGNED)
 
     @property
     def writes(self) -> bool:
@@ -60,6 +65,22 @@ def _never(_: Shape) -> bool:
 
 def _intake(shape: Shape) -> bool:
     return shape.intake
+
+
+def _keyed(shape: Shape) -> bool:
+    return shape.keyed
+
+
+def _signed(shape: Shape) -> bool:
+    return shape.body is Body.SIGNED
+
+
+def _once(shape: Shape) -> bool:
+    return shape.keyed or _signed(shape)
+
+
+def _event(shape: Shape) -> bool:
+    return _document(shape) or _signed(shape)
 
 
 def _document(shape: Shape) -> bool:
@@ -101,13 +122,19 @@ def _ready(shape: Shape) -> bool:
 
 
 _BY_CODE: dict[str, Rule] = {
-    "idempotency_key_invalid": _intake,
-    "idempotency_in_flight": _intake,
-    "idempotency_payload_differs": _intake,
-    "message_rejected": _intake,
+    "idempotency_key_invalid": _keyed,
+    "idempotency_in_flight": _once,
+    "idempotency_payload_differs": _once,
+    "webhook_malformed": _signed,
+    "webhook_unverified": _signed,
+    "event_batch": _event,
+    "event_format": _event,
+    "event_invalid": _event,
+    "event_without_data": _event,
+    "message_rejected": lambda shape: shape.intake or shape.path.endswith("/compatibility"),
     "hub_behind": _intake,
     "media_type_unsupported": _intake,
-    "idempotency_key_missing": _intake,
+    "idempotency_key_missing": lambda shape: shape.intake and not _signed(shape),
     "version_not_supported": _document,
     "version_not_acceptable": _version,
     "contract_version_retired": _version,
@@ -116,7 +143,7 @@ _BY_CODE: dict[str, Rule] = {
     "break_glass_disabled": _at("/auth/break-glass"),
     "break_glass_locked": _at("/auth/break-glass"),
     "contract_violated": _document,
-    "document_too_large": _document,
+    "document_too_large": _event,
     "config_invalid": lambda shape: shape.path == "/v1/reload",
     "not_ready": _ready,
     "disk_low": _ready,
@@ -136,7 +163,7 @@ _BY_STATUS: dict[int, Rule] = {
     409: _unsafe,
     410: _document,
     411: _body,
-    412: _replaces,
+    412: lambda shape: shape.replaces or shape.intake,
     413: _body,
     415: _body,
     422: _document,

@@ -13,7 +13,7 @@ from gateway.api.use import answer_with
 from gateway.api.wire import EntityTag, Malformed, TagList, parse_tags, strong_tag
 from gateway.errors import UsageFault
 
-__all__ = ["creates_only", "must_match", "not_modified", "tag_of", "tagged"]
+__all__ = ["creates_only", "must_be_tags", "must_match", "not_modified", "tag_of", "tagged"]
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
@@ -51,6 +51,11 @@ def must_match(request: HubRequest, current: EntityTag | None) -> None:
             "It is not any more as you know it.",
             next_step="read it again, and decide on what it is now.",
         )
+
+
+def must_be_tags(request: HubRequest) -> None:
+    """Raise UsageFault for an If-Match that cannot be read, also where none is needed."""
+    _read(request, "if-match")
 
 
 def not_modified(request: HubRequest, current: EntityTag) -> bool:

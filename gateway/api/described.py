@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.access import COOKIE
 from gateway.api.answers import Body
 from gateway.api.credentials import KeyOrder, RevokeOrder, RotateOrder
 from gateway.api.interfaces import Reason
@@ -12,6 +13,7 @@ from gateway.api.proposals import Verdict
 from gateway.api.set_aside import Order
 from gateway.api.sign_in import BreakGlassOrder, EndOrder
 from gateway.delivery import Action
+from gateway.governance.compat import CompatProfile, Mode
 from gateway.model.states import RetryState
 
 __all__ = [
@@ -23,9 +25,12 @@ __all__ = [
     "HEADERS",
     "LINKS",
     "NEEDS_REASON",
+    "OWN_QUESTIONS",
     "PARAMETERS",
     "QUESTIONS",
     "SECURITY",
+    "SIGNATURE",
+    "SIGNED",
     "TAGS",
     "Reading",
 ]
@@ -67,6 +72,7 @@ def _order(action: Action) -> Reading:
 BODIES: dict[str, Reading] = {
     "/v1/interfaces/{name}/files": Reading(kind=Body.FILE, required=True),
     "/v1/messages/{contract}": Reading(kind=Body.DOCUMENT, required=True),
+    "/v1/webhooks/{interface}": Reading(kind=Body.SIGNED, required=True),
     "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
     "/v1/contracts/{name}/compatibility": Reading(kind=Body.ORDER, required=True),
     "/v1/reload": Reading(kind=Body.ORDER, struct=ReloadOrder),
@@ -94,10 +100,26 @@ BODILESS = frozenset(
 
 _BYTES: dict[str, Any] = {"application/octet-stream": {}}
 
+_SENT: dict[str, Any] = {
+    "type": "object",
+    "description": "One event of the stream; `data` is a CloudEvent.",
+    "properties": {
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "type": "object",
+                "required": ["specversion", "id", "source", "type"],
+            },
+        },
+    },
+}
+
 ANSWERS: dict[str, dict[str, Any]] = {
     "/v1/artifacts/{artifact_id}/content": _BYTES,
     "/metrics": {"text/plain": {"schema": {"type": "string"}}},
-    "/v1/feeds/{contract}/events": {"text/event-stream": {"schema": {"type": "string"}}},
+    "/v1/feeds/{contract}/events": {"text/event-stream": {"schema": _SENT}},
 }
 """By path: what a good answer is where it is no JSON."""
 
@@ -129,13 +151,21 @@ def _header(name: str, description: str, schema: dict[str, Any]) -> dict[str, An
     }
 
 
+_TAG = r'(W/)?"[!#-~\u0080-\u00ff]*"'
+_TAG_LIST: dict[str, Any] = {
+    "anyOf": [
+        {"const": "*"},
+        {"type": "string", "pattern": rf"^{_TAG}([ \t]*,[ \t]*{_TAG})*[ \t]*,?$"},
+    ]
+}
+
 QUESTIONS: dict[str, list[dict[str, Any]]] = {
     "changes": [
         _header(
             "If-Match",
             "The ETag of the read that this is decided on, or *. Needed but on the hub's own machine;"
             " for an order over what is set aside, where it names one thing.",
-            {"type": "string"},
+            _TAG_LIST,
         ),
     ],
     "every": [
@@ -151,15 +181,37 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
             {"type": "string"},
         ),
     ],
-    "recorded": [
+    "unsafe": [
         _header(
-            "Hub-Reason",
-            "Why PHI is read, in at most 500 characters; percent-encoded where it is not ASCII. It"
-            " stands on the audit record.",
+            "X-CSRF-Token",
+            f"Needed with a session: what stands in the cookie {COOKIE}-csrf.",
             {"type": "string"},
         ),
     ],
-    "intake": [
+    "reason": [
+        _header(
+            "Hub-Reason",
+            "Why PHI is read, or why it is proposed, in at most 500 characters; percent-encoded where"
+            " it is not ASCII. It stands on the audit record.",
+            {"type": "string", "pattern": "^(?!.*%([01][0-9A-Fa-f]|7[Ff]))[ -~]{0,500}$"},
+        ),
+    ],
+    "proposed": [
+        _header(
+            "Hub-Proposal",
+            "Where it needs another person: `new` keeps the request as a proposal (202); once that"
+            " is approved, its id with the same request carries it out.",
+            {"type": "string"},
+        ),
+    ],
+    "created": [
+        _header(
+            "If-None-Match",
+            "`*`: only where the same bytes are not there yet (412).",
+            _TAG_LIST,
+        ),
+    ],
+    "keyed": [
         _header(
             "Idempotency-Key",
             "The same key and payload get the first answer again, for 400 days: 1 to 255 visible"
@@ -172,11 +224,41 @@ QUESTIONS: dict[str, list[dict[str, Any]]] = {
         ),
     ],
 }
-"""Headers that every route understands, those of reading PHI, those of taking something in."""
+"""Headers that every route understands, and those of some kinds of them."""
+
+SIGNED: list[dict[str, Any]] = [
+    _header(
+        "webhook-id",
+        "The sender's name for it, the same for every try.",
+        {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    ),
+    _header(
+        "webhook-timestamp",
+        "When this try was sent, in seconds since 1970.",
+        {"type": "string", "pattern": "^(0|[1-9][0-9]{0,11})$"},
+    ),
+]
+"""Headers of what is signed, beside the signature."""
+
+OWN_QUESTIONS: dict[str, list[dict[str, Any]]] = {
+    "/v1/messages/{message_id}": [
+        _header("If-None-Match", "ETags of answers that you have: 304 for such a one.", _TAG_LIST)
+    ],
+    "/v1/feeds/{contract}/events": [
+        _header(
+            "Last-Event-ID",
+            "The id of the last event that you have seen; it goes before `after`.",
+            {"type": "string"},
+        )
+    ],
+}
+"""By path: headers that only a GET there understands."""
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "state": {"enum": ["", *(state.value for state in RetryState)]},
     "before": {"pattern": r"^([0-9]+(\.[A-Za-z0-9_]*)?)?$"},
+    "mode": {"enum": ["", *Mode]},
+    "profile": {"enum": list(CompatProfile)},
 }
 """By a query parameter's name: what the framework does not know of its values."""
 
@@ -259,9 +341,26 @@ SECURITY: dict[str, dict[str, Any]] = {
         "scheme": "bearer",
         "description": "An API key (`id.secret`), an access token of your OAuth server (RFC 9068,"
         " bound to your certificate by RFC 8705 where it says so), or the token of this machine.",
-    }
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The session of a person who has signed in at `/auth/login`.",
+    },
 }
 """Ways to get in; each of them is enough."""
+
+SIGNATURE: dict[str, dict[str, Any]] = {
+    "signature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "`v1,` and HMAC-SHA256 over id, time and body, or `v1a,` and Ed25519, after"
+        " Standard Webhooks; several between blanks.",
+    }
+}
+"""What proves a webhook."""
 
 TAGS = {
     "intake": "Hand over files and messages, and see the files again.",

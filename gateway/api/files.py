@@ -64,18 +64,18 @@ async def take(
     """Accept a stream at an interface, once per Idempotency-Key, and answer 202.
 
     `same` tells whether other bytes under a key mean the same; `more` is kept with the artifact.
-    Raises UsageFault (a key is missing or wrong), PreconditionFailed (it was there already).
+    Raises UsageFault (a key or If-None-Match is wrong, a key is missing), PreconditionFailed (it was there already).
     """
     hub = services(request)
     if not hub.ready:
         raise NotReady("The hub is starting or stopping.", next_step="send it again.")
-    key = _key(request)
+    key, only_new = _key(request), creates_only(request)
     media_type = _media_type(request)
     trace = trace_of(request.scope).traceparent
     meta = {**more, **({"traceparent": trace} if trace else {})}
     arrival = Arrival(interface=name, media_type=media_type, meta=meta, again=again)
     if not key:
-        return _made(request, await hub.flow.accept(arrival, blocks))
+        return _made(await hub.flow.accept(arrival, blocks), only_new=only_new)
     use = KeyUse(
         scope=f"{_whose(request)}{request.method} {request.url.path}",
         key=key,
@@ -94,7 +94,7 @@ async def take(
             raise NotReady(
                 "The first request with this key has just ended.", next_step="send it again."
             ) from None
-    return _made(request, taken)
+    return _made(taken, only_new=only_new)
 
 
 def _key(request: HubRequest) -> str:
@@ -108,9 +108,9 @@ def _key(request: HubRequest) -> str:
     return key
 
 
-def _made(request: HubRequest, taken: Accepted) -> Response[Accepted]:
+def _made(taken: Accepted, *, only_new: bool) -> Response[Accepted]:
     """Answer 202; with `If-None-Match: *` only where it is new. Raises PreconditionFailed."""
-    if taken.duplicate and creates_only(request):
+    if taken.duplicate and only_new:
         raise PreconditionFailed(
             "The same bytes are there already.", next_step="leave out If-None-Match to see them."
         )

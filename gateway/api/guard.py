@@ -108,7 +108,8 @@ async def guard(
             connection.app, caller, Decision(Verdict.DENY), Right.SUBMIT, Resource(kind="route")
         )
     name = str(scope["path_params"].get(rule.parameter, "")) if rule.parameter else ""
-    reason = reason_of(connection) if reading else ""
+    given = reason_of(connection)
+    reason = given if reading else ""
     resource = bare(rule, hub, name)
     caller.decision = authorize(caller.actor, right, resource, reason=reason)
     looked_up = reading or depends_on_object(caller.actor, right)
@@ -118,7 +119,7 @@ async def guard(
         caller.decision = authorize(caller.actor, right, resource, reason=reason)
     if caller.decision.verdict is Verdict.APPROVAL_NEEDED:
         caller.decision = await with_proposal(
-            connection, caller.actor, right, resource, reason=reason_of(connection)
+            connection, caller.actor, right, resource, reason=given
         )
     if not caller.decision.allowed:
         raise await _denied(connection.app, caller, caller.decision, right, resource)
@@ -139,10 +140,11 @@ def _asked(rule: Rule, connection: Any) -> tuple[Right | None, bool]:
 
 def reason_of(connection: Any) -> str:
     """Return the reason that came with a request. Raises UsageFault for one that is no text."""
-    given = unquote(connection.headers.get(REASON, "")).strip()
-    if len(given) > _MAX_REASON or _UNPRINTABLE.search(given):
+    raw = connection.headers.get(REASON, "")
+    given = unquote(raw).strip()
+    if len(given) > _MAX_REASON or not raw.isascii() or _UNPRINTABLE.search(given):
         raise UsageFault(
-            f"The reason is longer than {_MAX_REASON} characters or has control characters.",
+            f"The reason is longer than {_MAX_REASON} characters, or has others than it may.",
             code="request_invalid",
             next_step="say it in a sentence.",
         )

@@ -34,10 +34,10 @@ from gateway.errors import NotFound, UsageFault
 from gateway.governance import parse_document
 from gateway.governance.envelope import MEDIA_TYPE as EVENT_TYPE
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
-from gateway.pipeline import Accepted, Source
+from gateway.pipeline import Accepted, Bundle, Source
 from gateway.store import Row
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "takers"]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Messages of one answer.")]
 
@@ -90,13 +90,7 @@ async def hand_over_message(
 
 def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
     """Choose the interface: the one that is named, or the only one that takes this contract."""
-    able = {
-        name: source
-        for name, source in hub.bundle.sources.items()
-        if source.settings.format == "json"
-        and source.mapping is None
-        and source.contract.name == contract
-    }
+    able = takers(hub.bundle, contract)
     if interface and interface not in able:
         raise NotFound("That interface takes no messages of that contract as JSON.")
     if not able:
@@ -111,6 +105,17 @@ def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
         )
     name = interface or next(iter(able))
     return name, able[name]
+
+
+def takers(bundle: Bundle, contract: str) -> dict[str, Source]:
+    """Return the interfaces that take documents of a contract as they are, by name."""
+    return {
+        name: source
+        for name, source in bundle.sources.items()
+        if source.settings.format == "json"
+        and source.mapping is None
+        and source.contract.name == contract
+    }
 
 
 def _must_be_json(request: HubRequest) -> None:

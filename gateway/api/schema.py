@@ -1,6 +1,6 @@
 """OpenAPI 3.1 at `/schema`: the routes with every answer they give, the contracts from our files."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,6 +11,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import License
 
+from gateway.access import RIGHTS, Condition, ProposalFacts
 from gateway.api.answers import Body, Shape, problems_of
 from gateway.api.described import (
     ANSWERS,
@@ -19,16 +20,21 @@ from gateway.api.described import (
     FORMS,
     HEADERS,
     LINKS,
+    OWN_QUESTIONS,
     PARAMETERS,
     QUESTIONS,
     SECURITY,
+    SIGNATURE,
+    SIGNED,
     TAGS,
 )
+from gateway.api.messages import takers
 from gateway.api.once import MAKERS
 from gateway.api.problems import MEDIA_TYPE, PROBLEMS, Problem
-from gateway.api.rules import rule_of
+from gateway.api.rules import Rule, rule_of
 from gateway.api.services import services
 from gateway.governance import Profile, apply_profile
+from gateway.governance.envelope import MEDIA_TYPE as EVENT_TYPE
 from gateway.governance.export import Published, component_name, newest, types_of
 
 __all__ = ["SchemaPage", "described_as", "openapi_document"]
@@ -39,9 +45,11 @@ Majors = list[Published]
 _HERE = "#/components/schemas/{name}"
 _DOCUMENTS = ("/v1/messages/", "/v1/feeds/", "/v1/contracts/{name}/versions/")
 _TAGGED = ("/v1/messages/{message_id}", "/v1/interfaces/{name}", "/v1/set-aside/{aside_id}")
+_CONDITIONAL = "/v1/messages/{message_id}"
 _TOO_MANY = 429
 _RETRY = (429, 503, 507)
 _CONTRACT = "{contract}"
+_FOUR_EYES = frozenset({Condition.PROPOSE, Condition.APPROVE, Condition.APPROVAL})
 
 
 def described_as() -> OpenAPIConfig:
@@ -76,13 +84,18 @@ class SchemaPage(OpenAPIRenderPlugin):
                 Published(name=one.name, version=one.version, schema=one.schema)
                 for one in bundle.contracts.values()
             ]
-            document = openapi_document(openapi_schema, in_force)
+            taken = {one.name: sorted(takers(bundle, one.name)) for one in in_force}
+            document = openapi_document(openapi_schema, in_force, taken)
             self._made = (bundle.hash, self.render_json(request, document))
         return self._made[1]
 
 
-def openapi_document(routes: Json, contracts: Iterable[Published]) -> Json:
+def openapi_document(
+    routes: Json, contracts: Iterable[Published], taken: Mapping[str, Sequence[str]] = {}
+) -> Json:
     """Return what the framework knows of the routes, made complete.
+
+    `taken` names, by contract, the interfaces that take its documents, where they are known.
 
     Every route lists its bodies, headers, and each status with the codes of its problems; a route
     that takes documents is there once per contract, with that contract's schema and examples.
@@ -94,7 +107,7 @@ def openapi_document(routes: Json, contracts: Iterable[Published]) -> Json:
         for name, majors in _per_contract(path, chosen):
             paths.setdefault(name, {}).update(
                 {
-                    verb: _operation(path, verb, operation, majors)
+                    verb: _operation(path, verb, operation, majors, taken)
                     for verb, operation in item.items()
                     if isinstance(operation, dict) and (not majors) == _plain(path, verb)
                 }
@@ -131,7 +144,7 @@ def _per_contract(path: str, contracts: Majors) -> Iterator[tuple[str, Majors]]:
 def _components(routes: Json, contracts: list[Published]) -> Json:
     components: Json = dict(routes.get("components", {}))
     kinds = [body.struct for body in BODIES.values() if body.struct is not None]
-    _, ours = msgspec.json.schema_components([Problem, *kinds], ref_template=_HERE)
+    _, ours = msgspec.json.schema_components([Problem, ProposalFacts, *kinds], ref_template=_HERE)
     closed = (
         msgspec.structs.replace(one, schema=apply_profile(one.schema, Profile.WRITER))
         for one in contracts
@@ -142,14 +155,16 @@ def _components(routes: Json, contracts: list[Published]) -> Json:
         **{name: schema for one in closed for name, schema in types_of(one).items()},
     }
     components["headers"] = HEADERS
-    components["securitySchemes"] = SECURITY
+    components["securitySchemes"] = {**SECURITY, **SIGNATURE}
     return components
 
 
 # -- one operation -----------------------------------------------------------------------------
 
 
-def _operation(path: str, verb: str, operation: Json, majors: Majors) -> Json:
+def _operation(
+    path: str, verb: str, operation: Json, majors: Majors, taken: Mapping[str, Sequence[str]]
+) -> Json:
     shape = _shape(path, verb, operation)
     own = {
         key: value
@@ -160,14 +175,23 @@ def _operation(path: str, verb: str, operation: Json, majors: Majors) -> Json:
     if majors:
         own["operationId"] = f"{operation['operationId']}_{majors[0].name.replace('-', '_')}"
         own["summary"] = f"{operation['summary']}: {majors[0].name}"
-        parameters = [one for one in parameters if one["name"] != "contract"]
+        parameters = [
+            _where(one, taken.get(majors[0].name, ())) if one["name"] == "interface" else one
+            for one in parameters
+            if one["name"] != "contract"
+        ]
     parameters += QUESTIONS["every"]
-    parameters += QUESTIONS["intake"] if shape.intake else []
-    parameters += QUESTIONS["recorded"] if shape.recorded else []
+    parameters += QUESTIONS["keyed"] if shape.keyed else []
+    parameters += SIGNED if shape.body is Body.SIGNED else []
+    parameters += QUESTIONS["created"] if shape.intake else []
+    parameters += QUESTIONS["reason"] if shape.recorded or shape.proposed else []
+    parameters += QUESTIONS["proposed"] if shape.proposed else []
     if shape.unsafe and path in CHANGES:
         parameters += QUESTIONS["changes"]
-    if shape.unsafe and path in MAKERS:
-        parameters += QUESTIONS["intake"]
+    if not shape.unsafe and path in OWN_QUESTIONS:
+        parameters += OWN_QUESTIONS[path]
+    if shape.unsafe and shape.guarded:
+        parameters += QUESTIONS["unsafe"]
     body = {"requestBody": _request(path, majors)} if shape.body is not Body.NONE else {}
     return {
         **own,
@@ -182,27 +206,37 @@ def _right(path: str, verb: str) -> Json:
     """Say which right a route asks for; it is also the scope that a credential needs."""
     rule = rule_of(verb.upper(), path)
     if rule is None or rule.right is None:
-        return {"security": []} if rule else {}
+        ways = SIGNATURE if rule and rule.signed else {}
+        return {"security": [{name: []} for name in ways]} if rule else {}
     further = [*rule.further, *([rule.then] if rule.then else [])]
     more = {"x-further-rights": [right.value for right in further]} if further else {}
     return {"x-right": rule.right.value, **more}
 
 
 def _shape(path: str, verb: str, operation: Json) -> Shape:
+    body = _body(path, verb)
     places = {one["in"] for one in operation.get("parameters", [])}
     names = {one["name"] for one in operation.get("parameters", [])}
     rule = rule_of(verb.upper(), path)
     return Shape(
         path=path,
         unsafe=verb != "get",
-        replaces=verb in ("put", "patch", "delete"),
+        replaces=verb in ("put", "patch", "delete") or (verb == "post" and path in CHANGES),
         named="path" in places,
         asks="query" in places,
         follows="after" in names,
         guarded=rule is None or rule.right is not None,
         recorded=rule is not None and bool(rule.reads),
-        body=_body(path, verb),
+        keyed=verb == "post" and (path in MAKERS or body in (Body.FILE, Body.DOCUMENT)),
+        proposed=rule is not None and _needs_another(rule),
+        body=body,
     )
+
+
+def _needs_another(rule: Rule) -> bool:
+    """Tell whether there are people who may do it only once another person has approved it."""
+    rights = [right for right in (rule.right, *rule.further) if right]
+    return any(not _FOUR_EYES.isdisjoint(RIGHTS[right].values()) for right in rights)
 
 
 def _parameter(given: Json) -> Json:
@@ -213,6 +247,15 @@ def _parameter(given: Json) -> Json:
     return own | {"schema": {**given["schema"], **more}}
 
 
+def _where(parameter: Json, interfaces: Sequence[str]) -> Json:
+    """Say which interfaces take a contract; where there are more than one, it must be named."""
+    if not interfaces:
+        return parameter
+    several = len(interfaces) > 1
+    names = [*interfaces] if several else ["", *interfaces]
+    return {**parameter, "required": several, "schema": {"type": "string", "enum": names}}
+
+
 def _request(path: str, majors: Majors) -> Json:
     body = BODIES[path]
     if majors:
@@ -220,6 +263,7 @@ def _request(path: str, majors: Majors) -> Json:
             f"{one.media_type}; version={one.major}": _documents([one]) for one in majors
         }
         content["application/json"] = _documents(majors)
+        content[EVENT_TYPE] = _events(majors)
     elif body.struct is not None:
         name = body.struct.__name__
         plain = {"$ref": _HERE.format(name=name)}
@@ -227,9 +271,18 @@ def _request(path: str, majors: Majors) -> Json:
         content = {"application/json": {"schema": schema}}
     elif body.kind is Body.ORDER:
         content = {"application/json": {"schema": {"type": "object"}}}
+    elif body.kind is Body.SIGNED:
+        content = {"application/json": {}, EVENT_TYPE: {}}
     else:
         content = {"application/octet-stream": {}}
     return {"required": body.required, "content": content}
+
+
+def _events(majors: Majors) -> Json:
+    """Return the schema of a CloudEvent whose data is such a document."""
+    texts = {name: {"type": "string", "minLength": 1} for name in ("id", "source", "type")}
+    properties = {"specversion": {"const": "1.0"}, **texts, "data": _documents(majors)["schema"]}
+    return {"schema": {"type": "object", "required": [*properties], "properties": properties}}
 
 
 def _documents(majors: Majors) -> Json:
@@ -261,6 +314,16 @@ def _good(path: str, operation: Json, shape: Shape) -> Json:
                 "content": content,
                 **({"links": LINKS[own]} if (own := operation["operationId"]) in LINKS else {}),
             }
+    if path == _CONDITIONAL:
+        found["304"] = {"description": "You have it.", "headers": _named(headers)}
+    if shape.unsafe and shape.proposed:
+        found["202"] = {
+            "description": "Kept as a proposal: another person decides.",
+            "headers": _named([*headers, "Location"]),
+            "content": {
+                "application/json": {"schema": {"$ref": _HERE.format(name="ProposalFacts")}}
+            },
+        }
     return found
 
 

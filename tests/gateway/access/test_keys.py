@@ -110,7 +110,7 @@ async def test_no_key_lives_longer_than_a_year(keys: Keys, days: int) -> None:
 
 
 async def test_a_client_without_scopes_gets_no_key(keys: Keys) -> None:
-    with pytest.raises(UsageFault):
+    with pytest.raises(Conflict):
         await keys.create(ClientSettings(client="empty"), by="local")
 
 

@@ -68,7 +68,7 @@ def test_a_key_is_made_used_rotated_and_revoked(live: Live, typed: Typed) -> Non
 
 
 def test_a_key_is_never_good_for_more_than_its_client_is_granted(typed: Typed) -> None:
-    typed("key", "create", "oakfield-billing", "--scope", "access.manage", code=Exit.USAGE)
+    typed("key", "create", "oakfield-billing", "--scope", "access.manage", code=Exit.CONFLICT)
     assert "scopes" in typed.err
     typed("key", "create", "oakfield-billing", "--days", "366", code=Exit.USAGE)
     typed("key", "create", "nobody-known", code=Exit.NOT_FOUND)
