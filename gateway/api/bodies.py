@@ -1,7 +1,7 @@
 """Reads small JSON bodies into structs; what is wrong is named by its place, never by its value."""
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,7 +18,7 @@ async def read_body(request: HubRequest, kind: type[T]) -> T:
     """Read the body as `kind`; an empty body is `{}`. Raises UsageFault (`request_invalid`)."""
     raw = await request.body()
     try:
-        return msgspec.json.decode(raw or b"{}", type=kind)
+        return msgspec.convert(_whole(msgspec.json.decode(raw or b"{}")), type=kind)
     except msgspec.ValidationError as error:
         place = _PLACE.search(str(error))
         # The library's words may quote the value; the place and the known fields do not.
@@ -30,3 +30,16 @@ async def read_body(request: HubRequest, kind: type[T]) -> T:
         ) from None
     except msgspec.DecodeError:
         raise UsageFault("The body is not JSON.", code="request_invalid") from None
+
+
+def _whole(value: Any) -> Any:
+    """Return a document in which 78.0 is 78: an integer, to JSON Schema (2020-12, 6.1.1)."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {name: _whole(one) for name, one in value.items()}
+        case list():
+            return [_whole(one) for one in value]
+        case _:
+            return value
