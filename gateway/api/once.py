@@ -15,6 +15,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.types import Message, Send
 
+from gateway.api.conditional import must_be_tags
 from gateway.api.guard import actor_of
 from gateway.api.idempotency import LIFE_MS, KeyUse, in_flight, payload_differs, read_key
 from gateway.api.services import services
@@ -115,8 +116,11 @@ async def once(request: Request[Any, Any, Any]) -> Response[bytes] | None:
     Raises UsageFault (400), Conflict `idempotency_in_flight` (409), Reject
     `idempotency_payload_differs` (422).
     """
+    if request.method != "POST" or _template(request) not in MAKERS:
+        return None
+    must_be_tags(request)  # also where the answer is one that was kept
     header = request.headers.get("idempotency-key")
-    if header is None or request.method != "POST" or _template(request) not in MAKERS:
+    if header is None:
         return None
     key = read_key(header)
     hub = services(request)
