@@ -1,11 +1,11 @@
-"""The connector contract: Source, Sink, Outcome, and what the hub hands a connector.
+"""The connector contract: Source, Receiver, Sink, Outcome, and what the hub hands a connector.
 
 A connector says what happened and nothing else: it never sleeps, never retries, never logs a
 payload. Schedule, retries, breakers, limits, metrics and redaction belong to the hub.
 """
 
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +32,9 @@ __all__ = [
     "Outcome",
     "Pending",
     "Probe",
+    "Received",
+    "Receiver",
+    "ReceiverRefusal",
     "Sink",
     "Source",
     "SourceFault",
@@ -264,6 +267,49 @@ class Source(Protocol):
         ...
 
 
+class Received(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sender has handed over, proved to be its own. `id` is the sender's name for it: the
+    same however often it is sent. Whoever keeps it answers only once that is durable."""
+
+    id: str
+    content_type: str
+    """Media type without parameters, lower case; empty where there is none."""
+    body: bytes
+
+
+class ReceiverRefusal(Exception):
+    """What is not taken. `status` is the HTTP status to answer; `code` is short and stable.
+
+    400: it cannot be read, 401: it is not proved, 413: it is too large. Holds nothing of it.
+    """
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+class Receiver(Protocol):
+    """Something that is called by its sender: the hub has the route, this proves who it was."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Larger bodies are refused."""
+        ...
+
+    def receive(self, headers: Iterable[tuple[str, str]], body: bytes) -> Received:
+        """Prove one request, its body byte for byte as it came. Raises ReceiverRefusal."""
+        ...
+
+    async def check(self) -> "CheckReport":
+        """Say what can be said without a sender."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; may be called twice."""
+        ...
+
+
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """One named probe of a check: `dns`, `tcp`, `tls`, `host_key`, `auth`, `permission`."""
 
@@ -285,10 +331,13 @@ class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class ConnectorSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a connector folder exports as `CONNECTOR`. `settings` is the one place where options,
-    defaults, bounds and their words for people are written."""
+    defaults, bounds and their words for people are written; those of a receiver, which has
+    nothing to reach, are in `receives`."""
 
     name: str
     settings: type[msgspec.Struct]
     source: Callable[[Any, Context], Source] | None = None
     sink: Callable[[Any, Context], Sink] | None = None
+    receiver: Callable[[Any, Context], Receiver] | None = None
+    receives: type[msgspec.Struct] | None = None
     samples: Mapping[str, str] = {}

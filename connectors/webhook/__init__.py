@@ -4,7 +4,7 @@ from importlib import resources
 
 from connectors.base import ConnectorSpec
 from connectors.webhook.keys import KeyFault, secret_text
-from connectors.webhook.receiver import Received, Receiver, Refused
+from connectors.webhook.receiver import Receiver, nobody, receiver_of
 from connectors.webhook.settings import SCHEDULE_SECONDS, ReceiverSettings, Settings
 from connectors.webhook.signature import Unverified, VerifiedWebhook, Verifier, verify
 from connectors.webhook.sink import WebhookSink
@@ -13,15 +13,15 @@ __all__ = [
     "CONNECTOR",
     "SCHEDULE_SECONDS",
     "KeyFault",
-    "Received",
     "Receiver",
     "ReceiverSettings",
-    "Refused",
     "Settings",
     "Unverified",
     "VerifiedWebhook",
     "Verifier",
     "WebhookSink",
+    "nobody",
+    "receiver_of",
     "secret_text",
     "verify",
 ]
@@ -30,6 +30,8 @@ CONNECTOR = ConnectorSpec(
     name="webhook",
     settings=Settings,
     sink=WebhookSink,
+    receiver=receiver_of,
+    receives=ReceiverSettings,
     samples={
         path.name: path.read_text(encoding="utf-8")
         for path in sorted(

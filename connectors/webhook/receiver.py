@@ -1,19 +1,16 @@
 """Takes webhooks that others send, whatever route they come by: size, signature, time."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
-import msgspec
-
-from connectors.base import Context
+from connectors.base import CheckReport, Clock, Context, Probe, Received, ReceiverRefusal
 from connectors.secret_text import with_secrets
 from connectors.webhook.keys import verifying_keys
 from connectors.webhook.settings import ReceiverSettings
-from connectors.webhook.signature import Unverified, VerifiedWebhook, Verifier
+from connectors.webhook.signature import Unverified, Verifier
 
-__all__ = ["Received", "Receiver", "Refused"]
+__all__ = ["Receiver", "nobody", "receiver_of"]
 
 _MALFORMED = (
-    "webhook_header_missing",
     "webhook_header_repeated",
     "webhook_id_invalid",
     "webhook_timestamp_invalid",
@@ -21,56 +18,58 @@ _MALFORMED = (
 )
 
 
-class Refused(Exception):
-    """A webhook that is not taken. `status` is the HTTP status to answer; `code` is stable.
-
-    400 for headers that are missing or cannot be read, 401 for a signature or a time that is
-    wrong, 413 for a body above `max_bytes`. Holds nothing of the webhook.
-    """
-
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-
-
-class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook that is proved. Whoever keeps it answers 2xx only after that is durable, and
-    answers 2xx without keeping it again where `webhook.id` was kept before."""
-
-    webhook: VerifiedWebhook
-    content_type: str
-    """Media type without parameters, lower case; empty where there is none."""
-    body: bytes
+MAX_BYTES = 1024 * 1024
 
 
 class Receiver:
-    """Verifies what one sender sends.
+    """Verifies what one sender sends."""
 
-    Raises ValueError, or KeyError with the name of a missing secret, when it is made from
-    settings that cannot work.
-    """
+    def __init__(self, verifier: Verifier, clock: Clock, max_bytes: int = MAX_BYTES) -> None:
+        self._verifier = verifier
+        self._max_bytes = max_bytes
+        self._clock = clock
 
-    def __init__(self, settings: ReceiverSettings, context: Context) -> None:
-        texts = [with_secrets(text, context.secret) for text in settings.secrets]
-        self._verifier = Verifier(
-            verifying_keys(texts), tolerance_seconds=settings.tolerance_seconds
-        )
-        self._max_bytes = settings.max_bytes
-        self._clock = context.clock
+    @property
+    def max_bytes(self) -> int:
+        """Larger webhooks are refused."""
+        return self._max_bytes
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> Received:
-        """Verify one webhook; `body` byte for byte as it came. Raises Refused."""
+    def receive(self, headers: Iterable[tuple[str, str]], body: bytes) -> Received:
+        """Verify one webhook; `body` byte for byte as it came. Raises ReceiverRefusal: 400 for
+        headers that cannot be read, 401 for missing ones and a signature or a time that is
+        wrong, 413 for a body above `max_bytes`."""
         if len(body) > self._max_bytes:
-            raise Refused(413, "webhook_too_large")
+            raise ReceiverRefusal(413, "webhook_too_large")
+        pairs = list(headers)
         try:
-            webhook = self._verifier.verify(headers, body, self._clock.now())
+            webhook = self._verifier.verify(pairs, body, self._clock.now())
         except Unverified as fault:
             status = 400 if fault.code in _MALFORMED else 401
-            raise Refused(status, fault.code) from None
-        return Received(webhook=webhook, content_type=_content_type(headers), body=body)
+            raise ReceiverRefusal(status, fault.code) from None
+        return Received(id=webhook.id, content_type=_content_type(pairs), body=body)
+
+    async def check(self) -> CheckReport:
+        """Say that there are keys: there is nobody to ask."""
+        return CheckReport(probes=(Probe(name="keys", passed=True),))
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
-def _content_type(headers: Mapping[str, str]) -> str:
-    given = next((v for name, v in headers.items() if name.lower() == "content-type"), "")
+def receiver_of(settings: ReceiverSettings, context: Context) -> Receiver:
+    """Return what verifies with those settings. Raises ValueError, or KeyError with the name of a
+    missing secret, for settings that cannot work."""
+    keys = verifying_keys([with_secrets(text, context.secret) for text in settings.secrets])
+    verifier = Verifier(keys, tolerance_seconds=settings.tolerance_seconds)
+    return Receiver(verifier, context.clock, settings.max_bytes)
+
+
+def nobody(clock: Clock) -> Receiver:
+    """Return what no sender can satisfy: whoever asks for a receiver that is not there learns as
+    little as one without its key."""
+    return Receiver(Verifier(()), clock)
+
+
+def _content_type(headers: Iterable[tuple[str, str]]) -> str:
+    given = next((value for name, value in headers if name.lower() == "content-type"), "")
     return given.partition(";")[0].strip().lower()

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,6 +18,9 @@ TOLERANCE_SECONDS = 300
 ID = "webhook-id"
 TIMESTAMP = "webhook-timestamp"
 SIGNATURE = "webhook-signature"
+Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Names in any case; as pairs, a name that comes twice is seen twice."""
+
 MAX_SIGNATURES = 16
 """Signatures looked at: each costs a computation, and a rotation needs two."""
 
@@ -77,7 +80,7 @@ class Verifier:
         self._keys = tuple(keys)
         self._tolerance = tolerance_seconds
 
-    def verify(self, headers: Mapping[str, str], body: bytes, now: datetime) -> VerifiedWebhook:
+    def verify(self, headers: Headers, body: bytes, now: datetime) -> VerifiedWebhook:
         """Return what a webhook says of itself. Raises Unverified.
 
         `body` is what came, byte for byte; header names may have any case. A time exactly at the
@@ -112,7 +115,7 @@ class Verifier:
 
 
 def verify(
-    headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
+    headers: Headers, body: bytes, secrets: Sequence[str], now: datetime
 ) -> VerifiedWebhook:
     """Verify one webhook with keys as texts (`whsec_`, `whpk_`). Raises Unverified, KeyFault."""
     return Verifier(verifying_keys(secrets)).verify(headers, body, now)
@@ -122,10 +125,10 @@ def _content(webhook_id: str, timestamp: str, body: bytes) -> bytes:
     return f"{webhook_id}.{timestamp}.".encode("ascii") + body
 
 
-def _folded(headers: Mapping[str, str]) -> dict[str, str]:
+def _folded(headers: Headers) -> dict[str, str]:
     """Return the three headers by lower-case name; one that is there twice is nobody's."""
     found: dict[str, str] = {}
-    for name, value in headers.items():
+    for name, value in headers.items() if isinstance(headers, Mapping) else headers:
         folded = name.lower()
         if folded not in (ID, TIMESTAMP, SIGNATURE):
             continue

@@ -21,6 +21,7 @@ from gateway.api import (
     proposals,
     set_aside,
     sign_in,
+    webhooks,
 )
 from gateway.api.door import Door
 from gateway.api.entrance import Entrance, entrance
@@ -51,6 +52,7 @@ ROUTES = (
     *credentials.ROUTES,
     *sign_in.ROUTES,
     *proposals.ROUTES,
+    *webhooks.ROUTES,
 )
 
 
@@ -103,6 +105,7 @@ def _routes(known: dict[str, Any]) -> Litestar:
             Proposed: proposed,
             Unauthenticated: unauthenticated,
         },
+            webhooks.WebhookRefused: webhooks.refused,
         # Litestar would take over root logging, and quote payloads with `debug`.
         logging_config=None,
         debug=False,

@@ -20,7 +20,17 @@ from gateway.errors import NotFound, Reject, UsageFault
 from gateway.pipeline import Accepted, Arrival
 from gateway.store import UnitConflict
 
-__all__ = ["ROUTES", "accepted", "hand_over", "take"]
+__all__ = [
+    "ROUTES",
+    "Given",
+    "accepted",
+    "bounded",
+    "hand_over",
+    "must_be_raw",
+    "must_fit",
+    "one_block",
+    "take",
+]
 
 _MEDIA_TYPE = re.compile(r"(application|text)/[a-z0-9][a-z0-9.+-]{0,60}")
 
@@ -49,63 +59,81 @@ async def hand_over(
     must_be_raw(request)
     limit = min(hub.bundle.sources[name].settings.max_bytes, _api_limit(hub))
     must_fit(request, limit)
-    return await take(request, name, _bounded(request.stream(), limit), again=again)
+    return await take(request, name, bounded(request.stream(), limit), Given(again=again))
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of what is handed over, beside its bytes.
+
+    `same` tells whether other bytes under a key mean the same; `meta` is kept with the artifact.
+    """
+
+    again: bool = False
+    same: Same | None = None
+    meta: Mapping[str, str] = {}
+    known_as: str = ""
+    """The sender's own name for it, which counts like an Idempotency-Key: the same name is the
+    same thing, and another name another thing, whatever their bytes."""
+    by_name_only: bool = False
+    """No header counts beside that name: nobody has signed it."""
+    media_type: str = ""
+    """Of the bytes, where they are not the body as it came."""
+
+
+_PLAIN = Given()
 
 
 async def take(
-    request: HubRequest,
-    name: str,
-    blocks: AsyncIterator[bytes],
-    *,
-    again: bool = False,
-    same: Same | None = None,
-    more: Mapping[str, str] = {},
+    request: HubRequest, name: str, blocks: AsyncIterator[bytes], given: Given = _PLAIN
 ) -> Response[Accepted]:
     """Accept a stream at an interface, once per Idempotency-Key, and answer 202.
 
-    `same` tells whether other bytes under a key mean the same; `more` is kept with the artifact.
     Raises UsageFault (a key or If-None-Match is wrong, a key is missing), PreconditionFailed (it was there already).
     """
     hub = services(request)
     if not hub.ready:
         raise NotReady("The hub is starting or stopping.", next_step="send it again.")
-    key, only_new = _key(request), creates_only(request)
-    media_type = _media_type(request)
+    use, only_new = _key(request, given), creates_only(request)
     trace = trace_of(request.scope).traceparent
-    meta = {**more, **({"traceparent": trace} if trace else {})}
-    arrival = Arrival(interface=name, media_type=media_type, meta=meta, again=again)
-    if not key:
-        return _made(await hub.flow.accept(arrival, blocks), only_new=only_new)
-    use = KeyUse(
-        scope=f"{_whose(request)}{request.method} {request.url.path}",
-        key=key,
+    arrival = Arrival(
+        interface=name,
+        media_type=given.media_type or _media_type(request),
+        meta={**given.meta, **({"traceparent": trace} if trace else {})},
+        again=given.again or bool(given.known_as),
     )
+    if use is None:
+        return _made(await hub.flow.accept(arrival, blocks), only_new=only_new)
     keys = keys_of(request)
     with keys.under_way(use):
         known = await keys.known(use)
         if known is not None:
-            first = await keys.replayed(known, blocks, same)
+            first = await keys.replayed(known, blocks, given.same)
             return accepted(first, replayed=True)
         try:
             keyed = msgspec.structs.replace(arrival, also=use.record)
             taken = await hub.flow.accept(keyed, blocks)
         except UnitConflict:
-            # Another process was first with this key; the body is read already.
+            # Another request was first with this key, or with another one and the same bytes just
+            # now; the body is read already.
             raise NotReady(
                 "The first request with this key has just ended.", next_step="send it again."
             ) from None
     return _made(taken, only_new=only_new)
 
 
-def _key(request: HubRequest) -> str:
-    key = read_key(request.headers.get("idempotency-key"))
+def _key(request: HubRequest, given: Given) -> KeyUse | None:
+    """Return what makes it once: the header's key, else the sender's name for it."""
+    key = "" if given.by_name_only else read_key(request.headers.get("idempotency-key"))
+    scope = f"{_whose(request)}{request.method} {request.url.path}"
+    if not key and given.known_as:
+        return KeyUse(scope=f"{scope} event", key=given.known_as)
     if not key and key_required(request):
         raise UsageFault(
             "This product asks for an Idempotency-Key.",
             code="idempotency_key_missing",
             next_step="send one, say a UUID, and the same one with each retry.",
         )
-    return key
+    return KeyUse(scope=scope, key=key) if key else None
 
 
 def _made(taken: Accepted, *, only_new: bool) -> Response[Accepted]:
@@ -156,7 +184,13 @@ def must_fit(request: HubRequest, limit: int) -> None:
         raise _too_large(limit)
 
 
-async def _bounded(blocks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+async def one_block(raw: bytes) -> AsyncIterator[bytes]:
+    """Give bytes as a stream."""
+    yield raw
+
+
+async def bounded(blocks: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    """Pass a stream on up to `limit` bytes. Raises Reject."""
     size = 0
     async for block in blocks:
         size += len(block)

@@ -1,7 +1,6 @@
 """`/v1/messages`: hand over a contract message, list them, show one with its deliveries."""
 
 import hashlib
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, cast
@@ -15,8 +14,9 @@ from gateway.api.conditional import not_modified, tag_of, tagged
 from gateway.api.conversion import EXACT, converted, not_convertible, same_document
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
+from gateway.api.envelopes import enclosed
 from gateway.api.events import Outgoing, outgoing, put_on_record
-from gateway.api.files import must_be_raw, must_fit, take
+from gateway.api.files import Given, must_be_raw, must_fit, one_block, take
 from gateway.api.governed import lists, must_cover, must_know, shows_full
 from gateway.api.guard import sees, sees_all
 from gateway.api.negotiation import (
@@ -73,19 +73,27 @@ async def hand_over_message(
     """Take a document that satisfies a contract already, at an incoming interface of format json.
 
     Content-Type names the contract's version; without one a client's pin counts. What breaks the
-    contract is refused at once (422) with pointers and rules, never with values.
+    contract is refused at once (422) with pointers and rules, never with values. It may be the data
+    of a CloudEvent, whose source and id then count as an Idempotency-Key does.
     """
     hub = services(request)
     name, source = _intake(hub, contract, interface)
-    _must_be_json(request)
+    must_be_raw(request)
     must_fit(request, min(MAX_DOCUMENT_BYTES, source.settings.max_bytes))
-    meant = await taken_version(request, contract, source.contract.version)
+    event = await enclosed(request, contract)
+    if event is None:
+        _must_be_json(request)
+    meant = await taken_version(
+        request, contract, source.contract.version, event.version if event else ""
+    )
     await must_cover(request, contract, meant.version.version)
-    raw = await request.body()
+    raw = event.document if event else await request.body()
     document = parse_document(raw)
     raw, more = _as_configured(hub, meant, source, raw, document)
     await used(request, meant)
-    return await take(request, name, _one(raw), same=partial(same_document, raw), more=more)
+    same = partial(same_document, raw)
+    given = event.given(same, more) if event else Given(same=same, meta=more)
+    return await take(request, name, one_block(raw), given)
 
 
 def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:
@@ -119,11 +127,10 @@ def takers(bundle: Bundle, contract: str) -> dict[str, Source]:
 
 
 def _must_be_json(request: HubRequest) -> None:
-    must_be_raw(request)
     given = content_type(request)
     if given.name != JSON and not given.contract:
         raise Unsupported(
-            "A message is taken as JSON, without an envelope.",
+            "A message is taken as JSON, or as a CloudEvent.",
             next_step="send it as application/json, or as application/vnd.remithub.NAME+json.",
         )
 
@@ -150,10 +157,6 @@ def _as_configured(
         raise not_convertible(sent, wanted.version)
     origin = {"sent_as": sent.identity, "sent_sha256": hashlib.sha256(raw).hexdigest()}
     return EXACT.encode(moved), origin
-
-
-async def _one(raw: bytes) -> AsyncIterator[bytes]:
-    yield raw
 
 
 @get("/v1/messages", summary="Messages, the newest first", tags=["messages"])

@@ -90,8 +90,11 @@ async def asked_major(connection: Any, client: str, contract: str) -> int:
     return pins[0].major if pins else -1
 
 
-async def taken_version(request: HubRequest, contract: str, configured: str) -> Meant:
-    """Return the version in which a document comes in; `configured` is the interface's own.
+async def taken_version(
+    request: HubRequest, contract: str, configured: str, enclosed: str = ""
+) -> Meant:
+    """Return the version in which a document comes in; `configured` is the interface's own,
+    `enclosed` what an envelope says, where Content-Type says nothing.
 
     Raises Unsupported and VersionNotSupported (415), Gone (410).
     """
@@ -99,7 +102,7 @@ async def taken_version(request: HubRequest, contract: str, configured: str) -> 
     if given.contract and given.contract != contract:
         raise Unsupported("Content-Type names another contract than the address does.")
     try:
-        wanted = given.version
+        wanted = given.version or enclosed
     except Malformed as fault:
         raise Unsupported(str(fault)) from None
     meant = await _meant(request, contract, wanted, configured)

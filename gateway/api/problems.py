@@ -19,6 +19,7 @@ from gateway.errors import (
     TryAgain,
     UsageFault,
 )
+from gateway.governance.cloudevents import EventInvalid
 
 __all__ = [
     "EXCEPTION_HANDLERS",
@@ -53,7 +54,9 @@ PROBLEMS: dict[str, ProblemKind] = {
     "request_invalid": ProblemKind(400, "A parameter or the body does not have the right form"),
     "idempotency_key_missing": ProblemKind(400, "This product asks for an Idempotency-Key"),
     "idempotency_key_invalid": ProblemKind(400, "The Idempotency-Key is not 1 to 255 characters"),
+    "webhook_malformed": ProblemKind(400, "The headers of the webhook cannot be read"),
     "unauthorized": ProblemKind(401, "No credential, or none that is good"),
+    "webhook_unverified": ProblemKind(401, "The webhook is not proved to be its sender's"),
     "forbidden": ProblemKind(403, "None of the roles allows it"),
     "insufficient_scope": ProblemKind(403, "The credential's scopes do not cover it"),
     "product_missing": ProblemKind(403, "No API product of the client covers it"),
@@ -75,10 +78,14 @@ PROBLEMS: dict[str, ProblemKind] = {
     "artifact_too_large": ProblemKind(413, "The file is larger than this interface takes"),
     "document_too_large": ProblemKind(413, "The document is larger than the hub takes"),
     "media_type_unsupported": ProblemKind(415, "The content type or encoding is not taken here"),
+    "event_batch": ProblemKind(415, "Events are taken one at a time"),
+    "event_format": ProblemKind(415, "Events are taken in JSON only"),
     "version_not_supported": ProblemKind(415, "No version is named, or none that is taken"),
     "config_invalid": ProblemKind(422, "A file of the configuration is wrong"),
     "contract_violated": ProblemKind(422, "The document breaks its contract"),
     "idempotency_payload_differs": ProblemKind(422, "The key came before with another payload"),
+    "event_invalid": ProblemKind(422, "The event breaks CloudEvents"),
+    "event_without_data": ProblemKind(422, "The event carries no JSON document"),
     "message_rejected": ProblemKind(422, "The document is at fault"),
     "contract_not_convertible": ProblemKind(422, "The document has no form in that version"),
     "precondition_required": ProblemKind(428, "A change needs If-Match"),
@@ -230,6 +237,8 @@ def problem_of(error: HubError, facts: TraceFacts) -> Problem:
                 "errors": error.errors[:MAX_ERRORS],
                 "errors_truncated": len(error.errors) > MAX_ERRORS,
             }
+        case EventInvalid():
+            more = {"errors": [msgspec.to_builtins(one) for one in error.violations[:MAX_ERRORS]]}
         case VersionNotSupported() | NotAcceptable():
             more = {"supported": error.supported}
         case QuotaExceeded():

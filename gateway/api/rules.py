@@ -33,7 +33,8 @@ class Kind(StrEnum):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `right` None: open to everybody.
+    """One row. `right` None: open to everybody, or where it is `signed` to whoever the route
+    finds in the signature.
 
     `parameter` is the path's that names the object. `collection`: a list, of which a limited
     actor sees its own. `reads` names the audit entry of a read of PHI; with `where`, only under
@@ -49,6 +50,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     where: tuple[str, str] | None = None
     then: Right | None = None
     further: tuple[Right, ...] = ()
+    signed: bool = False
 
 
 def _of(right: Right, kind: Kind, parameter: str) -> Rule:
@@ -56,6 +58,7 @@ def _of(right: Right, kind: Kind, parameter: str) -> Rule:
 
 
 _OPEN = Rule(right=None)
+_SIGNED = Rule(right=None, kind=Kind.INTERFACE, parameter="interface", signed=True)
 _SUBMIT = Right.SUBMIT
 _SEE = Right.MESSAGE_READ
 _PAGES = Rule(right=Right.CATALOGUE_READ, kind=Kind.CATALOGUE, collection=True)
@@ -87,6 +90,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/v1/interfaces/{name}/check"): _OPERATE,
     ("POST", "/v1/interfaces/{name}/files"): _of(_SUBMIT, Kind.INTERFACE, "name"),
     ("POST", "/v1/messages/{contract}"): _of(_SUBMIT, Kind.CONTRACT, "contract"),
+    ("POST", "/v1/webhooks/{interface}"): _SIGNED,
     ("GET", "/v1/messages"): _LIST,
     ("GET", "/v1/messages/{message_id}"): Rule(
         right=_SEE,

@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import State
 
-from connectors.base import CheckReport
+from connectors.base import CheckReport, Receiver
 from gateway.api.catalogue import Catalogue
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
@@ -85,6 +85,11 @@ class Services(Protocol):
 
     def contract(self, name: str, version: str) -> ContractView:
         """Return a contract version as it is shown. Raises NotFound."""
+        ...
+
+    def receiver(self, interface: str) -> Receiver:
+        """Return what proves the sender of an interface; of one that receives nothing, and of one
+        that is not there, what nobody can satisfy."""
         ...
 
     async def interfaces(self, names: Iterable[str] = ()) -> list[InterfaceHealth]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 import connectors
-from connectors.base import Context, Sink, Source, TransportFactory
+from connectors.base import Context, Receiver, Sink, Source, TransportFactory
 from gateway.errors import NotFound
 from gateway.pipeline import Bundle
 from gateway.pipeline import Sink as PipelineSink
@@ -53,6 +53,10 @@ class LiveConnections:
     def source(self, interface: str) -> Source:
         """Return the live source. Raises NotFound."""
         return self._port(interface)  # type: ignore[no-any-return]  # opened as a source below
+
+    def receiver(self, interface: str) -> Receiver:
+        """Return what proves an interface's sender. Raises NotFound."""
+        return self._port(interface)  # type: ignore[no-any-return]  # opened as a receiver below
 
     def _port(self, interface: str) -> Any:
         if interface not in self._open:
@@ -126,7 +130,7 @@ class LiveConnections:
     def _make(self, name: str, bundle: Bundle, options: Any) -> _Open:
         interface = _interfaces(bundle)[name]
         spec = connectors.find(interface.settings.connector)
-        make = spec.source if name in bundle.sources else spec.sink
+        make = (spec.source or spec.receiver) if name in bundle.sources else spec.sink
         assert make is not None  # noqa: S101 - the bundle's compiler looked
         settings = interface.settings
         longest = settings.deadline_seconds + 1 if isinstance(settings, SinkSettings) else 0.0

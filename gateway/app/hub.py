@@ -363,7 +363,7 @@ class Hub:
         self, name: str, state: DestinationState, reason: str, actor: str
     ) -> None:
         bundle = self.bundles.current
-        polled = {n for n, source in bundle.sources.items() if source.settings.connector}
+        polled = {n for n, source in bundle.sources.items() if source.polled}
         able = {*self.workers.destinations, *polled}
         if name not in able:
             known = ", ".join(sorted(able))

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Iterable
 
-from connectors.base import CheckReport, Probe, Sink, Source
+from connectors.base import CheckReport, Probe, Receiver, Sink, Source
+from connectors.webhook import nobody
 from gateway.api import Catalogue, ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
 from gateway.app.hub import Hub, Reloaded
@@ -162,6 +163,14 @@ class HubServices:
         )
         return render(taken)
 
+    def receiver(self, interface: str) -> Receiver:
+        """Return what proves the sender of an interface; of one that receives nothing, and of one
+        that is not there, what nobody can satisfy."""
+        source = self.bundle.sources.get(interface)
+        if source is None or not source.receives:
+            return nobody(self.ports.clock)
+        return self.hub.connections.receiver(interface)
+
     # -- what people ask of it ----------------------------------------------------------------
 
     async def pause(self, interface: str, *, actor: str, reason: str) -> None:
@@ -174,7 +183,7 @@ class HubServices:
 
     async def poll(self, interface: str) -> Polled:
         """Look at a source now. Raises NotFound where nothing is polled."""
-        polled = {n for n, s in self.bundle.sources.items() if s.settings.connector}
+        polled = {n for n, s in self.bundle.sources.items() if s.polled}
         if interface not in polled:
             known = ", ".join(sorted(polled)) or "none"
             raise NotFound(f"Nothing is polled there (polled are: {known}).")

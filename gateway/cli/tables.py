@@ -62,7 +62,8 @@ def _connectors(_argument: str, _page: Path, _root: Path) -> str:
     rows = []
     for name in names():
         spec = find(name)
-        ways = [word for word, way in (("in", spec.source), ("out", spec.sink)) if way]
+        into = spec.source or spec.receiver
+        ways = [word for word, way in (("in", into), ("out", spec.sink)) if way]
         about = (spec.settings.__doc__ or "").strip().partition("\n\n")[0]
         rows.append((f"[`{name}`](connectors/{name}/README.md)", " and ".join(ways), about))
     return markdown(("Connector", "Direction", "What it does"), rows)
@@ -73,6 +74,14 @@ def _connector_options(name: str, _page: Path, _root: Path) -> str:
     from connectors.docs import options_table
 
     return options_table(find(name).settings)
+
+
+def _connector_receiver(name: str, _page: Path, _root: Path) -> str:
+    from connectors import find
+    from connectors.docs import options_table
+
+    spec = find(name)
+    return options_table(spec.receives or spec.settings)
 
 
 def _settings(name: str, _page: Path, _root: Path) -> str:
@@ -162,6 +171,7 @@ def _mapping_codes(_argument: str, _page: Path, _root: Path) -> str:
 _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
     "benchmarks": _benchmarks,
     "connector-options": _connector_options,
+    "connector-receiver": _connector_receiver,
     "connectors": _connectors,
     "contract-fields": _contract_fields,
     "contract-rules": _contract_rules,

@@ -181,7 +181,7 @@ class Pollers:
         assert self._bundle is not None  # noqa: S101 - `follow` comes first
         assert self._source is not None  # noqa: S101 - as above
         wanted = self._bundle.sources.get(name)
-        if wanted is None or not wanted.settings.connector:
+        if wanted is None or not wanted.polled:
             self._ticks.drop(name)
             self.by_name.pop(name, None)
             return

@@ -67,6 +67,13 @@ class ConfirmedBy(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract
     ok: Predicate | None
 
+    receives: bool = False
+    """Its sender calls: there is nothing to look at."""
+
+    @property
+    def polled(self) -> bool:
+        """Whether its connector fetches."""
+        return bool(self.settings.connector) and not self.receives
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True):
     """A system out."""
@@ -120,7 +127,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
         wanted += [
             (poll_lane(name), LaneKind.POLL.value, name, "", "")
             for name, source in self.sources.items()
-            if source.settings.connector
+            if source.polled
         ]
         for sendings in self.routes.values():
             wanted += [

@@ -119,6 +119,8 @@ class _Compiler:
 
             self.mappings[name] = compile_mapping(
                 source.text,
+            receives=bool(settings.connector)
+            and connectors.find(settings.connector).source is None,
                 source_schema=self._side(source, source.source),
                 target_schema=self._side(source, source.target),
                 tables=table,
@@ -141,12 +143,14 @@ class _Compiler:
             known = ", ".join(connectors.names())
             reason = f"there is no connector '{interface.connector}' (there are: {known})"
             raise self.fault(interface.interface, "connector", reason) from None
-        able = spec.source if isinstance(interface, SourceSettings) else spec.sink
-        if able is None:
+        into = isinstance(interface, SourceSettings)
+        received = spec.receives if into and spec.source is None else None
+        if received is None and (spec.source if into else spec.sink) is None:
             reason = f"connector '{interface.connector}' cannot work in this direction"
             raise self.fault(interface.interface, "connector", reason)
         tree = self.config.files[f"interfaces/{interface.interface}.yaml"].tree
-        return decode_settings(tree, spec.settings, at="$.settings", data=interface.settings)
+        kind = received or spec.settings
+        return decode_settings(tree, kind, at="$.settings", data=interface.settings)
 
     def source(self, settings: SourceSettings) -> Source:
         if settings.format not in READERS:

@@ -120,6 +120,9 @@ class Custody:
     ) -> list[Statement]:
         name = artifact.artifact_id
         statements = [*self._records.artifact(artifact), *arrived(received, name)]
+        if arrival.again and arrival.also is not None:
+            # Its key says that it is another one: it must not be taken for one with equal bytes.
+            statements[0] = msgspec.structs.replace(statements[0], expect=1)
         if arrival.fingerprint:
             statements.append(self._records.source_seen(artifact, arrival.fingerprint))
         if arrival.also is not None:

@@ -11,7 +11,8 @@ from connectors.webhook import SCHEDULE_SECONDS
 from gateway.cli.checking import Weight, troubles
 
 EXAMPLES = sorted((Path(connectors.webhook.__file__).parent / "examples").glob("*.yaml"))
-SECRETS = {"REMITHUB_SECRET_BILLING_WEBHOOK_KEY": "whsec_" + "A" * 32}
+NAMES = ("BILLING_WEBHOOK_KEY", "QUAY_WEBHOOK_KEY_NEW", "QUAY_WEBHOOK_KEY_OLD")
+SECRETS = {f"REMITHUB_SECRET_{name}": "whsec_" + "A" * 32 for name in NAMES}
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
@@ -25,7 +26,7 @@ def test_an_example_is_a_whole_interface(example, tmp_path):
 
 
 def test_the_example_retries_as_standard_webhooks_suggests():
-    [example] = EXAMPLES
+    [example] = [path for path in EXAMPLES if path.stem == "subscription"]
     told = yaml.safe_load(example.read_text("utf-8"))
     assert tuple(told["retry"]["schedule_seconds"]) == SCHEDULE_SECONDS
     assert sum(SCHEDULE_SECONDS) == 75 * 3600 + 35 * 60 + 5

@@ -190,6 +190,7 @@ def test_every_route_has_a_rule_and_every_rule_a_route() -> None:
     assert {route for route, rule in RULES.items() if rule.right is None} == {
         ("GET", "/healthz"),
         ("GET", "/readyz"),
+        ("POST", "/v1/webhooks/{interface}"),
         *WAYS_IN,
     }
 

@@ -97,7 +97,7 @@ def test_an_interface_is_named_where_several_take_the_contract(live: Live) -> No
 
 
 @pytest.mark.parametrize(
-    "kind", ["text/plain", "application/cloudevents+json", "multipart/form-data; boundary=b"]
+    "kind", ["text/plain", "application/xml", "multipart/form-data; boundary=b"]
 )
 def test_a_message_comes_as_json(live: Live, kind: str) -> None:
     answer = live.post(ADVICES, advice(105), Content_Type=kind)

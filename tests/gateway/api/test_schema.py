@@ -93,6 +93,8 @@ def test_a_contract_has_a_route_of_its_own_with_schema_and_examples(offline: Doc
     content = offline["paths"]["/v1/messages/remittance-advice"]["post"]["requestBody"]["content"]
     named = "application/vnd.remithub.remittance-advice+json; version=1"
     assert set(content) == {"application/json", "application/cloudevents+json", named}
+    event = content.pop("application/cloudevents+json")["schema"]
+    content["event"] = {**content[named], "schema": event["properties"]["data"]}
     for body in content.values():
         assert body["schema"] == {"$ref": "#/components/schemas/remittance-advice.v1"}
         assert "remittance-advice-1.0.0-full" in body["examples"]
@@ -241,7 +243,9 @@ def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -
 
 def test_every_code_of_the_table_is_a_problem_of_some_route() -> None:
     paths = ("/v1/x", "/v1/reload", "/readyz", "/v1/clients/{client}/keys", "/auth/break-glass")
-    plain = Shape(path="", unsafe=True, replaces=True, named=True, asks=True, follows=True, keyed=True)
+    plain = Shape(
+        path="", unsafe=True, replaces=True, named=True, asks=True, follows=True, keyed=True
+    )
     shapes = [
         msgspec.structs.replace(plain, path=path, body=body) for body in Body for path in paths
     ]
