@@ -11,10 +11,12 @@ from gateway.access.authorize import (
     depends_on_object,
 )
 from gateway.access.checking import access_faults, may_listen, must_make_sense
+from gateway.access.codes import code_url
 from gateway.access.denials import DENIED, Denials
+from gateway.access.emergency import Emergency
 from gateway.access.fetching import Fetcher
 from gateway.access.keys import KeyFacts, Keys, NewKey
-from gateway.access.passwords import keep_password
+from gateway.access.passwords import NewPassword, new_password
 from gateway.access.people import People, Started
 from gateway.access.presented import COOKIE, Presented, read_presented
 from gateway.access.proposals import ProposalFacts, Proposals, Wanted
@@ -48,11 +50,13 @@ __all__ = [
     "Decision",
     "Denials",
     "Duty",
+    "Emergency",
     "Fetcher",
     "Forbidden",
     "KeyFacts",
     "Keys",
     "NewKey",
+    "NewPassword",
     "People",
     "Presented",
     "ProposalFacts",
@@ -67,13 +71,14 @@ __all__ = [
     "Wanted",
     "access_faults",
     "authorize",
+    "code_url",
     "condition_of",
     "conditions",
     "depends_on_object",
-    "keep_password",
     "local_actor",
     "may_listen",
     "must_make_sense",
+    "new_password",
     "read_presented",
     "refusal",
 ]

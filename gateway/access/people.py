@@ -1,6 +1,5 @@
-"""How people get in: the sign-in at their provider, and the one local account for emergencies."""
+"""How people get in: the sign-in at their provider."""
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,32 +11,28 @@ from typing import Any
 import msgspec
 
 from gateway.access.actor import Duty
+from gateway.access.emergency import Emergency
 from gateway.access.fetching import Fetcher
-from gateway.access.passwords import check_password
 from gateway.access.provider import Provider
 from gateway.access.refusals import Unauthenticated
-from gateway.access.sessions import BREAK_GLASS_SECONDS, Begun, Sessions
+from gateway.access.sessions import Begun, Sessions
 from gateway.access.signed import Bad
-from gateway.errors import Conflict, NotFound, TryAgain, UsageFault
+from gateway.errors import NotFound, TryAgain, UsageFault
 from gateway.ports import Ports
 from gateway.settings import Config, PeopleSettings
 from gateway.store import AuditEntry, Row, Statement, Store, Unit, UnitConflict
 
-__all__ = ["PROVED", "People", "Started"]
+__all__ = ["People", "Started"]
 
 log = logging.getLogger("remithub.access")
-
-PROVED = "oidc_proved"
-"""In the store once somebody has signed in at the provider: from then on no password is good."""
 
 SIGN_IN_SECONDS = 600
 STARTS_A_MINUTE = 600
 """Sign-ins that anybody may begin here in a minute: each is a row, kept for ten."""
 
-LOCKED_AFTER = 5
-LOCKED_SECONDS = 900.0
-
 _MINUTE = 60.0
+_MAX_WORDS = 10
+_WORD = re.compile(r"[\x21-\x7e]{1,100}")
 _RETURN = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,500}|/")
 
 
@@ -59,6 +54,7 @@ class People:
         store: Store,
         ports: Ports,
         sessions: Sessions,
+        emergency: Emergency,
         fetcher: Fetcher,
         secret: Callable[[str], str],
     ) -> None:
@@ -66,10 +62,10 @@ class People:
         self._store = store
         self._ports = ports
         self._sessions = sessions
+        self._emergency = emergency
         self._fetcher = fetcher
         self._secret = secret
         self._provider: Provider | None = None
-        self._failures: list[float] = []
         self._starts = (0.0, 0)
 
     def _now(self) -> int:
@@ -128,7 +124,7 @@ class People:
             )
 
     async def finish(
-        self, *, code: str, state: str, issuer: str, browser: str
+        self, *, code: str, state: str, issuer: str, browser: str, source: str
     ) -> tuple[Begun, str]:
         """End a sign-in: return the session and where the person wanted to go.
 
@@ -146,14 +142,21 @@ class People:
             raise _refused() from None
         duties = _duties(claims, provider.settings)
         if not duties:
-            entry = AuditEntry(f"person:{claims['sub']}", "session.refused", "", outcome="denied")
+            entry = AuditEntry(
+                f"person:{claims['sub']}",
+                "session.refused",
+                "",
+                outcome="denied",
+                detail={"source": source},
+            )
             await self._store.commit(Unit(audit=(entry,)))
             raise Unauthenticated(
                 "You have no role here.",
                 next_step="ask an administrator to put you into a group that has one.",
             )
-        session = await self._sessions.begin(claims["sub"], duties)
-        await self._prove()
+        detail = {"source": source, "factors": _strength(claims)}
+        session = await self._sessions.begin(claims["sub"], duties, detail=detail)
+        await self._emergency.prove()
         return session, str(begun["return_to"])
 
     async def _taken(self, state: str, browser: str) -> Row:
@@ -170,74 +173,6 @@ class People:
             raise _refused() from None
         return rows[0]
 
-    async def _prove(self) -> None:
-        if not await self.proved():
-            put = Statement("hub_put", {"key": PROVED, "value": str(self._now())})
-            entry = AuditEntry("hub", "break-glass.disable", PROVED)
-            await self._store.commit(Unit(statements=(put,), audit=(entry,)))
-
-    async def proved(self) -> bool:
-        """Whether the sign-in at the provider has ever worked, so that no password is needed."""
-        rows = await self._store.fetch("hub_get", key=PROVED)
-        return bool(rows and rows[0]["value"])
-
-    async def allow_break_glass(self, *, by: str, reason: str) -> None:
-        """Let the local account in again until somebody signs in at the provider: it is away."""
-        put = Statement("hub_put", {"key": PROVED, "value": ""})
-        entry = AuditEntry(by, "break-glass.allow", PROVED, reason=reason)
-        await self._store.commit(Unit(statements=(put,), audit=(entry,)))
-
-    async def break_glass(self, *, user: str, password: str, reason: str) -> Begun:
-        """Let the local administrator in for an emergency, four hours at most.
-
-        Raises NotFound (there is none), Conflict (`break_glass_disabled`, `break_glass_locked`),
-        UsageFault (no reason), Unauthenticated.
-        """
-        settings = self._config().hub.access.break_glass
-        if settings is None:
-            raise NotFound("There is no local account.")
-        if await self.proved():
-            raise Conflict(
-                "The local account is out of use: sign-in at the provider works.",
-                code="break_glass_disabled",
-                next_step="sign in there; where it is away, `remithub client break-glass` first.",
-            )
-        if not reason.strip():
-            raise UsageFault("An emergency needs a reason.", next_step="say what has happened.")
-        self._must_not_be_locked()
-        good = await self._password_is(settings.secret, password)
-        if not (good and hmac.compare_digest(user.encode(), settings.user.encode())):
-            self._failures.append(self._ports.clock.monotonic())
-            entry = AuditEntry("nobody", "break-glass.refused", "", outcome="denied")
-            await self._store.commit(Unit(audit=(entry,)))
-            raise Unauthenticated("The name or the password is wrong.", next_step="try again.")
-        self._failures.clear()
-        log.critical("Emergency access begins for %s: tell the security contact.", settings.user)
-        return await self._sessions.begin(
-            f"break-glass/{settings.user}",
-            [Duty.BREAK_GLASS],
-            seconds=BREAK_GLASS_SECONDS,
-            reason=reason,
-            said="break-glass.begin",
-        )
-
-    async def _password_is(self, name: str, password: str) -> bool:
-        try:
-            kept = self._secret(name)
-        except KeyError:
-            return False
-        return await asyncio.to_thread(check_password, password, kept)
-
-    def _must_not_be_locked(self) -> None:
-        since = self._ports.clock.monotonic() - LOCKED_SECONDS
-        self._failures = [at for at in self._failures if at > since]
-        if len(self._failures) >= LOCKED_AFTER:
-            raise Conflict(
-                "Too many wrong passwords.",
-                code="break_glass_locked",
-                next_step="wait a quarter of an hour.",
-            )
-
 
 def _duties(claims: Mapping[str, Any], settings: PeopleSettings) -> frozenset[Duty]:
     """Map groups to roles; the claim may lie deeper (`realm_access.roles`)."""
@@ -252,6 +187,13 @@ def _duties(claims: Mapping[str, Any], settings: PeopleSettings) -> frozenset[Du
         for role in settings.roles.get(group, ())
     }
     return frozenset(Duty(role) for role in roles) - {Duty.LOCAL, Duty.SYSTEM, Duty.BREAK_GLASS}
+
+
+def _strength(claims: Mapping[str, Any]) -> str:
+    """Return what the provider says of how they signed in, as far as it is words."""
+    said = [claims.get("acr"), *(claims["amr"] if isinstance(claims.get("amr"), list) else ())]
+    words = [word for word in said if isinstance(word, str) and _WORD.fullmatch(word)]
+    return " ".join(words[:_MAX_WORDS])
 
 
 def _digest(secret: str) -> str:

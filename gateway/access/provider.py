@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from gateway.access.fetching import Fetcher, must_be_secure
 from gateway.access.jwks import KeySource
+from gateway.access.sessions import ABSOLUTE_SECONDS
 from gateway.access.signed import Bad, peek, verify
 from gateway.errors import TryAgain
 from gateway.ports import Clock
@@ -82,6 +83,7 @@ class Provider:
             "nonce": nonce,
             "code_challenge": challenge,
             "code_challenge_method": "S256",
+            "max_age": str(ABSOLUTE_SECONDS),
         }
         if self.settings.acr:
             asked["acr_values"] = " ".join(self.settings.acr)
@@ -152,8 +154,7 @@ class Provider:
         given = claims.get("nonce")
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
             raise Bad("nonce")
-        if self.settings.acr and claims.get("acr") not in self.settings.acr:
-            raise Bad("acr")
+        self._must_be_strong(claims)
         subject = claims.get("sub")
         if (
             not isinstance(subject, str)
@@ -162,6 +163,19 @@ class Provider:
         ):
             raise Bad("sub")
         return claims
+
+    def _must_be_strong(self, claims: Mapping[str, Any]) -> None:
+        """Hold the sign-in to what is asked for: a class, else a method (RFC 8176). A provider
+        that says neither has shown no more than one factor (ASVS 6.8.4)."""
+        known = self.settings
+        if known.acr:
+            if claims.get("acr") not in known.acr:
+                raise Bad("acr")
+            return
+        given = claims.get("amr")
+        methods = given if isinstance(given, list) else []
+        if known.amr and not any(method in known.amr for method in methods):
+            raise Bad("amr")
 
     def _must_be_for_the_hub(self, claims: Mapping[str, Any]) -> None:
         given = claims.get("aud")
@@ -181,6 +195,11 @@ class Provider:
                 raise Bad("time")
         if ends <= now - LEEWAY_SECONDS or made > now + LEEWAY_SECONDS:  # type: ignore[operator]  # as above
             raise Bad("expired")
+        when = claims.get("auth_time")  # 2: there, because `max_age` was asked for
+        if isinstance(when, bool) or not isinstance(when, int | float):
+            raise Bad("auth_time")
+        if not now - ABSOLUTE_SECONDS - LEEWAY_SECONDS <= when <= now + LEEWAY_SECONDS:
+            raise Bad("auth_time")
 
     async def _userinfo(self, tokens: Mapping[str, Any], subject: str) -> Mapping[str, Any]:
         endpoint, token = self._document.get("userinfo_endpoint"), tokens.get("access_token")

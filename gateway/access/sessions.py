@@ -82,8 +82,9 @@ class Sessions:
         seconds: int = ABSOLUTE_SECONDS,
         reason: str = "",
         said: str = "session.begin",
+        detail: dict[str, str] | None = None,
     ) -> Begun:
-        """Begin one, always under a new name (ASVS 7.2.4)."""
+        """Begin one, always under a new name (ASVS 7.2.4); `detail` is for the audit."""
         session, now = self._secret(), self._now()
         csrf = self._secret()
         roles = " ".join(sorted(duties))
@@ -97,7 +98,11 @@ class Sessions:
             "expires_at": now + seconds * 1000,
         }
         entry = AuditEntry(
-            f"person:{subject}", said, _shown(name), reason, detail={"roles": roles}
+            f"person:{subject}",
+            said,
+            _shown(name),
+            reason,
+            detail={"roles": roles, **(detail or {})},
         )
         forget = Statement("session_forget", {"before": now - KEPT_MS})
         unit = Unit(statements=(Statement("session_insert", row), forget), audit=(entry,))
@@ -145,6 +150,11 @@ class Sessions:
         revoke = Statement("session_revoke", {"session_hash": digest, "at": self._now()})
         entry = AuditEntry(by, "session.end", _shown(digest), reason=reason)
         await self._store.commit(Unit(statements=(revoke,), audit=(entry,), once=0))
+
+    async def give_up(self, session: str) -> None:
+        """End what a browser holds, because it signs in anew (ASVS 7.2.4)."""
+        if _TOKEN.fullmatch(session):
+            await self.end(session, by="hub", reason="signed in anew")
 
     async def end_all(self, subject: str, *, by: str, reason: str = "") -> None:
         """End every session of a person: they have left, or a device was lost."""

@@ -11,7 +11,7 @@ from gateway.api.interfaces import Reason
 from gateway.api.operations import ReloadOrder
 from gateway.api.proposals import Verdict
 from gateway.api.set_aside import Order
-from gateway.api.sign_in import BreakGlassOrder, EndOrder
+from gateway.api.sign_in import BreakGlassOrder, EndOrder, EndOwnOrder, EndPersonOrder
 from gateway.delivery import Action
 from gateway.governance.compat import CompatProfile, Mode
 from gateway.model.states import RetryState
@@ -83,6 +83,8 @@ BODIES: dict[str, Reading] = {
     "/v1/proposals/{proposal_id}/decide": Reading(kind=Body.ORDER, struct=Verdict, required=True),
     "/auth/break-glass": Reading(kind=Body.ORDER, struct=BreakGlassOrder, required=True),
     "/v1/break-glass/allow": Reading(kind=Body.ORDER, struct=EndOrder),
+    "/v1/session/end": Reading(kind=Body.ORDER, struct=EndOwnOrder),
+    "/v1/sessions/end": Reading(kind=Body.ORDER, struct=EndPersonOrder, required=True),
     "/v1/sessions/{session_name}/end": Reading(kind=Body.ORDER, struct=EndOrder),
 }
 """By path: what a POST there reads."""
@@ -90,7 +92,6 @@ BODIES: dict[str, Reading] = {
 BODILESS = frozenset(
     {
         "/v1/interfaces/{name}/resume",
-        "/v1/session/end",
         "/v1/interfaces/{name}/poll",
         "/v1/interfaces/{name}/check",
         "/v1/set-aside/orders/{order_id}/cancel",

@@ -9,6 +9,7 @@ from gateway.access import (
     AccessTokens,
     Authenticator,
     Denials,
+    Emergency,
     Fetcher,
     Keys,
     People,
@@ -28,6 +29,7 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
     keys: Keys
     sessions: Sessions
     people: People
+    emergency: Emergency
     denials: Denials
     proposals: Proposals
     fetcher: Fetcher
@@ -42,19 +44,7 @@ def entrance(services: Services, token: str, root: Path) -> Entrance:
     tokens = AccessTokens(
         config=lambda: services.bundle.config, root=root, fetch=fetcher.get, clock=ports.clock
     )
-
-    def secret(name: str) -> str:
-        folder = root / services.bundle.config.hub.secrets_folder
-        return Secrets(folder, os.environ)(name)
-
-    people = People(
-        config=lambda: services.bundle.config,
-        store=store,
-        ports=ports,
-        sessions=sessions,
-        fetcher=fetcher,
-        secret=secret,
-    )
+    emergency, people = _for_people(services, sessions, fetcher, root)
     authenticator = Authenticator(
         token=token,
         keys=keys,
@@ -67,7 +57,36 @@ def entrance(services: Services, token: str, root: Path) -> Entrance:
         keys=keys,
         sessions=sessions,
         people=people,
+        emergency=emergency,
         denials=Denials(ports.clock.monotonic),
         proposals=Proposals(store, ports),
         fetcher=fetcher,
     )
+
+
+def _for_people(
+    services: Services, sessions: Sessions, fetcher: Fetcher, root: Path
+) -> tuple[Emergency, People]:
+    """Return the ways in of people."""
+
+    def secret(name: str) -> str:
+        folder = root / services.bundle.config.hub.secrets_folder
+        return Secrets(folder, os.environ)(name)
+
+    emergency = Emergency(
+        config=lambda: services.bundle.config,
+        store=services.store,
+        ports=services.ports,
+        sessions=sessions,
+        secret=secret,
+    )
+    people = People(
+        config=lambda: services.bundle.config,
+        store=services.store,
+        ports=services.ports,
+        sessions=sessions,
+        emergency=emergency,
+        fetcher=fetcher,
+        secret=secret,
+    )
+    return emergency, people

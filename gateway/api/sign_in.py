@@ -1,5 +1,7 @@
 """`/auth/...`, `/v1/session`: people sign in at their provider, see their session and end it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import msgspec
@@ -8,18 +10,35 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_302_FOUND
 
-from gateway.access import COOKIE, Begun, People, SessionFacts, Sessions
+from gateway.access import (
+    COOKIE,
+    DENIED,
+    ActorKind,
+    Begun,
+    Emergency,
+    People,
+    SessionFacts,
+    Sessions,
+    Unauthenticated,
+    read_presented,
+)
 from gateway.api.bodies import read_body
-from gateway.api.guard import actor_of, caller_of
-from gateway.api.services import HubRequest
-from gateway.errors import UsageFault
+from gateway.api.door import NOBODY
+from gateway.api.guard import actor_of, caller_of, note_denial
+from gateway.api.services import HubRequest, services
+from gateway.errors import NotFound, UsageFault
+from gateway.store import AuditEntry
 
-__all__ = ["CSRF_COOKIE", "ROUTES", "BreakGlassOrder", "EndOrder"]
+__all__ = ["CSRF_COOKIE", "ROUTES", "BreakGlassOrder", "EndOrder", "EndOwnOrder", "EndPersonOrder"]
 
 CSRF_COOKIE = "__Host-remithub-csrf"
 """Readable by the page, which repeats it in `X-CSRF-Token`."""
 
 _SIGN_IN = "__Host-remithub-sign-in"
+
+_ALL_OF_IT = '"cache", "storage"'
+"""What a browser forgets at the end of a session (ASVS 14.3.1); "cookies" would take those of the
+whole domain along."""
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>RemitHub</title>
 <meta http-equiv="refresh" content="0;url={to}"><p><a href="{to}">Go on</a></p></html>
@@ -31,10 +50,11 @@ _PAGE_HEADERS = {
 
 
 class BreakGlassOrder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Name, password, and what has happened."""
+    """Name, password, the code of this half minute, and what has happened."""
 
     user: Annotated[str, msgspec.Meta(max_length=100)]
     password: Annotated[str, msgspec.Meta(max_length=1024)]
+    code: Annotated[str, msgspec.Meta(max_length=20)]
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
@@ -44,12 +64,27 @@ class EndOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
+class EndOwnOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which of one's own sessions to end, by its name; this one where none is said."""
+
+    name: Annotated[str, msgspec.Meta(max_length=100)] = ""
+
+
+class EndPersonOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose sessions to end, and why."""
+
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+    reason: Annotated[str, msgspec.Meta(max_length=500)] = ""
+
+
 class SessionView(msgspec.Struct, frozen=True, kw_only=True):
-    """Who a request comes from; `name` is the session's, the key's or the token's."""
+    """Who a request comes from; `name` is the session's, the key's or the token's. `sessions` are
+    those of the same person that are good now."""
 
     actor: str
     roles: tuple[str, ...]
     name: str
+    sessions: list[SessionFacts] = []
 
 
 class Allowed(msgspec.Struct, frozen=True):
@@ -66,6 +101,7 @@ class Allowed(msgspec.Struct, frozen=True):
 )
 async def sign_in(request: HubRequest, to: FromQuery[str] = "/") -> Response[None]:
     """Send the browser to the provider; it comes back to /auth/callback and then goes on `to`."""
+    await _sessions(request).give_up(request.cookies.get(COOKIE, ""))
     started = await _people(request).start(to)
     cookie = _cookie(_SIGN_IN, started.browser, started.seconds, samesite="lax")
     headers = {"Location": started.url}
@@ -89,9 +125,14 @@ async def come_back(
     A page and no redirect: a cookie that is `SameSite=Strict` does not go along where the way
     began at another site.
     """
-    begun, to = await _people(request).finish(
-        code=code, state=begun_as, issuer=iss, browser=request.cookies.get(_SIGN_IN, "")
-    )
+    async with _on_record(request, "provider") as source:
+        begun, to = await _people(request).finish(
+            code=code,
+            state=begun_as,
+            issuer=iss,
+            browser=request.cookies.get(_SIGN_IN, ""),
+            source=source,
+        )
     page = _PAGE.format(to=to.replace("&", "&amp;").replace('"', "%22").replace("<", "%3C"))
     gone = _cookie(_SIGN_IN, "", 0, samesite="lax")
     cookies = [*_session_cookies(begun), gone]
@@ -111,9 +152,14 @@ async def break_glass(request: HubRequest) -> Response[dict[str, int]]:
     if kind != "application/json":  # what no form of another site can send
         raise UsageFault("The body is not JSON.", code="request_invalid")
     order = await read_body(request, BreakGlassOrder)
-    begun = await _people(request).break_glass(
-        user=order.user, password=order.password, reason=order.reason
-    )
+    async with _on_record(request, "break-glass") as source:
+        begun = await _emergency(request).begin(
+            user=order.user,
+            password=order.password,
+            code=order.code,
+            reason=order.reason,
+            source=source,
+        )
     return Response(
         {"seconds": begun.seconds},
         status_code=HTTP_201_CREATED,
@@ -130,24 +176,35 @@ async def break_glass(request: HubRequest) -> Response[dict[str, int]]:
 async def allow_break_glass(request: HubRequest) -> Allowed:
     """Say that the identity provider is away: until somebody signs in there, the password counts."""
     order = await read_body(request, EndOrder)
-    await _people(request).allow_break_glass(by=actor_of(request), reason=order.reason)
+    await _emergency(request).allow(by=actor_of(request), reason=order.reason)
     return Allowed(break_glass=True)
 
 
 @get("/v1/session", summary="Who is signed in", tags=["access"])
 async def show_session(request: HubRequest) -> SessionView:
-    """Return who this request comes from."""
+    """Return who this request comes from, and where else they are signed in."""
     actor = caller_of(request).actor
-    return SessionView(actor=actor.id, roles=tuple(sorted(actor.duties)), name=actor.credential)
+    return SessionView(
+        actor=actor.id,
+        roles=tuple(sorted(actor.duties)),
+        name=actor.credential,
+        sessions=await _own(request),
+    )
 
 
 @post("/v1/session/end", status_code=HTTP_200_OK, summary="Sign out", tags=["access"])
 async def end_session(request: HubRequest) -> Response[dict[str, bool]]:
-    """End this session."""
-    name = caller_of(request).actor.credential
+    """End this session, or another one of the same person."""
+    order = await read_body(request, EndOwnOrder)
+    this = caller_of(request).actor.credential
+    name = order.name or this
+    if name != this and name not in {one.name for one in await _own(request)}:
+        raise NotFound("There is no such session.")
     await _sessions(request).end(name, by=actor_of(request))
     gone = [_cookie(COOKIE, "", 0), _cookie(CSRF_COOKIE, "", 0, httponly=False)]
-    return Response({"ended": True}, cookies=gone)
+    if name != this:
+        return Response({"ended": True})
+    return Response({"ended": True}, headers={"Clear-Site-Data": _ALL_OF_IT}, cookies=gone)
 
 
 @get("/v1/sessions", summary="Who is signed in now", tags=["access"])
@@ -167,6 +224,46 @@ async def end_other(request: HubRequest, session_name: FromPath[str]) -> dict[st
     order = await read_body(request, EndOrder)
     await _sessions(request).end(session_name, by=actor_of(request), reason=order.reason)
     return {"ended": True}
+
+
+@post(
+    "/v1/sessions/end",
+    status_code=HTTP_200_OK,
+    summary="End every session of a person",
+    tags=["access"],
+)
+async def end_person(request: HubRequest) -> dict[str, bool]:
+    """End every session of a person who has left, or has lost a device."""
+    order = await read_body(request, EndPersonOrder)
+    await _sessions(request).end_all(order.subject, by=actor_of(request), reason=order.reason)
+    return {"ended": True}
+
+
+@asynccontextmanager
+async def _on_record(request: HubRequest, way: str) -> AsyncIterator[str]:
+    """Give the address that asks to be let in; put on record that it was not."""
+    hub = services(request)
+    source = read_presented(request.scope, hub.bundle.config.hub.access).source
+    try:
+        yield source
+    except Unauthenticated:
+        detail = {"source": source, "way": way}
+        entry = AuditEntry(NOBODY, DENIED, "", outcome="denied", detail=detail)
+        await note_denial(hub.store, request.app.state["denials"], entry, source)
+        raise
+
+
+async def _own(request: HubRequest) -> list[SessionFacts]:
+    """Return the live sessions of the person who asks."""
+    actor = caller_of(request).actor
+    if actor.kind is not ActorKind.PERSON:
+        return []
+    return await _sessions(request).list(actor.id.partition(":")[2])
+
+
+def _emergency(request: HubRequest) -> Emergency:
+    found: Emergency = request.app.state["emergency"]
+    return found
 
 
 def _people(request: HubRequest) -> People:
@@ -209,4 +306,5 @@ ROUTES = (
     end_session,
     list_sessions,
     end_other,
+    end_person,
 )

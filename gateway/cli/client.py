@@ -52,28 +52,22 @@ def show(*, root: Path = Path(), json: bool = False) -> int:
 
 
 def password() -> int:
-    """Read a password twice and print what to keep of it, for `access.break_glass.secret`.
+    """Make the password and the codes of the local account; print what to keep of them.
 
-    Put what it prints into the secret that the setting names, say a file of that name in
-    var/secrets. The password itself is kept nowhere.
+    What stands on stdout goes into the secret that `access.break_glass.secret` names, say a file
+    of that name in var/secrets. The password and the address for an authenticator are told this
+    once and kept nowhere.
     """
-    import getpass
-    import sys
-
-    from gateway.access import keep_password
+    from gateway.access import code_url, new_password
     from gateway.cli.output import Output
-    from gateway.errors import UsageFault
     from gateway.ports import SystemIds
 
-    if sys.stdin.isatty():
-        first, second = getpass.getpass("Password: "), getpass.getpass("Again: ")
-    else:
-        first = second = sys.stdin.readline().rstrip("\r\n")
-    if first != second:
-        raise UsageFault("They are not the same.", next_step="try again.")
-    output = Output()
-    output.line(keep_password(first, SystemIds()))
-    output.say("Next: keep it as the secret that `access.break_glass.secret` names.")
+    made, output = new_password(SystemIds()), Output()
+    output.line(made.kept)
+    output.say(f"Password: {made.password}")
+    output.say(f"Codes: {code_url(made.seed)}")
+    output.say("Next: keep the line as the secret that `access.break_glass.secret` names; put the")
+    output.say("password into a safe and the codes into an authenticator, not in the same place.")
     return 0
 
 

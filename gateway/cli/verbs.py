@@ -167,7 +167,7 @@ VERBS = (
     _verb(
         Group.RUN,
         "client password",
-        "Print what to keep of the password of the account for emergencies.",
+        "Make the password and the codes of the account for emergencies.",
         "client password",
     ),
     _verb(

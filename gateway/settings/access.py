@@ -74,8 +74,15 @@ class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Meta(description="Group -> roles; a person without any role is not let in."),
     ] = {}
     acr: Annotated[
-        tuple[str, ...], Meta(description="One of these `acr` is needed; empty: any.")
+        tuple[str, ...], Meta(description="One of these `acr` is needed; empty: see `amr`.")
     ] = ()
+    amr: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Without `acr`, one of these methods (RFC 8176) is needed; empty: the"
+            " provider is trusted to ask everybody for a second factor."
+        ),
+    ] = ("mfa",)
     algorithms: Annotated[
         tuple[Algorithm, ...], Meta(min_length=1, description="Signatures that are taken.")
     ] = _ALGORITHMS

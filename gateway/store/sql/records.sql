@@ -38,6 +38,12 @@ INSERT INTO bundle (hash, at, body) VALUES (:hash, :at, :body) ON CONFLICT DO NO
 INSERT INTO hub (key, value) VALUES (:key, :value)
 ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 
+-- Keeps a number that only rises; no row affected = it is as high already.
+-- name: hub_raise
+INSERT INTO hub (key, value) VALUES (:key, CAST(CAST(:value AS BIGINT) AS TEXT))
+ON CONFLICT (key) DO UPDATE SET value = excluded.value
+WHERE CAST(hub.value AS BIGINT) < CAST(excluded.value AS BIGINT);
+
 -- name: idempotency_get
 -- read: point
 SELECT * FROM idempotency WHERE scope = :scope AND idem_key = :idem_key;

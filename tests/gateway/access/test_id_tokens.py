@@ -26,6 +26,8 @@ CLAIMS: dict[str, Any] = {
     "nonce": "n-1",
     "iat": START,
     "exp": START + 60,
+    "auth_time": START - 3600,
+    "amr": ["pwd", "otp", "mfa"],
     "groups": ["ops"],
 }
 
@@ -101,6 +103,12 @@ BAD: dict[str, Callable[[], str]] = {
     "a subject with a line end": lambda: signed(sub="ada\nbob"),
     "an access token": lambda: signed(header={"typ": "at+jwt"}),
     "no token": lambda: "",
+    "signed in too long ago": lambda: signed(auth_time=START - 36_031),
+    "signed in in the future": lambda: signed(auth_time=START + 31),
+    "no time of the sign-in": lambda: signed(auth_time=None),
+    "one factor": lambda: signed(amr=["pwd"]),
+    "no method": lambda: signed(amr=None),
+    "a method as text": lambda: signed(amr="mfa"),
     "no signature": lambda: signed().rpartition(".")[0] + ".",
 }
 

@@ -1,6 +1,6 @@
 """People sign in at a provider that nobody here wrote; what is not as it must be lets nobody in."""
 
-import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,20 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from gateway.access import COOKIE, keep_password
-from gateway.access.people import PROVED
+from gateway.access import COOKIE, DENIED, Duty, Sessions
+from gateway.access.codes import STEP_SECONDS, code_at, step_at
+from gateway.access.emergency import PROVED, USED_STEP
+from gateway.access.passwords import new_password
 from gateway.api.sign_in import CSRF_COOKIE
 from gateway.ports import SystemIds
+from gateway.store import Statement, Unit
 from tests.gateway.live import Live, live_hub, make_root, write
 from tests.identity_provider import HUB, OPERATORS, SECRET, Provider, identity_provider
 
 __all__ = ["identity_provider"]
 
 NEXT = iter(OPERATORS)
-EMERGENCY = "hunt-the-wumpus-again"
+EMERGENCY = new_password(SystemIds())
 CONFIG = """\
 tenant: hilltop
 api: {{port: 0}}
@@ -31,18 +34,23 @@ access:
     public_url: {hub}
     scopes: openid profile groups
     roles: {{hub-operators: [operator, auditor]}}
+    amr: [{factor}]
   break_glass: {{user: warden, secret: warden-password}}
 """
+
+
+def config(provider: Provider, factor: str) -> str:
+    return CONFIG.format(issuer=provider.issuer, hub=HUB, factor=factor)
 
 
 @pytest.fixture(scope="module")
 def live(identity_provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     root: Path = make_root(tmp_path_factory.mktemp("hub"))
-    write(root, "hub.yaml", CONFIG.format(issuer=identity_provider.issuer, hub=HUB))
+    write(root, "hub.yaml", config(identity_provider, "pwd"))
     secrets = root / "var/secrets"
     secrets.mkdir(parents=True, mode=0o700)
     (secrets / "provider-secret").write_text(SECRET)
-    (secrets / "warden-password").write_text(keep_password(EMERGENCY, SystemIds()))
+    (secrets / "warden-password").write_text(EMERGENCY.kept)
     with live_hub(root) as running:
         yield running
 
@@ -194,9 +202,22 @@ def test_an_administrator_ends_anothers_session(live: Live, identity_provider: P
     assert live.post("/v1/sessions/ses_none/end").status_code == 404
 
 
-def emergency(browser: Browser, **change: str) -> httpx.Response:
-    order = {"user": "warden", "password": EMERGENCY, "reason": "provider down"} | change
-    return browser("POST", "/auth/break-glass", json=order)
+def code(live: Live) -> str:
+    """Return the code of this moment, unused."""
+    live.run(live.hub.store.commit(Unit(statements=(FORGET,))))
+    now = live.hub.ports.clock.now().timestamp()
+    if now % STEP_SECONDS > STEP_SECONDS - 2:
+        time.sleep(2)  # so that it is still good when it arrives
+    return code_at(step_at(live.hub.ports.clock.now().timestamp()), EMERGENCY.seed)
+
+
+FORGET = Statement("hub_put", {"key": USED_STEP, "value": "0"})
+
+
+def emergency(live: Live, browser: Browser, **change: str) -> httpx.Response:
+    order = {"user": "warden", "password": EMERGENCY.password, "reason": "provider down"}
+    given = {"code": code(live), **order} | change
+    return browser("POST", "/auth/break-glass", json=given)
 
 
 def test_the_local_account_is_for_emergencies_only(
@@ -205,33 +226,50 @@ def test_the_local_account_is_for_emergencies_only(
     signed_in(live, identity_provider)
     browser = Browser(live)
     assert live.run(live.hub.store.fetch("hub_get", key=PROVED))[0]["value"]
-    assert emergency(browser).json()["code"] == "break_glass_disabled"
+    assert emergency(live, browser).json()["code"] == "break_glass_disabled"
     live.post("/v1/break-glass/allow", {"reason": "the provider is away"})
-    assert emergency(browser, reason="").status_code == 400
-    assert emergency(browser, reason="  ").status_code == 400
-    assert emergency(browser, password=EMERGENCY + "!").status_code == 401
-    assert emergency(browser, user="root").status_code == 401
-    form = {"user": "warden", "password": EMERGENCY, "reason": "x"}
+    assert emergency(live, browser, reason="").status_code == 400
+    assert emergency(live, browser, reason="  ").status_code == 400
+    assert emergency(live, browser, password=EMERGENCY.password + "!").status_code == 401
+    assert emergency(live, browser, password=EMERGENCY.password.upper()).status_code == 401
+    assert emergency(live, browser, user="root").status_code == 401
+    form = {"user": "warden", "password": EMERGENCY.password, "code": "1", "reason": "x"}
     assert browser("POST", "/auth/break-glass", data=form).status_code == 400
-    answer = emergency(browser)
+    answer = emergency(live, browser)
     assert (answer.status_code, answer.json()["seconds"]) == (201, 4 * 3600)
     assert browser("GET", "/v1/session").json()["roles"] == ["break-glass"]
     rows = live.run(live.hub.store.fetch("audit_tail", limit=50))
     (begun,) = [row for row in rows if row["action"] == "break-glass.begin"]
     assert (begun["actor"], begun["reason"]) == ("person:break-glass/warden", "provider down")
+    assert '"factors":"password code"' in begun["detail"]
+    assert '"source":"127.0.0.1"' in begun["detail"]
+    refused = [row["detail"] for row in rows if row["action"] == DENIED]
+    assert '{"source":"127.0.0.1","way":"break-glass"}' in refused
     signed_in(live, identity_provider)
-    assert emergency(Browser(live)).json()["code"] == "break_glass_disabled"
+    assert emergency(live, Browser(live)).json()["code"] == "break_glass_disabled"
+
+
+def test_a_code_is_needed_is_good_for_its_half_minute_and_serves_once(live: Live) -> None:
+    live.post("/v1/break-glass/allow", {"reason": "the provider is away"})
+    browser = Browser(live)
+    now = step_at(live.hub.ports.clock.now().timestamp())
+    for wrong in ("", code_at(now - 2, EMERGENCY.seed), code_at(now + 3, EMERGENCY.seed)):
+        assert emergency(live, browser, code=wrong).status_code == 401
+    once = code(live)
+    assert emergency(live, browser, code=once).status_code == 201
+    order = {"user": "warden", "password": EMERGENCY.password, "reason": "again", "code": once}
+    assert browser("POST", "/auth/break-glass", json=order).status_code == 401
 
 
 def test_passwords_are_not_guessed_for_long(live: Live) -> None:
     live.post("/v1/break-glass/allow", {"reason": "the provider is away"})
     browser = Browser(live)
     codes = [
-        emergency(browser, password=f"guess number {at} of many").json()["code"] for at in range(7)
+        emergency(live, browser, password=f"guess number {at} of many").json()["code"]
+        for at in range(7)
     ]
-    assert codes[0] == "unauthorized"
     assert codes[-1] == "break_glass_locked"
-    assert emergency(browser).json()["code"] == "break_glass_locked"
+    assert emergency(live, browser).json()["code"] == "break_glass_locked"
 
 
 def test_beginning_a_sign_in_is_bounded(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,9 +278,62 @@ def test_beginning_a_sign_in_is_bounded(live: Live, monkeypatch: pytest.MonkeyPa
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
 
 
-def test_a_short_password_is_not_kept() -> None:
-    from gateway.errors import UsageFault
+def test_a_password_alone_at_the_provider_is_one_factor_too_few(
+    identity_provider: Provider, tmp_path: Path
+) -> None:
+    root = make_root(tmp_path)
+    write(root, "hub.yaml", config(identity_provider, "mfa"))
+    (root / "var/secrets").mkdir(parents=True, mode=0o700)
+    (root / "var/secrets/provider-secret").write_text(SECRET)
+    with live_hub(root) as strict:
+        browser, answer = signed_in(strict, identity_provider)
+        assert answer.status_code == 401
+        assert COOKIE not in browser.cookies
+        rows = strict.run(strict.hub.store.fetch("audit_tail", limit=5))
+    assert '{"source":"127.0.0.1","way":"provider"}' in [row["detail"] for row in rows]
 
-    with pytest.raises(UsageFault):
-        keep_password("fourteen chars", SystemIds())
-    assert json.dumps(keep_password(EMERGENCY, SystemIds())).count("$") == 5
+
+def test_a_person_sees_where_they_are_signed_in_and_ends_it(
+    live: Live, identity_provider: Provider
+) -> None:
+    browser, _ = signed_in(live, identity_provider)
+    sessions = Sessions(live.hub.store, live.hub.ports, lambda: "hilltop")
+    other = live.run(sessions.begin(browser.user, [Duty.OPERATOR]))
+    strangers = live.run(sessions.begin("bob", [Duty.OPERATOR]))
+    shown = browser("GET", "/v1/session").json()
+    assert len(shown["sessions"]) == 2
+    names = {one["name"] for one in shown["sessions"]}
+    (name,) = names - {shown["name"]}
+    foreign = {one["name"] for one in live.get("/v1/sessions", subject="bob")}.pop()
+    end = {"headers": browser.csrf}
+    assert browser("POST", "/v1/session/end", json={"name": foreign}, **end).status_code == 404
+    assert browser("POST", "/v1/session/end", json={"name": name}, **end).status_code == 200
+    assert len(browser("GET", "/v1/session").json()["sessions"]) == 1
+    for begun, good in ((other, False), (strangers, True)):
+        held = Browser(live)
+        held.cookies[COOKIE] = begun.session
+        assert (held("GET", "/v1/session").status_code == 200) is good
+    answer = browser("POST", "/v1/session/end", **end)
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
+
+
+def test_who_signs_in_anew_gives_up_the_session_they_had(
+    live: Live, identity_provider: Provider
+) -> None:
+    browser, _ = signed_in(live, identity_provider)
+    held = Browser(live)
+    held.cookies = dict(browser.cookies)
+    assert held("GET", "/v1/session").status_code == 200
+    to_provider(browser)
+    assert held("GET", "/v1/session").status_code == 401
+
+
+def test_an_administrator_ends_all_sessions_of_a_person(live: Live) -> None:
+    sessions = Sessions(live.hub.store, live.hub.ports, lambda: "hilltop")
+    for _ in range(2):
+        live.run(sessions.begin("eve", [Duty.OPERATOR]))
+    assert len(live.get("/v1/sessions", subject="eve")) == 2
+    assert live.post("/v1/sessions/end", {}).status_code == 400
+    order = {"subject": "eve", "reason": "left"}
+    assert live.post("/v1/sessions/end", order).status_code == 200
+    assert live.get("/v1/sessions", subject="eve") == []
