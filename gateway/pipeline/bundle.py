@@ -52,6 +52,13 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     format: Format
     mapping: Mapping | None
     contract: Contract
+    receives: bool = False
+    """Its sender calls: there is nothing to look at."""
+
+    @property
+    def polled(self) -> bool:
+        """Whether its connector fetches."""
+        return bool(self.settings.connector) and not self.receives
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,13 +74,6 @@ class ConfirmedBy(msgspec.Struct, frozen=True, kw_only=True):
     contract: Contract
     ok: Predicate | None
 
-    receives: bool = False
-    """Its sender calls: there is nothing to look at."""
-
-    @property
-    def polled(self) -> bool:
-        """Whether its connector fetches."""
-        return bool(self.settings.connector) and not self.receives
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True):
     """A system out."""

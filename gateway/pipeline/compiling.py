@@ -119,8 +119,6 @@ class _Compiler:
 
             self.mappings[name] = compile_mapping(
                 source.text,
-            receives=bool(settings.connector)
-            and connectors.find(settings.connector).source is None,
                 source_schema=self._side(source, source.source),
                 target_schema=self._side(source, source.target),
                 tables=table,
@@ -164,6 +162,8 @@ class _Compiler:
             format=READERS[settings.format],
             mapping=mapping,
             contract=contract,
+            receives=bool(settings.connector)
+            and connectors.find(settings.connector).source is None,
         )
 
     def reading(self, settings: SourceSettings) -> tuple[Mapping | None, Contract]:
