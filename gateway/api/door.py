@@ -27,7 +27,7 @@ from gateway.ports import Clock, Ids
 from gateway.settings import AccessSettings
 from gateway.store import AuditEntry, Store, Unit
 
-__all__ = ["OPEN_PATHS", "Door"]
+__all__ = ["NOBODY", "OPEN_PATHS", "Door"]
 
 OPEN_PATHS = frozenset(
     {"/healthz", "/readyz", "/auth/login", "/auth/callback", "/auth/break-glass"}

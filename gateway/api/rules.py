@@ -141,6 +141,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/session"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
     ("POST", "/v1/session/end"): Rule(right=Right.OWN_SESSION, kind=Kind.SESSION),
     ("GET", "/v1/sessions"): Rule(right=Right.ACCESS_READ, kind=Kind.SESSION, collection=True),
+    ("POST", "/v1/sessions/end"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.SESSION),
     ("POST", "/v1/sessions/{session_name}/end"): _of(
         Right.ACCESS_MANAGE, Kind.SESSION, "session_name"
     ),
