@@ -20,7 +20,7 @@ from gateway.governance import Profile, compile_validator
 from gateway.governance.compat import CompatProfile, Limits, Mode, Policy, Report, Subject, compare
 from gateway.governance.guard import parse_document
 from gateway.governance.lifecycle import written
-from gateway.governance.references import Reference, referenced_by, references
+from gateway.governance.references import Reference, of_clients, referenced_by, references
 from gateway.registry import ContractVersion, VersionRecord
 
 __all__ = ["MAX_SCHEMA_BYTES", "ROUTES"]
@@ -159,18 +159,15 @@ async def show_references(
     request: HubRequest, name: FromPath[str], version: FromPath[str]
 ) -> Items:
     """Return mappings, interfaces, routes and clients that would miss it; it is retired only when
-    there is none."""
+    there is none. A client counts at the newest major that it has used."""
     hub = services(request)
     found = _version(hub, name, version)
     registry = hub.catalogue.registry
-    named = referenced_by(registry, references(registry, hub.bundle.config), name, found.version)
     pins = await hub.store.fetch("contract_pins_of", contract=name)
-    clients = [
-        Reference(by=f"client {row['client']}", contract=name, version=row["version"])
-        for row in pins
-        if row["major"] == found.major and row["client"] in hub.bundle.config.clients
-    ]
-    return Items(items=[*named, *clients])
+    known = hub.bundle.config.clients
+    clients = of_clients(name, ((r["client"], r["major"]) for r in pins if r["client"] in known))
+    everybody = [*references(registry, hub.bundle.config), *clients]
+    return Items(items=referenced_by(registry, everybody, name, found.version))
 
 
 @get("/v1/contracts/{name:str}/usage", summary="Who calls it", tags=["contracts"])

@@ -7,9 +7,10 @@ import msgspec
 from gateway.api.catalogue import Catalogue
 from gateway.errors import ConfigError, NotFound, Reject
 from gateway.governance import parse_document
+from gateway.governance.migrations import NotConvertible
 from gateway.registry import ContractVersion
 
-__all__ = ["EXACT", "converted", "not_convertible", "same_document"]
+__all__ = ["EXACT", "converted", "same_document"]
 
 EXACT = msgspec.json.Encoder(decimal_format="number")
 """Writes numbers as they were read: none is rounded."""
@@ -27,20 +28,11 @@ def converted(
 ) -> dict[str, Any]:
     """Return a document of one version as the other has it; within a major it is the same.
 
-    Raises Reject (`contract_not_convertible`) where nothing leads there or a step refuses it.
+    Raises NotConvertible where nothing leads there or a step refuses it.
     """
     if old.major == int(new.partition(".")[0]):
         return document
     try:
         return catalogue.migrations(old.name).convert(document, old.version, new)
     except (NotFound, Reject, ConfigError):
-        raise not_convertible(old, new) from None
-
-
-def not_convertible(old: ContractVersion, new: str) -> Reject:
-    """Return what is raised where a document has no form in another version. HTTP 422."""
-    return Reject(
-        f"This document of {old.identity} has no form in {new}.",
-        code="contract_not_convertible",
-        next_step=f"use a version of the major {new.partition('.')[0]}.",
-    )
+        raise NotConvertible(old.identity, new) from None

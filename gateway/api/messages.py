@@ -11,7 +11,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
 from gateway.api.conditional import not_modified, tag_of, tagged
-from gateway.api.conversion import EXACT, converted, not_convertible, same_document
+from gateway.api.conversion import EXACT, converted, same_document
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
 from gateway.api.envelopes import enclosed
@@ -34,6 +34,7 @@ from gateway.errors import NotFound, UsageFault
 from gateway.governance import parse_document
 from gateway.governance.envelope import MEDIA_TYPE as EVENT_TYPE
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
+from gateway.governance.migrations import NotConvertible
 from gateway.pipeline import Accepted, Bundle, Source
 from gateway.store import Row
 
@@ -154,7 +155,7 @@ def _as_configured(
         return raw, {}
     moved = converted(hub.catalogue, document, sent, wanted.version)
     if not wanted.validator.valid(moved):
-        raise not_convertible(sent, wanted.version)
+        raise NotConvertible(sent.identity, wanted.version)
     origin = {"sent_as": sent.identity, "sent_sha256": hashlib.sha256(raw).hexdigest()}
     return EXACT.encode(moved), origin
 

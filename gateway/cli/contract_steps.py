@@ -95,8 +95,9 @@ def retire(
 ) -> int:
     """Propose that a version is served to nobody any more.
 
-    Refused while a mapping, interface, route or consumer names it, and while it was called within
-    30 days. Calls are counted by a running hub; without one, say why they need not be.
+    Refused while a mapping, interface, route, consumer or client names it, and while it was called
+    within 30 days. Clients and calls are known to a running hub; without one, say why they need
+    not be looked at.
 
     Parameters
     ----------
@@ -215,7 +216,7 @@ def _folder(root: Path) -> "ContractFolder":
 
 
 def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "Facts":
-    from gateway.cli.contract_usage import usage_at
+    from gateway.cli.contract_usage import asked_at
     from gateway.governance.publishing import facts_of, publication_faults
     from gateway.ports import SystemClock
 
@@ -223,10 +224,11 @@ def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "F
     faults: tuple[str, ...] = ()
     if to == "active":
         faults = publication_faults(folder.registry, contract, folder.surroundings(now))
-    usage = usage_at(folder.root, contract.name) if to == "retired" else None
-    return facts_of(
-        folder.registry, contract, folder.references, now=now, usage=usage, faults=faults
-    )
+    named, usage = set(folder.references), None
+    if to == "retired":
+        usage, clients = asked_at(folder.root, contract.name, contract.version)
+        named |= set(clients)
+    return facts_of(folder.registry, contract, sorted(named), now=now, usage=usage, faults=faults)
 
 
 def _actor(by: str) -> "Actor":

@@ -1,4 +1,4 @@
-"""Who called which version of a contract, as the hub of a root folder counts it."""
+"""Who called which version of a contract and who names it, as the hub of a root folder knows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,8 +8,9 @@ import msgspec
 
 from gateway.errors import NotFound
 from gateway.governance.lifecycle import Call, moment
+from gateway.governance.references import Reference
 
-__all__ = ["CountedCalls", "counted_calls", "usage_at"]
+__all__ = ["CountedCalls", "asked_at", "counted_calls", "named_at"]
 
 
 class _Api(Protocol):
@@ -59,9 +60,23 @@ def counted_calls(api: _Api, contract: str) -> CountedCalls | None:
     return CountedCalls(contract, msgspec.convert(answer, _Answer).items)
 
 
-def usage_at(root: Path, contract: str) -> CountedCalls | None:
-    """Ask the hub that runs on a root folder; None where none runs there, or it counts none."""
+def named_at(api: _Api, contract: str, version: str) -> list[Reference]:
+    """Ask a hub who names a version of a contract; nobody where it does not have that."""
+    try:
+        answer = api.get(f"/v1/contracts/{contract}/versions/{version}/referencedby")
+    except NotFound:
+        return []
+    return msgspec.convert(answer["items"], list[Reference])
+
+
+def asked_at(
+    root: Path, contract: str, version: str
+) -> tuple[CountedCalls | None, list[Reference]]:
+    """Ask the hub that runs on a root folder who called a contract, and who names a version of it;
+    None and nobody where none runs there."""
     from gateway.cli.remote import running_hub
 
     with running_hub(root) as hub:
-        return counted_calls(hub, contract) if hub is not None else None
+        if hub is None:
+            return None, []
+        return counted_calls(hub, contract), named_at(hub, contract, version)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.cli.contract_folder import ContractFolder
+    from gateway.cli.contract_usage import CountedCalls
     from gateway.cli.output import Output
 
 __all__ = ["uses"]
@@ -13,8 +14,9 @@ __all__ = ["uses"]
 def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     """Show who names a contract, what of it they read, and who called it last.
 
-    Mappings, interfaces, routes and declared consumers; a range such as ^1.0 means the newest
-    version in force that fits it.
+    Mappings, interfaces, routes and declared consumers, and what the running hub knows: clients at
+    the newest major that they have used. A range such as ^1.0 means the newest version in force
+    that fits it.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     import os
 
     from gateway.cli.contract_folder import ContractFolder
+    from gateway.cli.contract_usage import asked_at
     from gateway.cli.output import Column, Output
     from gateway.governance.consumers import reads_of
     from gateway.governance.references import referenced_by
@@ -39,13 +42,15 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     found = folder.registry.contract(name, version or "*")
     wanted = found.version if version else ""
     reads = reads_of(folder.reads, name)
+    usage, clients = asked_at(folder.root, name, found.version)
+    named = sorted({*folder.references, *clients})
     rows = [
         {
             "by": one.by,
             "version": one.version,
             "reads": sorted(reads.get(one.by, ())) if json else _read(reads.get(one.by)),
         }
-        for one in referenced_by(folder.registry, folder.references, name, wanted)
+        for one in referenced_by(folder.registry, named, name, wanted)
     ]
     columns = [
         Column(key="by", title="Who"),
@@ -53,7 +58,7 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
         Column(key="reads", title="Reads"),
     ]
     output = Output(json=json)
-    calls = _calls(folder, name, wanted)
+    calls = _calls(folder, usage, name, wanted)
     if json:
         output.data({"named_by": rows, "calls": calls})
         return 0
@@ -74,12 +79,12 @@ def _tell_calls(output: "Output", calls: list[dict[str, object]] | None, contrac
     output.table(columns, calls, empty=f"Nobody has called {contract}.")
 
 
-def _calls(folder: "ContractFolder", name: str, version: str) -> list[dict[str, object]] | None:
+def _calls(
+    folder: "ContractFolder", usage: "CountedCalls | None", name: str, version: str
+) -> list[dict[str, object]] | None:
     """Return who called which version, the last one first; None where nobody counts."""
-    from gateway.cli.contract_usage import usage_at
     from gateway.governance.lifecycle import written
 
-    usage = usage_at(folder.root, name)
     if usage is None:
         return None
     versions = [one.version for one in folder.registry.contracts() if one.name == name]

@@ -304,7 +304,8 @@ def _retirement(step: ProposedStep, facts: Facts) -> Iterator[tuple[Gate, str]]:
     recent = sorted((one for one in facts.calls if one.at > facts.now - QUIET), key=lambda c: c.at)
     if recent:
         last = recent[-1]
-        text = f"{len(recent)} clients called it in {QUIET.days} days, {last.client} last"
+        many = "1 client" if len(recent) == 1 else f"{len(recent)} clients"
+        text = f"{many} called it in {QUIET.days} days, {last.client} last"
         yield Gate.CALLS, f"{text} ({written(last.at)})."
 
 

@@ -4,7 +4,7 @@ A migration is a mapping (`gateway.translation`) between two majors of one contr
 chains them; `examine` proves on documents that they lose nothing both majors know.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -17,9 +17,21 @@ from gateway.registry import MigrationSource, Registry, Version
 from gateway.translation import DEFAULT_LIMITS, Limits, compile_mapping
 from gateway.translation import Mapping as Compiled
 
-__all__ = ["MigrationFault", "Migrations", "compile_migrations"]
+__all__ = ["MigrationFault", "Migrations", "NotConvertible", "compile_migrations"]
 
 Document = dict[str, Any]
+
+
+class NotConvertible(Reject):
+    """A document has no form in another version of its contract. HTTP 422."""
+
+    code = "contract_not_convertible"
+
+    def __init__(self, identity: str, version: str) -> None:
+        super().__init__(
+            f"This document of {identity} has no form in {version}.",
+            next_step=f"use a version of the major {version.partition('.')[0]}.",
+        )
 
 
 class MigrationFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,9 +183,11 @@ def compile_migrations(
     contract: str,
     *,
     standing: Mapping[int, str] | None = None,
+    majors: Container[int] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Migrations:
-    """Compile every migration of a contract, each checked against the schemas of its two majors.
+    """Compile every migration of a contract, each checked against the schemas of its two majors;
+    with `majors`, only those between two of them.
 
     For a major stands its newest version in force, or the one that `standing` names for it; a
     retired one too: what is stored is still replayed. Raises ConfigError with the file and line of
@@ -182,6 +196,7 @@ def compile_migrations(
     steps = {
         (source.old, source.new): _compile(registry, source, standing or {}, limits)
         for source in registry.migrations(contract)
+        if majors is None or (source.old in majors and source.new in majors)
     }
     return Migrations(contract, steps)
 

@@ -9,7 +9,7 @@ from gateway.governance.consumers import ContractReads
 from gateway.registry import Registry
 from gateway.settings import Config, SinkSettings, SourceSettings
 
-__all__ = ["Reference", "referenced_by", "references"]
+__all__ = ["Reference", "of_clients", "referenced_by", "references"]
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -25,7 +25,7 @@ def references(
 ) -> list[Reference]:
     """Return every place of mappings, configuration and declared consumers that names a contract.
 
-    Subscriptions and pins of clients are kept by the API; add them to what is returned. Raises
+    What clients have used is kept by the API: add `of_clients` to what is returned. Raises
     ConfigError for a mapping that cannot be read.
     """
     found = set(_of_mappings(registry))
@@ -35,6 +35,21 @@ def references(
         Reference(by=one.consumer, contract=one.contract, version=one.version) for one in declared
     }
     return sorted(found)
+
+
+def of_clients(contract: str, pins: Iterable[tuple[str, int]]) -> list[Reference]:
+    """Return what clients count as naming a contract, by the majors that each has used.
+
+    Only the newest counts: who has used 2.x has moved there, whatever it used before; whether it
+    still calls that is for the gate of calls.
+    """
+    newest: dict[str, int] = {}
+    for client, major in pins:
+        newest[client] = max(major, newest.get(client, 0))
+    return [
+        Reference(by=f"client {client}", contract=contract, version=f"^{major}")
+        for client, major in sorted(newest.items())
+    ]
 
 
 def referenced_by(

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from gateway.errors import NotFound
 from gateway.formats import Format
 from gateway.governance import Validator
+from gateway.governance.migrations import Migrations, NotConvertible
 from gateway.model.states import LaneKind
 from gateway.pipeline.lanes import LanePlan
 from gateway.settings import Config, Priority, Route, SinkSettings, SourceSettings
@@ -42,6 +44,24 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str
     amount: str
     identity: str
+    migrations: Migrations | None = None
+    """What leads here from other majors; None where nothing does."""
+
+    def read(self, data: dict[str, Any], version: str) -> dict[str, Any]:
+        """Return a document of that version of the contract as this one has it; within a major it
+        is the same. Raises NotConvertible, Untranslatable (Reject both)."""
+        if version.partition(".")[0] == self.version.partition(".")[0]:
+            return data
+        refused = NotConvertible(f"{self.name}/{version}", self.version)
+        if self.migrations is None:
+            raise refused
+        try:
+            moved = self.migrations.convert(data, version, self.version)
+        except NotFound:
+            raise refused from None
+        if not self.validator.valid(moved):
+            raise refused
+        return moved
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,9 +108,11 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):
-    """A route: `owes` is the contract of the message that is owed, after `mapping`."""
+    """A route: `takes` is the contract that `when` and `mapping` read, `owes` that of the message
+    that is owed, after `mapping`."""
 
     settings: Route
+    takes: Contract
     when: Predicate | None
     mapping: Mapping | None
     owes: Contract

@@ -10,7 +10,6 @@ import msgspec
 import connectors
 from gateway.errors import ConfigError, NotFound
 from gateway.formats import READERS
-from gateway.governance import Profile, compile_validator, shown_in_full
 from gateway.pipeline.bundle import (
     Bundle,
     ConfirmedBy,
@@ -20,6 +19,7 @@ from gateway.pipeline.bundle import (
     Sink,
     Source,
 )
+from gateway.pipeline.contracts import Contracts, as_json
 from gateway.registry import ContractVersion, MappingSource, Registry, SchemaReference
 from gateway.settings import Config, Route, SinkSettings, SourceSettings
 from gateway.settings import decode as decode_settings
@@ -38,73 +38,30 @@ KEPT = "none"
 """The destination of a route that keeps a message on purpose."""
 
 
-_GONE = ("retired", "withdrawn")
-
-
 class _Compiler:
     def __init__(
         self, config: Config, registry: Registry, monotonic: Callable[[], float] | None
     ) -> None:
         self.config = config
         self.registry = registry
-        self.monotonic = monotonic
-        self.contracts: dict[str, Contract] = {}
+        self.limits = Limits(monotonic=monotonic)
         self.mappings: dict[str, Mapping] = {}
         self.files = {f"config/{name}": file.text for name, file in config.files.items()}
+        self.contracts = Contracts(registry, self.files, self.limits)
 
     def fault(self, interface: str, key: str, reason: str) -> ConfigError:
         return self.config.place(f"interfaces/{interface}.yaml", f"$.{key}", reason)
 
     def contract(self, wanted: str) -> Contract:
-        name, _, span = wanted.partition("@")
-        found = self.registry.contract(name, span or "*")
-        key = f"{found.name}/{found.version}"
-        if key not in self.contracts:
-            self.contracts[key] = self._compile_contract(found)
-        return self.contracts[key]
-
-    def _compile_contract(self, found: ContractVersion) -> Contract:
-        if found.status in _GONE:
-            raise ConfigError(
-                f"{found.name} {found.version} is {found.status}: nothing uses it any more",
-                file=f"contracts/{found.name}/contract.yaml",
-            )
-        schema = self._keep_contract(found)
-        index = found.header.index
-        for path in (index.correlation, index.identity):
-            # What messages are found by stands in a column in clear.
-            if path and not shown_in_full(schema, path):
-                raise ConfigError(
-                    f"the index '{path}' is PHI or is not there: name a key, a hash or an amount",
-                    file=f"contracts/{found.name}/contract.yaml",
-                )
-        return Contract(
-            name=found.name,
-            version=found.version,
-            draft=found.status == "draft",
-            schema=schema,
-            validator=compile_validator(schema, Profile.WRITER),
-            correlation=index.correlation,
-            amount=index.amount,
-            identity=index.identity,
-        )
-
-    def _keep_contract(self, found: ContractVersion) -> dict[str, Any]:
-        """Put a contract among the bundle's files, standing alone, so that it can be read again
-        from there; return its schema."""
-        schema = self.registry.bundled_schema(found.name, found.version)
-        place = f"contracts/{found.name}"
-        self.files[f"{place}/contract.yaml"] = _json(msgspec.to_builtins(found.header))
-        self.files[f"{place}/{found.version}/schema.json"] = _json(schema)
-        return schema
+        return self.contracts.contract(wanted)
 
     def _side(self, source: MappingSource, side: SchemaReference) -> dict[str, Any] | None:
         """Return the schema of one side of a mapping, kept among the bundle's files."""
         found = self.registry.side(source, side)
         if isinstance(found, ContractVersion):
-            return self._keep_contract(found)
+            return self.contracts.keep(found)
         if found is not None:
-            self.files[f"mappings/{source.name}/{side.schema}"] = _json(found)
+            self.files[f"mappings/{source.name}/{side.schema}"] = as_json(found)
         return found
 
     def mapping(self, name: str) -> Mapping:
@@ -123,7 +80,7 @@ class _Compiler:
                 target_schema=self._side(source, source.target),
                 tables=table,
                 file=f"mappings/{name}/mapping.yaml",
-                limits=Limits(monotonic=self.monotonic),
+                limits=self.limits,
             )
         return self.mappings[name]
 
@@ -272,11 +229,9 @@ class _Compiler:
         if sink is not None and sink.accepts.name != owes.name:
             reason = f"'{route.to}' accepts {sink.accepts.name}, the route owes {owes.name}"
             raise fault("to", reason)
-        return Sending(settings=route, when=when, mapping=mapping, owes=owes, sink=sink)
-
-
-def _json(body: Any) -> str:
-    return msgspec.json.encode(body, order="sorted").decode()
+        return Sending(
+            settings=route, takes=contract, when=when, mapping=mapping, owes=owes, sink=sink
+        )
 
 
 def compile_bundle(
@@ -297,7 +252,8 @@ def compile_bundle(
             raise config.place("routes.yaml", f"$.routes[{position}].name", reason)
         names.add(route.name)
         sending = compiler.sending(position, route, sinks)
-        routes[route.contract] = (*routes.get(route.contract, ()), sending)
+        name = sending.takes.name
+        routes[name] = (*routes.get(name, ()), sending)
     digest = hashlib.sha256(msgspec.json.encode(compiler.files, order="sorted")).hexdigest()
     return Bundle(
         hash=digest[:32],
@@ -306,7 +262,7 @@ def compile_bundle(
         sources=sources,
         sinks=sinks,
         routes=routes,
-        contracts={c.name: c for c in compiler.contracts.values()},
+        contracts={c.name: c for c in compiler.contracts.compiled.values()},
         files=compiler.files,
         confirms=_confirms(routes),
     )

@@ -43,6 +43,7 @@ async def confirmation(
     newest = max(others, key=lambda row: (row["created_at"], row["message_id"]))
     data = msgspec.json.decode(await store.body(newest["message_id"]))
     try:
+        data = wanted.contract.read(data, newest["version"])
         good = wanted.ok is None or wanted.ok.test(data, context)
     except Reject as trouble:
         return Undecided(code=trouble.code, detail=newest["message_id"])

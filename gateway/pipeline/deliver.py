@@ -34,8 +34,10 @@ the attempt of one that does not."""
 
 
 def render(message: StoredMessage, sink: Sink, context: Mapping[str, Any]) -> Document:
-    """Return the message in the destination's own shape. Raises Reject."""
-    data = sink.mapping.run(message.data, context) if sink.mapping else message.data
+    """Return the message in the version that the destination accepts, and its own shape. Raises
+    Reject."""
+    data = sink.accepts.read(message.data, message.version)
+    data = sink.mapping.run(data, context) if sink.mapping else data
     return Document(contract=message.contract, data=data)
 
 

@@ -128,6 +128,7 @@ class Flow:
             blocks=await self.reading.blocks(artifact),
             context=context_of(bundle, artifact.interface, artifact.received_at, artifact),
             known=await self.reading.known_parts(artifact),
+            taken_as=await self.reading.taken_as(artifact, source, self._bundles),
         )
         final = found = False
         while not final:

@@ -25,14 +25,24 @@ def judge(
     blocks: Blocks,
     context: Mapping[str, Any],
     known: frozenset[int],
+    taken_as: str,
 ) -> Iterator[Prepared]:
     """Yield the verdict on every part that is not on record yet (`known` offsets), or only on
-    the one that `item` names. Blocking; bounded memory."""
+    the one that `item` names. `taken_as` is the version of the contract that the artifact was
+    taken in. Blocking; bounded memory."""
     for part in source.format.read(blocks, origin_of(artifact, source, bundle.tenant)):
         wanted = part.offset == item.part_offset if item.part_offset >= 0 else True
         if wanted and (item.part_offset >= 0 or part.offset not in known):
             let_go = bool(item.despite)
-            yield prepare(part, artifact, source, bundle, context=context, released=let_go)
+            yield prepare(
+                part,
+                artifact,
+                source,
+                bundle,
+                context=context,
+                taken_as=taken_as,
+                released=let_go,
+            )
 
 
 def next_batch(parts: Iterator[Prepared]) -> tuple[list[Prepared], bool]:

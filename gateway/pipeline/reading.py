@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from gateway.formats import Blocks
-from gateway.pipeline.bundle import Bundle
+from gateway.pipeline.bundle import Bundle, Source
 from gateway.pipeline.facts import Artifact, LaneItem, StoredMessage
 from gateway.pipeline.lanes import Lanes
 from gateway.pipeline.surroundings import Bundles, Sealer
@@ -60,6 +60,13 @@ class Reading:
                 return current
             await self._lanes.ensure(pinned.lanes())  # this node is about to follow it
         return pinned
+
+    async def taken_as(self, artifact: Artifact, source: Source, bundles: Bundles) -> str:
+        """Return the version of the source's contract that an artifact's documents were taken in:
+        another major than it takes now, where that has moved on since."""
+        then = (await bundles.pinned(artifact.bundle)).sources.get(artifact.interface, source)
+        same = then.mapping is None and then.contract.name == source.contract.name
+        return (then if same else source).contract.version
 
     async def blocks(self, artifact: Artifact) -> Blocks:
         """Return what opens the artifact's bytes; a small one is read now."""

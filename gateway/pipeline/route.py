@@ -18,17 +18,18 @@ def route(
 ) -> tuple[NewMessage, ...]:
     """Return the message with what it is owed to, followed by the messages its routes make.
 
-    Decides only; nothing is written. Raises Reject where a route's condition or mapping cannot
-    be worked out: then nobody gets anything.
+    Decides only; nothing is written. A route reads a message in the major that it names, as its
+    destination does. Raises Reject where a route's condition or mapping cannot be worked out:
+    then nobody gets anything.
     """
     owed: list[tuple[str, str]] = []
     made: list[NewMessage] = []
     for sending in bundle.routes.get(message.contract.name, ()):
-        if sending.when is not None and not sending.when.test(message.data, context):
+        if sending.when is not None and not sending.when.test(_read(sending, message), context):
             continue
         if sending.mapping is None:
             if sending.sink is not None:
-                owed.append((sending.lane, _order_key(sending, message.data, context)))
+                owed.append((sending.lane, _order_key(sending, message, context)))
             continue
         made.append(_make(message, sending, bundle, context))
     confirms = bundle.confirms.get(message.contract.name, ())
@@ -41,10 +42,9 @@ def _make(
     assert sending.mapping is not None  # noqa: S101 - the caller looked
     owes = sending.owes
     name = message_id(message.message_id, sending.settings.name, owes.name, message.revision)
-    data = sending.mapping.run(message.data, {**context, "message_id": message.message_id})
-    owed: tuple[tuple[str, str], ...] = ()
-    if sending.sink is not None:
-        owed = ((sending.lane, _order_key(sending, data, context)),)
+    data = sending.mapping.run(
+        _read(sending, message), {**context, "message_id": message.message_id}
+    )
     made = NewMessage(
         message_id=name,
         contract=owes,
@@ -54,14 +54,22 @@ def _make(
         revision=message.revision,
         artifact_id=message.artifact_id,
         part_offset=message.part_offset,
-        owed=owed,
         confirms=bundle.confirms.get(owes.name, ()),
     )
     validate(made)
-    return made
+    if sending.sink is None:
+        return made
+    owed = ((sending.lane, _order_key(sending, made, context)),)
+    return msgspec.structs.replace(made, owed=owed)
 
 
-def _order_key(sending: Sending, data: dict[str, Any], context: Mapping[str, Any]) -> str:
-    if sending.sink is None or sending.sink.order_by is None:
+def _read(sending: Sending, message: NewMessage) -> dict[str, Any]:
+    return sending.takes.read(message.data, message.contract.version)
+
+
+def _order_key(sending: Sending, message: NewMessage, context: Mapping[str, Any]) -> str:
+    sink = sending.sink
+    if sink is None or sink.order_by is None:
         return ""
-    return str(sending.sink.order_by.evaluate(data, context))
+    data = sink.accepts.read(message.data, message.contract.version)
+    return str(sink.order_by.evaluate(data, context))

@@ -40,10 +40,12 @@ def prepare(
     bundle: Bundle,
     *,
     context: Mapping[str, Any],
+    taken_as: str,
     released: bool = False,
 ) -> Prepared:
     """Judge one part: accepted with its messages, held, dead or ignored. Never raises for
-    anything that stands in the part. `released` lets suspect findings pass."""
+    anything that stands in the part. What was `taken_as` an earlier major of the contract becomes
+    what the interface takes now; `released` lets suspect findings pass."""
     verdict = Prepared(
         state=PartState.DEAD,
         offset=part.offset,
@@ -61,7 +63,7 @@ def prepare(
     if not released and suspects:
         return msgspec.structs.replace(verdict, state=PartState.HELD, code=suspects[0])
     try:
-        messages = _messages(part, artifact, source, bundle, context)
+        messages = _messages(part, artifact, source, bundle, context, taken_as)
     except Reject as refusal:
         return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
     key = part.payment_key or str(messages[0].fact(source.contract.identity) or "")
@@ -88,9 +90,13 @@ def _messages(
     source: Source,
     bundle: Bundle,
     context: Mapping[str, Any],
+    taken_as: str,
 ) -> tuple[NewMessage, ...]:
     assert part.document is not None  # noqa: S101 - the caller looked
-    data = source.mapping.run(part.document, context) if source.mapping else part.document
+    if source.mapping is not None:
+        data = source.mapping.run(part.document, context)
+    else:
+        data = source.contract.read(part.document, taken_as)
     contract, revision = source.contract, context["revision"]
     message = NewMessage(
         message_id=message_id(artifact.artifact_id, part.offset, contract.name, revision),

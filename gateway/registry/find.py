@@ -194,8 +194,8 @@ class Registry:
 
 def _in_force(found: ContractVersion) -> tuple[int, Version]:
     """Order versions by how willingly they are taken, then by number."""
-    rank = {"retired": 0, "withdrawn": 0, "draft": 1}
-    return rank.get(found.status, 2), _number(found.version)
+    rank = {"withdrawn": 0, "retired": 1, "draft": 2}
+    return rank.get(found.status, 3), _number(found.version)
 
 
 def starter_root() -> Path:
