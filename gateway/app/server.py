@@ -23,7 +23,7 @@ from gateway.model.roles import Role
 from gateway.ports import Clock, Ports
 from gateway.settings import TlsSettings
 
-__all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving", "set_up_logging"]
+__all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving"]
 
 log = logging.getLogger("remithub")
 
@@ -41,16 +41,6 @@ HEADER_SECONDS = 15.0
 
 _START_SECONDS = 10.0
 _BACKLOG = 1024
-_NOISY = (
-    "alembic",
-    "httpx",
-    "httpcore",
-    "paramiko",
-    "aiohttp",
-    "apscheduler",
-    "_granian",
-    "granian",
-)
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,16 +65,6 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 class _Tls(msgspec.Struct, frozen=True):
     certificate: Path
     key: Path
-
-
-def set_up_logging(level: str = "INFO") -> None:
-    """One line per record: time, level, logger, words. Libraries speak from WARNING on; httpx,
-    for one, would log every URL."""
-    logging.basicConfig(
-        level=level, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
-    for name in _NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server as Granian
 from litestar import Litestar, Request, post
 
-from gateway.app.server import serving, set_up_logging
+from gateway.app.logs import set_up_logging
+from gateway.app.server import serving
 
 __all__ = ["main"]
 

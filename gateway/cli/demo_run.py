@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.app.server import Listening, serving, set_up_logging
+from gateway.app.logs import set_up_logging
+from gateway.app.server import Listening, serving
 from gateway.app.services import HubServices
 from gateway.cli.demo_proof import Proof, Reckoning, Sent, prove, reckon
 from gateway.cli.demo_screen import dollars, open_screen

@@ -32,7 +32,8 @@ def run(
     import asyncio
     import sys
 
-    from gateway.app.server import Listening, serve, set_up_logging
+    from gateway.app.logs import set_up_logging
+    from gateway.app.server import Listening, serve
     from gateway.cli.output import Output
     from gateway.store import BACKUP_NOTICE
 

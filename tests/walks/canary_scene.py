@@ -25,7 +25,8 @@ SECRET_MARK = "zqsecret"
 TALKATIVE_HUB = """\
 import asyncio, logging, sys
 from pathlib import Path
-from gateway.app.server import serve, set_up_logging
+from gateway.app.logs import set_up_logging
+from gateway.app.server import serve
 set_up_logging("DEBUG")
 for name in ["", *logging.root.manager.loggerDict]:
     if not name.startswith("remithub.sftp.wire"):

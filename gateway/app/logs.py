@@ -1,0 +1,54 @@
+"""How the hub logs: one line a record, in UTC, whatever the words hold."""
+
+import logging
+import time
+
+__all__ = ["OneLine", "set_up_logging"]
+
+MAX_CHARACTERS = 8192
+
+_NOISY = (
+    "alembic",
+    "httpx",
+    "httpcore",
+    "paramiko",
+    "aiohttp",
+    "apscheduler",
+    "_granian",
+    "granian",
+)
+
+
+class OneLine(logging.Formatter):
+    """Time (RFC 3339, UTC), level, logger, words. Whatever could end the line, or steer a
+    terminal or the reading direction, is written as an escape (CWE-117)."""
+
+    converter = staticmethod(time.gmtime)
+    default_time_format = "%Y-%m-%dT%H:%M:%S"
+    default_msec_format = "%s.%03dZ"
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-8s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as one line, shortened where it is very long."""
+        text = super().format(record)
+        if len(text) > MAX_CHARACTERS:
+            text = f"{text[:MAX_CHARACTERS]}... ({len(text)} characters)"
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def set_up_logging(level: str = "INFO") -> None:
+    """Log to standard error. Libraries speak from WARNING on; httpx, for one, would log every
+    URL."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
