@@ -1,6 +1,5 @@
 """A stored message as it goes out: in the version that is meant, masked, as a CloudEvent."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,10 +8,9 @@ import msgspec
 from gateway.api.conversion import converted
 from gateway.api.guard import actor_of
 from gateway.api.negotiation import Meant
-from gateway.api.services import ContractView, HubRequest, Services, services
-from gateway.governance import EventFacts
+from gateway.api.services import HubRequest, Services, services
 from gateway.governance.cloudevents import Event, encode_binary, encode_structured
-from gateway.governance.envelope import event_attributes
+from gateway.governance.envelope import Occurrence, event_attributes, facts_of
 from gateway.store import AuditEntry, Row, Unit
 
 __all__ = ["Outgoing", "outgoing", "put_on_record"]
@@ -53,7 +51,7 @@ async def outgoing(hub: Services, row: Row, meant: Meant, *, full: bool) -> Outg
     document = _EXACT.decode(await hub.store.body(row["message_id"]))
     document = converted(hub.catalogue, document, stored, wanted.version)
     return Outgoing(
-        attributes=event_attributes(_facts(hub, row, contract)),
+        attributes=event_attributes(facts_of(contract.event, _occurrence(hub, row))),
         document=document if full else contract.mask.mask(document),
     )
 
@@ -65,29 +63,12 @@ async def put_on_record(request: HubRequest, what: str, count: int) -> None:
     await services(request).store.commit(Unit(audit=(entry,)))
 
 
-def _facts(hub: Services, row: Row, contract: ContractView) -> EventFacts:
-    moment = datetime.fromtimestamp(row["created_at"] / 1000, UTC)
-    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return EventFacts(
-        id=row["message_id"],
-        type=_type(contract),
+def _occurrence(hub: Services, row: Row) -> Occurrence:
+    return Occurrence(
+        message_id=row["message_id"],
         source=f"//hub/{hub.bundle.tenant}/{row['interface']}",
-        subject=row["message_id"],
-        dataschema=contract.schema_id or f"{contract.name}/{contract.version}",
-        time=time,
-        recordedtime=time,
-        payment_key=row["correlation"] or "",
-        causationid=row["cause_id"] or "",
-        traceparent=f"00-{row['trace']}-{row['message_id'][4:20]}-01" if row["trace"] else "",
-        classification=contract.classification,
-        regulation=contract.regulation,
-        phi=contract.phi,
+        at=row["created_at"],
+        correlation=row["correlation"] or "",
+        cause_id=row["cause_id"] or "",
+        trace=row["trace"] or "",
     )
-
-
-def _type(contract: ContractView) -> str:
-    """Name the event with the major of what it carries."""
-    major = contract.version.partition(".")[0]
-    stored = f"com.remithub.{contract.name}.stored"
-    first = contract.events[0].rpartition(".v")[0] if contract.events else stored
-    return f"{first}.v{major}"

@@ -186,7 +186,7 @@ def covers(request: HubRequest, contract: str, version: str) -> bool:
         return True
     major = int(version.partition(".")[0])
     hub: Services = request.app.state.services
-    kept = Classification(hub.contract(contract, version).classification)
+    kept = Classification(hub.contract(contract, version).event.classification)
     return product.covers(contract, major) and kept.rank <= product.ceiling.rank
 
 
@@ -198,7 +198,7 @@ def lists(request: HubRequest, contract: str, version: str) -> bool:
         return True
     hub: Services = request.app.state.services
     try:
-        kept = Classification(hub.contract(contract, version).classification)
+        kept = Classification(hub.contract(contract, version).event.classification)
     except NotFound:
         return False
     return bool(product.contracts.get(contract)) and kept.rank <= product.ceiling.rank

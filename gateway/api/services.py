@@ -11,6 +11,7 @@ from connectors.base import CheckReport, Receiver
 from gateway.api.catalogue import Catalogue
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
+from gateway.governance.envelope import EventKind
 from gateway.health import InterfaceHealth
 from gateway.pipeline import Bundle, Flow
 from gateway.ports import Ports
@@ -27,12 +28,8 @@ class ContractView(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     version: str
     schema: dict[str, Any]
-    schema_id: str
     mask: MaskPlan
-    events: tuple[str, ...]
-    classification: str
-    regulation: str
-    phi: bool
+    event: EventKind
 
 
 class Polled(msgspec.Struct, frozen=True, kw_only=True):

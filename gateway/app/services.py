@@ -10,7 +10,8 @@ from gateway.app.bundles import registry_of
 from gateway.app.hub import Hub, Reloaded
 from gateway.delivery import Destination, Poller
 from gateway.errors import NotFound
-from gateway.governance import compile_mask, phi_classes
+from gateway.governance import compile_mask
+from gateway.governance.envelope import event_kind
 from gateway.health import (
     DestinationFacts,
     Direction,
@@ -88,12 +89,8 @@ class HubServices:
             name=name,
             version=version,
             schema=schema,
-            schema_id=str(schema.get("$id", "")),
             mask=compile_mask(schema, mask_key),
-            events=found.header.events,
-            classification=found.header.classification,
-            regulation=found.header.regulation,
-            phi=bool(phi_classes(schema)),
+            event=event_kind(found, schema),
         )
 
     # -- health -------------------------------------------------------------------------------

@@ -1,12 +1,24 @@
 """Wraps a document in a CloudEvents 1.0 envelope, structured mode."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from gateway.errors import UsageFault
+from gateway.governance.masking import phi_classes
+from gateway.registry import ContractVersion
 
-__all__ = ["MEDIA_TYPE", "EventFacts", "event_attributes", "wrap"]
+__all__ = [
+    "MEDIA_TYPE",
+    "EventFacts",
+    "EventKind",
+    "Occurrence",
+    "event_attributes",
+    "event_kind",
+    "facts_of",
+    "wrap",
+]
 
 MEDIA_TYPE = "application/cloudevents+json"
 _CORRELATION_CHARACTERS = 32
@@ -34,6 +46,62 @@ class EventFacts(msgspec.Struct, frozen=True, kw_only=True):
     regulation: str = ""
     phi: bool = False
     """Whether the contract's documents may hold PHI (see `phi_classes`)."""
+
+
+class EventKind(msgspec.Struct, frozen=True, kw_only=True):
+    """What every event of one contract version says: `type` has its major, `dataschema` names it."""
+
+    type: str
+    dataschema: str
+    classification: str
+    regulation: str
+    phi: bool
+
+
+def event_kind(found: ContractVersion, schema: dict[str, Any]) -> EventKind:
+    """Return it from a version's header and its schema, which stands alone."""
+    events = found.header.events
+    first = events[0].rpartition(".v")[0] if events else f"com.remithub.{found.name}.stored"
+    return EventKind(
+        type=f"{first}.v{found.major}",
+        dataschema=str(schema.get("$id", "")) or found.identity,
+        classification=found.header.classification,
+        regulation=found.header.regulation,
+        phi=bool(phi_classes(schema)),
+    )
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
+    """One stored message. `source` is `//hub/<tenant>/<interface>`, `at` in milliseconds since the
+    epoch; what a message has not is empty."""
+
+    message_id: str
+    source: str
+    at: int
+    correlation: str = ""
+    cause_id: str = ""
+    trace: str = ""
+
+
+def facts_of(kind: EventKind, one: Occurrence) -> EventFacts:
+    """Return what is known of a stored message of that kind."""
+    moment = datetime.fromtimestamp(one.at / 1000, UTC)
+    time = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return EventFacts(
+        id=one.message_id,
+        type=kind.type,
+        source=one.source,
+        subject=one.message_id,
+        dataschema=kind.dataschema,
+        time=time,
+        recordedtime=time,
+        payment_key=one.correlation,
+        causationid=one.cause_id,
+        traceparent=f"00-{one.trace}-{one.message_id[4:20]}-01" if one.trace else "",
+        classification=kind.classification,
+        regulation=kind.regulation,
+        phi=kind.phi,
+    )
 
 
 def event_attributes(facts: EventFacts, *, dataref: str = "") -> dict[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 from gateway.errors import NotFound
 from gateway.formats import Format
 from gateway.governance import Validator
+from gateway.governance.envelope import EventKind
 from gateway.governance.migrations import Migrations, NotConvertible
 from gateway.model.states import LaneKind
 from gateway.pipeline.lanes import LanePlan
@@ -44,6 +45,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     correlation: str
     amount: str
     identity: str
+    event: EventKind
     migrations: Migrations | None = None
     """What leads here from other majors; None where nothing does."""
 

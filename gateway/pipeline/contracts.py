@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.errors import ConfigError
 from gateway.governance import Profile, compile_validator, shown_in_full
+from gateway.governance.envelope import event_kind
 from gateway.governance.migrations import Migrations, compile_migrations
 from gateway.pipeline.bundle import Contract
 from gateway.registry import ContractVersion, Registry
@@ -60,6 +61,7 @@ class Contracts:
             correlation=index.correlation,
             amount=index.amount,
             identity=index.identity,
+            event=event_kind(found, schema),
             migrations=self._between(found),
         )
 

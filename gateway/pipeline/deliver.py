@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from connectors.base import (
     Absent,
     Call,
@@ -19,6 +21,7 @@ from connectors.base import (
 )
 from connectors.base import Sink as SinkPort
 from gateway.errors import Reject
+from gateway.governance.envelope import Occurrence, event_attributes, facts_of
 from gateway.pipeline.bundle import Sink
 from gateway.pipeline.facts import LaneItem, StoredMessage
 from gateway.pipeline.plan import Ending, Undecided
@@ -38,7 +41,26 @@ def render(message: StoredMessage, sink: Sink, context: Mapping[str, Any]) -> Do
     Reject."""
     data = sink.accepts.read(message.data, message.version)
     data = sink.mapping.run(data, context) if sink.mapping else data
-    return Document(contract=message.contract, data=data)
+    event = _event(message, sink, str(context["tenant_id"]))
+    return Document(contract=message.contract, data=data, event=event)
+
+
+def _event(message: StoredMessage, sink: Sink, tenant: str) -> dict[str, str]:
+    """Return the attributes of the message as an event. Within a major a document is as it was
+    stored; what a mapping has made has no schema of ours."""
+    accepts, kind = sink.accepts, sink.accepts.event
+    same = message.version.partition(".")[0] == accepts.version.partition(".")[0]
+    version = message.version if same else accepts.version
+    schema = "" if sink.mapping else kind.dataschema.replace(accepts.version, version)
+    one = Occurrence(
+        message_id=message.message_id,
+        source=f"//hub/{tenant}/{message.interface}",
+        at=message.created_at,
+        correlation=message.correlation,
+        cause_id=message.cause_id,
+        trace=message.trace,
+    )
+    return event_attributes(facts_of(msgspec.structs.replace(kind, dataschema=schema), one))
 
 
 async def deliver(

@@ -149,6 +149,7 @@ class StoredMessage(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     trace: str
     data: dict[str, Any]
+    cause_id: str = ""
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,6 +101,7 @@ class Reading:
             amount_cents=row["amount_cents"],
             created_at=row["created_at"],
             trace=row["trace"],
+            cause_id=row["cause_id"] or "",
             data=msgspec.json.decode(await self._store.body(name)),
         )
 

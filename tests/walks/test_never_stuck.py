@@ -360,7 +360,7 @@ async def test_an_attempt_ends_at_its_deadline_whatever_its_sink_does(world):
     clock = SystemClock()
     began = clock.monotonic()
     call = Call(key="k", attempt=1, deadline=began + 0.2)
-    outcome = await deliver(message, item, sink, Deaf(), call, {})
+    outcome = await deliver(message, item, sink, Deaf(), call, {"tenant_id": "local"})
     assert isinstance(outcome, Unknown)
     assert clock.monotonic() - began < 1.2
 

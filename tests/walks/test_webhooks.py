@@ -62,6 +62,28 @@ async def test_a_message_becomes_one_verified_event(subscribed, subscriber, advi
     assert await world.counter("partner", "deliveries_done") == 1
 
 
+async def test_the_event_says_what_the_contract_says_of_it(subscribed, subscriber, advice):
+    world = await subscribed()
+    await world.hand_over(advice(1))
+    await world.settled()
+    [body] = subscriber.events.values()
+    [message] = await world.hub.store.fetch("message_page", contract="remittance-advice", limit=2)
+    told = decode([("content-type", "application/cloudevents+json")], body).attributes
+    version = message["version"]
+    assert told["id"] == told["subject"] == message["message_id"]
+    assert told["source"] == f"//hub/{world.hub.bundles.current.tenant}/{message['interface']}"
+    assert told["type"] == "com.remithub.remittance.received.v1"
+    assert told["dataschema"].endswith(f"/remittance-advice/{version}/schema.json")
+    assert told["partitionkey"] == advice(1)["payment_key"]
+    assert told["correlationid"] == advice(1)["payment_key"][:32]
+    assert (told["dataclassification"], told["dataregulation"], told["datacategory"]) == (
+        "restricted",
+        "HIPAA",
+        "phi",
+    )
+    assert told["time"] == told["recordedtime"]
+
+
 async def test_a_lost_reply_is_sent_again_with_the_same_id(subscribed, subscriber, advice):
     subscriber.faults.extend([Fault.REPLY_LOST, Fault.REPLY_HTML])
     world = await subscribed()

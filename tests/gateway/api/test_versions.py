@@ -52,7 +52,7 @@ def test_without_a_version_nothing_is_guessed(callers: Callers) -> None:
         ("application/vnd.remithub.receipt+json; version=1.9.9", "version_not_supported"),
         ("application/vnd.remithub.receipt+json; version=newest", "media_type_unsupported"),
         ("application/vnd.remithub.bank-deposit+json; version=1", "media_type_unsupported"),
-        ("application/cloudevents+json", "media_type_unsupported"),
+        ("application/xml", "media_type_unsupported"),
         ("text/plain", "media_type_unsupported"),
         ("json", "media_type_unsupported"),
     ],
