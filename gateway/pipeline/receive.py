@@ -40,8 +40,8 @@ async def receive(
     """Read a stream in bounded memory. Raises Reject `artifact_too_large`; what was stored of a
     stream that ends early is removed again."""
     digest = hashlib.sha256()
-    pending = bytearray()
-    size = chunk = 0
+    pending: list[bytes] = []
+    size = chunk = held = 0
     try:
         async for block in blocks:
             digest.update(block)
@@ -50,14 +50,16 @@ async def receive(
                 raise Reject(
                     f"The file is larger than {max_bytes} bytes.", code="artifact_too_large"
                 )
-            pending += block
-            while len(pending) > CHUNK_BYTES:
-                whole = bytes(memoryview(pending)[:CHUNK_BYTES])
-                del pending[:CHUNK_BYTES]
+            while held + len(block) > CHUNK_BYTES:
+                whole = b"".join([*pending, block[: CHUNK_BYTES - held]])
+                block = block[CHUNK_BYTES - held :]  # noqa: PLW2901 - what is left of it
+                pending, held = [], 0
                 body = Body(body_id=upload_id, data=whole, chunk=chunk, last=False)
                 await store.commit(Unit(bodies=(body,), statements=_begin(upload_id, chunk)))
                 chunk += 1
                 fail_point("accept.mid_body")
+            pending.append(block)
+            held += len(block)
     except BaseException:
         if chunk:
             with contextlib.suppress(StorageFault):  # the next start forgets it then
@@ -65,7 +67,7 @@ async def receive(
         raise
     sha256 = digest.hexdigest()
     body_id = upload_id if chunk else text_id("bod", sha256)
-    last = Body(body_id=body_id, data=bytes(pending), chunk=chunk, last=True)
+    last = Body(body_id=body_id, data=b"".join(pending), chunk=chunk, last=True)
     return Received(body_id=body_id, sha256=sha256, size=size, bodies=(last,), spilled=chunk > 0)
 
 

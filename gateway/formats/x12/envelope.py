@@ -7,14 +7,21 @@ import msgspec
 
 from gateway.formats.format import Blocks
 from gateway.formats.x12.delimiters import BLANKS, Delimiters, bare_delimiters
-from gateway.formats.x12.scanner import Piece, scan
-from gateway.formats.x12.segments import behind_header, count_segments, first_segment
+from gateway.formats.x12.scanner import MAX_PIECE_BYTES, Piece, scan
+from gateway.formats.x12.segments import (
+    behind_first,
+    behind_header,
+    count_segments,
+    first_segment,
+)
 from gateway.model.finding import Finding, Severity
 
 __all__ = ["Survey", "survey"]
 
 _MAX_FAULTY = 50_000
 """Past so many faulty groups, everything that follows counts as faulty."""
+_KEPT_BYTES = 16 * 1024 * 1024
+"""An artifact up to this size is cut into pieces once, a larger one anew for its sets."""
 _BARE_BYTES = 64 * 1024
 _MARKS = ("\xef\xbb\xbf", "\xff\xfe", "\xfe\xff")
 
@@ -24,7 +31,8 @@ class Survey(msgspec.Struct):
 
     `faults` are suspect findings by (interchange, group), counted from 1; group 0 stands for the
     whole interchange. `notes` are findings of the file as a whole. `bare` is set for X12 without
-    an ISA: where it begins and its guessed delimiters.
+    an ISA: where it begins and its guessed delimiters. `pieces` are all of the artifact, None
+    where they are too much to be kept.
     """
 
     bare: tuple[int, Delimiters] | None = None
@@ -33,6 +41,7 @@ class Survey(msgspec.Struct):
     remittances: int = 0
     notes: list[Finding] = []
     faults: dict[tuple[int, int], list[Finding]] = {}
+    pieces: list[Piece] | None = None
 
     def faults_of(self, interchange: int, group: int) -> list[Finding]:
         """Return the envelope faults that a set of this group inherits."""
@@ -44,20 +53,34 @@ class Survey(msgspec.Struct):
         return found
 
 
-def survey(blocks: Blocks) -> Survey:
-    """Walk over the control segments of an artifact; never raises for any bytes."""
-    pass_one = _Pass()
-    for piece in scan(blocks):
-        pass_one.see(piece)
-    if pass_one.found.interchanges == 0:
+def survey(blocks: Blocks, *, limit: int = MAX_PIECE_BYTES) -> Survey:
+    """Walk over the control segments of an artifact; never raises for any bytes.
+
+    `limit` is the largest transaction set, in bytes, of which more than the head is looked at.
+    """
+    found = _survey(blocks, limit, None)
+    if found.interchanges == 0:
         bare = bare_delimiters(_head(blocks))
         if bare is not None:
-            pass_one = _Pass()
-            pass_one.found.bare = bare
-            for piece in scan(blocks, bare=bare):
-                pass_one.see(piece)
-    pass_one.end()
-    return pass_one.found
+            return _survey(blocks, limit, bare)
+    return found
+
+
+def _survey(blocks: Blocks, limit: int, bare: tuple[int, Delimiters] | None) -> Survey:
+    over = _Pass(Survey(bare=bare))
+    pieces: list[Piece] = []
+    size = 0
+    for piece in scan(blocks, limit=limit, bare=bare):
+        over.see(piece)
+        size += piece.length
+        if size <= _KEPT_BYTES:
+            pieces.append(piece)
+        else:
+            pieces.clear()
+    over.end()
+    if size <= _KEPT_BYTES:
+        over.found.pieces = pieces
+    return over.found
 
 
 def _head(blocks: Blocks) -> str:
@@ -72,8 +95,8 @@ def _head(blocks: Blocks) -> str:
 class _Pass:
     """The envelope that is open while the pieces go by."""
 
-    def __init__(self) -> None:
-        self.found = Survey()
+    def __init__(self, found: Survey) -> None:
+        self.found = found
         self.segment = 0
         self.end_offset = 0
         self.open = False
@@ -92,8 +115,7 @@ class _Pass:
         if piece.delimiters is None or not piece.kind:
             self._junk(piece)
             return
-        elements, rest = first_segment(piece.text, piece.delimiters)
-        elements += [""] * 17
+        elements = first_segment(piece.text, piece.delimiters) + [""] * 17
         self.segment += 1
         if piece.kind == "SE" and not self.set_open:
             self._fault("se_unexpected", piece, self.group)
@@ -101,7 +123,6 @@ class _Pass:
         match piece.kind:
             case "ISA":
                 self._isa(piece)
-                rest = behind_header(piece.text, piece.delimiters)
             case "GS":
                 self._gs(piece, elements)
             case "ST":
@@ -112,14 +133,19 @@ class _Pass:
                 self._ge(piece, elements)
             case "IEA":
                 self._iea(piece, elements)
-        self._rest(piece, piece.delimiters, rest)
+        self._rest(piece, piece.delimiters)
 
     def end(self) -> None:
         """The artifact is over: what is still open was never closed."""
         self._close_interchange()
 
-    def _rest(self, piece: Piece, delimiters: Delimiters, rest: str) -> None:
+    def _rest(self, piece: Piece, delimiters: Delimiters) -> None:
         """Judge what follows a control segment inside its piece."""
+        if piece.kind == "ST" and delimiters.segment not in BLANKS:
+            self.segment += max(piece.text.count(delimiters.segment) - 1, 0)
+            return
+        behind = behind_header if piece.kind == "ISA" else behind_first
+        rest = behind(piece.text, delimiters)
         body = "" if piece.kind == "ST" else rest.strip(BLANKS + delimiters.segment)
         if body:
             looks = (
@@ -129,10 +155,7 @@ class _Pass:
                 self._fault("segment_outside_transaction_set", piece, self.group)
             else:
                 self._note("bytes_after_interchange", piece)
-        if piece.kind == "ST" and delimiters.segment not in BLANKS:
-            self.segment += rest.count(delimiters.segment)
-        else:
-            self.segment += count_segments(rest, delimiters)
+        self.segment += count_segments(rest, delimiters)
 
     def _junk(self, piece: Piece) -> None:
         text = piece.text

@@ -54,13 +54,15 @@ class RemittanceFormat:
     def read(self, blocks: Blocks, origin: Origin) -> Iterator[Part]:
         """Yield one part per transaction set in order, at least one; never raises for any bytes.
 
-        `blocks` is opened twice: envelopes first, since their faults touch every set inside.
+        Envelopes first, since their faults touch every set inside: `blocks` of a large artifact
+        is opened twice.
         """
-        found = survey(blocks)
+        found = survey(blocks, limit=self.max_set_bytes)
         memory = self._memory()
         reading = _Reading(found, origin, memory)
         try:
-            for piece in scan(blocks, limit=self.max_set_bytes, bare=found.bare):
+            again = scan(blocks, limit=self.max_set_bytes, bare=found.bare)
+            for piece in again if found.pieces is None else found.pieces:
                 yield from reading.take(piece)
             yield from reading.finish()
         finally:
@@ -120,7 +122,7 @@ class _Reading:
             case "GS":
                 self.group_number += 1
                 self.in_group = True
-                elements, _ = first_segment(piece.text, delimiters)
+                elements = first_segment(piece.text, delimiters)
                 self.group = [element.strip() for element in elements] + [""] * 9
             case "ST":
                 self.waiting = piece
@@ -212,7 +214,7 @@ class _Reading:
         """Turn the pieces of one transaction set into a part."""
         self.ordinal += 1
         delimiters = piece.delimiters or Delimiters()
-        head, _ = first_segment(piece.text, delimiters)
+        head = first_segment(piece.text, delimiters)
         number = head[2].rstrip(BLANKS) if len(head) > 2 else ""
         head = [element.strip() for element in head] + [""] * 4
         facts: dict[str, Any] = {
@@ -228,7 +230,7 @@ class _Reading:
             length += behind + 1 if behind >= 0 else end.length
         if head[1] != "835":
             return self._unsupported(piece, length, facts)
-        if piece.cut or piece.text.count(delimiters.segment) > _MAX_SEGMENTS:
+        if piece.cut:
             return self._unreadable(piece, length, facts, "transaction_set_too_large")
         return self._remittance(piece, end, length, facts)
 
@@ -274,6 +276,8 @@ class _Reading:
         delimiters = piece.delimiters or Delimiters()
         state = State(self.memory, delimiters)
         text, cuts = shorten(piece.text, delimiters, MAX_SEGMENT_BYTES)
+        if text.count(delimiters.segment) > _MAX_SEGMENTS:
+            return self._unreadable(piece, length, facts, "transaction_set_too_large")
         segments, wrapped = split_segments(text, delimiters)
         self.segment += len(segments)
         self._limit_segments(state, segments)
@@ -318,7 +322,7 @@ class _Reading:
 
     def _check_end(self, state: State, end: Piece, count: int, control: str) -> None:
         """Compare SE with the set it ends."""
-        elements, _ = first_segment(end.text, end.delimiters or Delimiters())
+        elements = first_segment(end.text, end.delimiters or Delimiters())
         elements += [""] * 3
         number = elements[1].strip()
         if not (number.isascii() and number.isdecimal()) or int(number[:18]) != count:

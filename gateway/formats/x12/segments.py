@@ -4,6 +4,7 @@ from gateway.formats.x12.delimiters import BLANKS, Delimiters
 
 __all__ = [
     "BLANKS",
+    "behind_first",
     "behind_header",
     "count_segments",
     "first_segment",
@@ -104,13 +105,18 @@ def segment_offsets(text: str, delimiters: Delimiters, cuts: list[tuple[int, int
     return offsets
 
 
-def first_segment(text: str, delimiters: Delimiters) -> tuple[list[str], str]:
-    """Return the elements of the first segment and the text behind its terminator."""
-    head, _, rest = text.partition(delimiters.segment)
-    head = head.strip(BLANKS)
+def first_segment(text: str, delimiters: Delimiters) -> list[str]:
+    """Return the elements of the first segment."""
+    end = text.find(delimiters.segment)
+    head = (text if end < 0 else text[:end]).strip(BLANKS)
     if "\n" in head or "\r" in head:
         head = head.translate(_BREAKS)
-    return head.split(delimiters.element), rest
+    return head.split(delimiters.element)
+
+
+def behind_first(text: str, delimiters: Delimiters) -> str:
+    """Return what follows the first segment and its terminator."""
+    return text.partition(delimiters.segment)[2]
 
 
 def behind_header(text: str, delimiters: Delimiters) -> str:
