@@ -154,9 +154,10 @@ class _Story:
         await self._quiet(senders, may_end_early=False)
 
     async def _stop(self, senders: list["asyncio.Task[None]"]) -> None:
-        """Stop every process in good order. What that very moment has set free, since what it
-        waited behind is dead now, goes on after another start."""
+        """Stop every process in good order, once what was set free meanwhile is done: what it waited
+        behind is dead now. What the very moment of the stop sets free goes on after another start."""
         world = self._world
+        await self._quiet(senders, may_end_early=True)
         all_was_final = not unfinished(world)
         for node in world.nodes:
             await self._storm.stop(node)
