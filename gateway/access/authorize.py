@@ -1,10 +1,11 @@
 """Whether an actor may do something to something: one pure function over one table."""
 
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
-from gateway.access.actor import Actor, ActorKind
+from gateway.access.actor import Actor, ActorKind, Duty
 from gateway.access.rights import Condition, Right, condition_of
 
 __all__ = ["Decision", "Resource", "Verdict", "authorize", "conditions", "depends_on_object"]
@@ -69,7 +70,12 @@ _DENY = Decision(Verdict.DENY)
 
 def conditions(actor: Actor, right: Right) -> frozenset[Condition]:
     """Return the cells of all the actor's roles in the row of that right."""
-    return frozenset(condition_of(duty, right) for duty in actor.duties)
+    return _cells(actor.duties, right)
+
+
+@lru_cache(maxsize=4096)
+def _cells(duties: frozenset[Duty], right: Right) -> frozenset[Condition]:
+    return frozenset(condition_of(duty, right) for duty in duties)
 
 
 def depends_on_object(actor: Actor, right: Right) -> bool:

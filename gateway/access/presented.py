@@ -5,7 +5,7 @@ import binascii
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -59,7 +59,7 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
     through = _is_proxy(peer, settings.proxies)
     scheme, _, credential = named.get(b"authorization", b"").partition(b" ")
     bearer = credential.strip() if scheme.lower() == b"bearer" and not repeated else b""
-    forwarded = any(name in named for name in _FORWARDED)
+    forwarded = not _FORWARDED.isdisjoint(named)
     return Presented(
         bearer=bearer.decode("latin-1"),
         other_scheme=b"authorization" in named and not bearer,
@@ -73,6 +73,7 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
     )
 
 
+@lru_cache(maxsize=4096)
 def _is_loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
@@ -80,7 +81,8 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def _is_proxy(address: str, proxies: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def _is_proxy(address: str, proxies: tuple[str, ...]) -> bool:
     try:
         given = ipaddress.ip_address(address)
     except ValueError:

@@ -24,6 +24,7 @@ class Catalogue:
         self._validators: dict[tuple[str, str], Validator] = {}
         self._migrations: dict[str, Migrations] = {}
         self._versions: dict[str, tuple[ContractVersion, ...]] = {}
+        self._found: dict[tuple[str, str], ContractVersion] = {}
 
     def knows(self, name: str) -> bool:
         """Tell whether there is such a contract."""
@@ -51,11 +52,14 @@ class Catalogue:
     def version(self, name: str, wanted: str) -> ContractVersion:
         """Return the version that "1" or "1.4.0" means: of a major the newest in force. Raises
         NotFound."""
-        self.versions(name)
-        if not _WANTED.fullmatch(wanted):
-            raise NotFound("That is no version.", code="contract_version_not_found")
-        span = wanted if "." in wanted else f"^{wanted}"
-        return self.registry.contract(name, span)
+        found = self._found.get((name, wanted))
+        if found is None:
+            self.versions(name)
+            if not _WANTED.fullmatch(wanted):
+                raise NotFound("That is no version.", code="contract_version_not_found")
+            span = wanted if "." in wanted else f"^{wanted}"
+            found = self._found[name, wanted] = self.registry.contract(name, span)
+        return found
 
     def majors(self, name: str) -> frozenset[int]:
         """Return every major of a contract. Raises NotFound."""

@@ -126,14 +126,14 @@ def _key(request: HubRequest, given: Given) -> KeyUse | None:
     key = "" if given.by_name_only else read_key(request.headers.get("idempotency-key"))
     scope = f"{_whose(request)}{request.method} {request.url.path}"
     if not key and given.known_as:
-        return KeyUse(scope=f"{scope} event", key=given.known_as)
+        return KeyUse.of(f"{scope} event", given.known_as)
     if not key and key_required(request):
         raise UsageFault(
             "This product asks for an Idempotency-Key.",
             code="idempotency_key_missing",
             next_step="send one, say a UUID, and the same one with each retry.",
         )
-    return KeyUse(scope=scope, key=key) if key else None
+    return KeyUse.of(scope, key) if key else None
 
 
 def _made(taken: Accepted, *, only_new: bool) -> Response[Accepted]:

@@ -76,12 +76,17 @@ class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
     """One key in use at one route. The key itself is kept as a hash: it may hold anything."""
 
     scope: str
-    key: str
+    name: str
+
+    @classmethod
+    def of(cls, scope: str, key: str) -> "KeyUse":
+        """Return the use of a key as it came."""
+        return cls(scope=scope, name=text_id("idk", scope, key))
 
     @property
     def row(self) -> dict[str, str]:
         """Return what finds this key in the store."""
-        return {"scope": self.scope, "idem_key": text_id("idk", self.scope, self.key)}
+        return {"scope": self.scope, "idem_key": self.name}
 
     def record(self, receipt: Receipt) -> Statement:
         """Return what remembers the answer; it fails where another request was first."""
@@ -107,14 +112,13 @@ class Keys:
     @contextmanager
     def under_way(self, use: KeyUse) -> Iterator[None]:
         """Hold a key while its first request runs. Raises Conflict (`idempotency_in_flight`)."""
-        name = use.row["idem_key"]
-        if name in self._running:
+        if use.name in self._running:
             raise in_flight()
-        self._running.add(name)
+        self._running.add(use.name)
         try:
             yield
         finally:
-            self._running.discard(name)
+            self._running.discard(use.name)
 
     async def known(self, use: KeyUse) -> Row | None:
         """Return what is remembered under a key, None where nothing is or its life is over."""

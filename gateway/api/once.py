@@ -124,7 +124,7 @@ async def once(request: Request[Any, Any, Any]) -> Response[bytes] | None:
         return None
     key = read_key(header)
     hub = services(request)
-    use = KeyUse(scope=f"{actor_of(request)} POST {request.url.path}", key=key)
+    use = KeyUse.of(f"{actor_of(request)} POST {request.url.path}", key)
     fingerprint = _fingerprint(await request.body())
     now = milliseconds(hub.ports.clock.now())
     for _ in range(2):

@@ -9,6 +9,7 @@ tried. Pure: the record comes from `contract.yaml`, the surroundings come as fac
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -146,6 +147,7 @@ class GateClosed(Conflict):
         self.closed = tuple(closed)
 
 
+@lru_cache(maxsize=1024)
 def moment(text: str) -> datetime | None:
     """Read "2026-05-12" (its first moment, UTC) or an RFC 3339 moment; None where it is neither."""
     try:

@@ -65,7 +65,10 @@ class Classification(StrEnum):
     @property
     def rank(self) -> int:
         """Its place in the order, from 0."""
-        return tuple(Classification).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {one: rank for rank, one in enumerate(Classification)}
 
 
 class ApprovalKind(StrEnum):

@@ -100,6 +100,7 @@ class ThreadCommit(Committer):
         super().__init__(ports)
         self._open_writer = open_writer
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._gathered: list[_Waiting] = []
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
 
@@ -111,17 +112,27 @@ class ThreadCommit(Committer):
     @property
     def waiting(self) -> int:
         """Return how many units are queued."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._gathered)
 
     async def close(self) -> None:
         """Write what is queued, then stop the thread and close the writer."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
         await self._loop.run_in_executor(None, self._thread.join)
 
     def _enqueue(self, item: _Waiting) -> None:
-        self._queue.put(item)
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(item)
+
+    def _hand_over(self) -> None:
+        """Give the thread all that one turn of the loop has made: of many small groups each would
+        cost a sync, and the loop the interpreter lock."""
+        gathered, self._gathered = self._gathered, []
+        for item in gathered:
+            self._queue.put(item)
 
     def _run(self) -> None:
         try:

@@ -28,6 +28,7 @@ HEADER_BYTES = 73
 
 _NONCE = bytes(12)
 _LEVEL = 1
+_WORTH_PACKING_BYTES = 64
 _STORED, _DEFLATED = b"\x00", b"\x01"
 
 
@@ -38,7 +39,7 @@ def chunk_place(body_id: str, chunk: int, last: bool) -> bytes:  # noqa: FBT001 
 
 def seal(data: bytes, place: bytes, *, key_id: bytes, kek: bytes, pack: bool = True) -> bytes:
     """Compress (zlib level 1, where it helps), unless not to `pack`, and seal."""
-    packed = zlib.compress(data, _LEVEL) if pack else data
+    packed = zlib.compress(data, _LEVEL) if pack and len(data) > _WORTH_PACKING_BYTES else data
     plain = _DEFLATED + packed if len(packed) < len(data) else _STORED + data
     salt, data_key = os.urandom(16), os.urandom(32)
     head = _FORMAT + key_id + salt

@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -64,6 +65,7 @@ def contract_media_type(contract: str, version: str = "") -> str:
     return f"application/vnd.remithub.{contract}+json{more}"
 
 
+@lru_cache(maxsize=1024)  # a client sends the same one again and again
 def parse_media_type(text: str) -> MediaType:
     """Read a Content-Type. Raises Malformed, also for a parameter that comes twice."""
     given = text.strip(" \t")
