@@ -159,6 +159,20 @@ class People:
         await self._emergency.prove()
         return session, str(begun["return_to"])
 
+    async def logged_out(self, token: str) -> None:
+        """End every session of whoever has signed out at the provider, or was shut out there.
+
+        Raises NotFound, UsageFault for whatever is no logout token of the provider's, TryAgain.
+        """
+        provider = self._settled()
+        self._must_not_be_flooded()
+        try:
+            subject = await provider.logged_out(token)
+        except Bad as bad:
+            log.warning("A logout token was refused: %s.", bad)
+            raise UsageFault("This is no logout token of the provider's.") from None
+        await self._sessions.end_all(subject, by="provider", reason="signed out at the provider")
+
     async def _taken(self, state: str, browser: str) -> Row:
         """Return a sign-in that was begun by the same browser, once."""
         name = _digest(state)

@@ -21,6 +21,8 @@ __all__ = ["Provider"]
 FRESH_SECONDS = 3600.0
 LEEWAY_SECONDS = 30
 _WELL_KNOWN = "/.well-known/openid-configuration"
+_LOGOUT_TYPES = frozenset({"logout+jwt", "application/logout+jwt"})
+_LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _OK = 200
 
@@ -138,30 +140,44 @@ class Provider:
         form |= {"client_id": known.client_id, "client_secret": secret}
         return {}
 
-    async def _id_token(self, token: Any, nonce: str) -> dict[str, Any]:
-        """Judge an ID token (OpenID Connect Core, 3.1.3.7)."""
-        if not isinstance(token, str) or self._keys is None:
-            raise Bad("id_token")
+    async def logged_out(self, token: str) -> str:
+        """Judge a logout token (OpenID Connect Back-Channel Logout 1.0, 2.6); return who has signed
+        out there. Raises Bad, TryAgain."""
+        await self.discovered()
+        header, claims = await self._verified(token)
+        if str(header.get("typ", "")).lower() not in _LOGOUT_TYPES or "nonce" in claims:
+            raise Bad("type")
+        events = claims.get("events")
+        if not isinstance(events, dict) or not isinstance(events.get(_LOGOUT), dict):
+            raise Bad("events")
+        return _subject(claims)
+
+    async def _verified(self, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return header and claims of a token that the provider has made for the hub, now."""
+        if self._keys is None:
+            raise Bad("keys")
         header, _ = peek(token)
         keys = await self._keys.keys(header.get("kid"))
         header, claims = verify(token, keys, self.settings.algorithms)
-        if str(header.get("typ", "JWT")).upper() != "JWT":
-            raise Bad("type")
         if claims.get("iss") != self.settings.issuer:
             raise Bad("issuer")
         self._must_be_for_the_hub(claims)
         self._must_be_timely(claims)
+        return header, claims
+
+    async def _id_token(self, token: Any, nonce: str) -> dict[str, Any]:
+        """Judge an ID token (OpenID Connect Core, 3.1.3.7)."""
+        if not isinstance(token, str):
+            raise Bad("id_token")
+        header, claims = await self._verified(token)
+        if str(header.get("typ", "JWT")).upper() != "JWT":
+            raise Bad("type")
+        self._must_be_recent(claims)
         given = claims.get("nonce")
         if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
             raise Bad("nonce")
         self._must_be_strong(claims)
-        subject = claims.get("sub")
-        if (
-            not isinstance(subject, str)
-            or not 0 < len(subject) <= 255
-            or not subject.isprintable()
-        ):
-            raise Bad("sub")
+        _subject(claims)
         return claims
 
     def _must_be_strong(self, claims: Mapping[str, Any]) -> None:
@@ -195,6 +211,9 @@ class Provider:
                 raise Bad("time")
         if ends <= now - LEEWAY_SECONDS or made > now + LEEWAY_SECONDS:  # type: ignore[operator]  # as above
             raise Bad("expired")
+
+    def _must_be_recent(self, claims: Mapping[str, Any]) -> None:
+        now = self._clock.now().timestamp()
         when = claims.get("auth_time")  # 2: there, because `max_age` was asked for
         if isinstance(when, bool) or not isinstance(when, int | float):
             raise Bad("auth_time")
@@ -214,6 +233,13 @@ class Provider:
         if found.get("sub") != subject:  # 5.3.2: another's claims would give another's roles
             raise Bad("userinfo")
         return found
+
+
+def _subject(claims: Mapping[str, Any]) -> str:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
+        raise Bad("sub")
+    return subject
 
 
 def _object(text: bytes) -> Mapping[str, Any]:

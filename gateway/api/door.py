@@ -30,7 +30,7 @@ from gateway.store import AuditEntry, Store, Unit
 __all__ = ["NOBODY", "OPEN_PATHS", "Door"]
 
 OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", "/auth/login", "/auth/callback", "/auth/break-glass"}
+    {"/healthz", "/readyz", "/auth/login", "/auth/callback", "/auth/logout", "/auth/break-glass"}
 )
 """What answers without a credential: health, which says nothing but yes or no, and the ways in."""
 

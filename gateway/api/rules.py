@@ -133,6 +133,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/auth/login"): _OPEN,
     ("GET", "/auth/callback"): _OPEN,
     ("POST", "/auth/break-glass"): _OPEN,
+    ("POST", "/auth/logout"): _OPEN,
     ("POST", "/v1/break-glass/allow"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.HUB),
     ("GET", "/v1/proposals"): Rule(right=Right.PROPOSAL_READ, kind=Kind.PROPOSAL, collection=True),
     ("POST", "/v1/proposals/{proposal_id}/decide"): _of(

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
+from urllib.parse import parse_qs
 
 import msgspec
 from litestar import Response, get, post
@@ -16,6 +17,7 @@ from gateway.access import (
     ActorKind,
     Begun,
     Emergency,
+    Forbidden,
     People,
     SessionFacts,
     Sessions,
@@ -27,6 +29,7 @@ from gateway.api.door import NOBODY
 from gateway.api.guard import actor_of, caller_of, note_denial
 from gateway.api.services import HubRequest, services
 from gateway.errors import NotFound, UsageFault
+from gateway.pipeline import milliseconds
 from gateway.store import AuditEntry
 
 __all__ = ["CSRF_COOKIE", "ROUTES", "BreakGlassOrder", "EndOrder", "EndOwnOrder", "EndPersonOrder"]
@@ -34,7 +37,11 @@ __all__ = ["CSRF_COOKIE", "ROUTES", "BreakGlassOrder", "EndOrder", "EndOwnOrder"
 CSRF_COOKIE = "__Host-remithub-csrf"
 """Readable by the page, which repeats it in `X-CSRF-Token`."""
 
+FRESH_SECONDS = 15 * 60
+"""So long ago at most must somebody have signed in who ends another session (ASVS 7.5.2)."""
+
 _SIGN_IN = "__Host-remithub-sign-in"
+_MAX_FORM = 32_768
 
 _ALL_OF_IT = '"cache", "storage"'
 """What a browser forgets at the end of a session (ASVS 14.3.1); "cookies" would take those of the
@@ -140,6 +147,18 @@ async def come_back(
 
 
 @post(
+    "/auth/logout",
+    status_code=HTTP_200_OK,
+    include_in_schema=False,  # for the provider
+    tags=["access"],
+)
+async def logged_out(request: HubRequest) -> None:
+    """Take the provider's word that somebody has signed out (OpenID Connect Back-Channel Logout)."""
+    form = parse_qs((await request.body())[:_MAX_FORM].decode("ascii", "replace"))
+    await _people(request).logged_out("".join(form.get("logout_token", [""])[:1]))
+
+
+@post(
     "/auth/break-glass",
     status_code=HTTP_201_CREATED,
     summary="Sign in for an emergency",
@@ -198,8 +217,8 @@ async def end_session(request: HubRequest) -> Response[dict[str, bool]]:
     order = await read_body(request, EndOwnOrder)
     this = caller_of(request).actor.credential
     name = order.name or this
-    if name != this and name not in {one.name for one in await _own(request)}:
-        raise NotFound("There is no such session.")
+    if name != this:
+        await _must_be_own_and_fresh(request, this, name)
     await _sessions(request).end(name, by=actor_of(request))
     gone = [_cookie(COOKIE, "", 0), _cookie(CSRF_COOKIE, "", 0, httponly=False)]
     if name != this:
@@ -253,6 +272,20 @@ async def _on_record(request: HubRequest, way: str) -> AsyncIterator[str]:
         raise
 
 
+async def _must_be_own_and_fresh(request: HubRequest, this: str, other: str) -> None:
+    """Raise NotFound for a session of somebody else's, Forbidden where the sign-in is long ago."""
+    began = {one.name: one.created_at for one in await _own(request)}
+    if this not in began or other not in began:
+        raise NotFound("There is no such session.")
+    now = milliseconds(services(request).ports.clock.now())
+    if now - began[this] > FRESH_SECONDS * 1000:
+        raise Forbidden(
+            "Ending another session needs a fresh sign-in.",
+            code="forbidden",
+            next_step="sign in anew at /auth/login, then do it again.",
+        )
+
+
 async def _own(request: HubRequest) -> list[SessionFacts]:
     """Return the live sessions of the person who asks."""
     actor = caller_of(request).actor
@@ -300,6 +333,7 @@ def _cookie(
 ROUTES = (
     sign_in,
     come_back,
+    logged_out,
     break_glass,
     allow_break_glass,
     show_session,

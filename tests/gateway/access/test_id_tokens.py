@@ -10,10 +10,14 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from connectors.http import Answer
+from gateway.access import Duty, People, Sessions
 from gateway.access.provider import Provider
 from gateway.access.signed import Bad
-from gateway.errors import TryAgain
-from gateway.settings import PeopleSettings
+from gateway.errors import TryAgain, UsageFault
+from gateway.ports import Ports
+from gateway.settings import AccessSettings, Config, HubSettings, PeopleSettings
+from gateway.settings.structs import RoutesFile
+from gateway.store import Store
 from tests.gateway.access.conftest import START, StillClock
 
 KEY = RSAKey.generate_key(2048, {"kid": "first", "use": "sig"})
@@ -150,3 +154,81 @@ def test_what_the_token_says_goes_before_userinfo() -> None:
 def test_a_document_that_is_anothers_or_not_secure_is_not_used(changes: dict[str, Any]) -> None:
     with pytest.raises(TryAgain):
         redeem(signed(), **changes)
+
+
+EVENTS: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+
+
+def logged_out(**change: Any) -> str:
+    header = {"typ": change.pop("typ", "logout+jwt")}
+    key = change.pop("key", KEY)
+    return signed(key, header, **({"nonce": None, "events": EVENTS, "jti": "j-1"} | change))
+
+
+def judged(token: str) -> str:
+    settings = PeopleSettings(issuer=ISSUER, client_id="remithub", public_url="https://h.example")
+    scripted: Any = Scripted("", {})
+    provider = Provider(settings, fetcher=scripted, secret=str, clock=StillClock())
+    return asyncio.run(provider.logged_out(token))
+
+
+def test_a_logout_token_says_who_has_gone() -> None:
+    assert judged(logged_out()) == "ada"
+    assert judged(logged_out(typ="application/logout+jwt")) == "ada"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"nonce": "n-1"},
+        {"events": None},
+        {"events": {"http://schemas.openid.net/event/other": {}}},
+        {"events": [*EVENTS]},
+        {"sub": None},
+        {"aud": "other"},
+        {"iss": "https://evil.example"},
+        {"exp": START - 31},
+        {"iat": START + 31},
+        {"typ": "JWT"},
+        {"typ": "at+jwt"},
+        {"key": OTHER},
+    ],
+)
+def test_what_is_no_logout_token_ends_nothing(change: dict[str, Any]) -> None:
+    with pytest.raises(Bad):
+        judged(logged_out(**change))
+
+
+def test_an_id_token_signs_nobody_out_and_a_logout_token_nobody_in() -> None:
+    with pytest.raises(Bad):
+        judged(signed())
+    with pytest.raises(Bad):
+        redeem(logged_out(nonce="n-1"))
+
+
+async def test_who_signs_out_at_the_provider_has_no_session_left(
+    store: Store, ports: Ports
+) -> None:
+    people = PeopleSettings(issuer=ISSUER, client_id="remithub", public_url="https://h.example")
+    access = AccessSettings(people=people)
+    config = Config(
+        hub=HubSettings(access=access), interfaces={}, routes=RoutesFile(routes=()), files={}
+    )
+    sessions = Sessions(store, ports, lambda: "hilltop")
+    scripted: Any = Scripted("", {})
+    given: Any = None  # nobody signs in here
+    ways = People(
+        config=lambda: config,
+        store=store,
+        ports=ports,
+        sessions=sessions,
+        emergency=given,
+        fetcher=scripted,
+        secret=str,
+    )
+    for subject in ("ada", "ada", "bob"):
+        await sessions.begin(subject, [Duty.OPERATOR])
+    with pytest.raises(UsageFault):
+        await ways.logged_out(logged_out(sub=None))
+    await ways.logged_out(logged_out())
+    assert [one.subject for one in await sessions.list()] == ["bob"]

@@ -337,3 +337,26 @@ def test_an_administrator_ends_all_sessions_of_a_person(live: Live) -> None:
     order = {"subject": "eve", "reason": "left"}
     assert live.post("/v1/sessions/end", order).status_code == 200
     assert live.get("/v1/sessions", subject="eve") == []
+
+
+def test_an_old_sign_in_ends_no_other_session(
+    live: Live, identity_provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, _ = signed_in(live, identity_provider)
+    sessions = Sessions(live.hub.store, live.hub.ports, lambda: "hilltop")
+    live.run(sessions.begin(browser.user, [Duty.OPERATOR]))
+    shown = browser("GET", "/v1/session").json()
+    (name,) = {one["name"] for one in shown["sessions"]} - {shown["name"]}
+    monkeypatch.setattr("gateway.api.sign_in.FRESH_SECONDS", -1)
+    end = {"headers": browser.csrf}
+    assert browser("POST", "/v1/session/end", json={"name": name}, **end).status_code == 403
+    assert browser("POST", "/v1/session/end", **end).status_code == 200
+
+
+def test_what_is_no_logout_token_is_told_400_and_ends_nothing(
+    live: Live, identity_provider: Provider
+) -> None:
+    browser, _ = signed_in(live, identity_provider)
+    for form in ({}, {"logout_token": "a.b.c"}, {"logout_token": "x" * 100_000}):
+        assert Browser(live)("POST", "/auth/logout", data=form).status_code == 400
+    assert browser("GET", "/v1/session").status_code == 200

@@ -4,106 +4,25 @@ What is expected is read from the table of rights, cell by cell, and never from 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 from litestar import Litestar
 
-from gateway.access import COOKIE, RIGHTS, Condition, Duty, Right, Sessions
+from gateway.access import RIGHTS, Condition, Duty, Right
 from gateway.api import rules
 from gateway.api.application import ROUTES
 from gateway.api.rules import RULES, Kind, Rule, rule_of
 from gateway.api.schema import described_as
-from tests.gateway.live import Live, advice, live_hub, make_root, until, write
-
-ALL_RIGHTS = ", ".join(right.value for right in Right)
-MORE = {
-    "interfaces/other.yaml": "interface: other\ndirection: in\nformat: json\n"
-    "contract: remittance-advice@^1.0\n",
-    "interfaces/trial.yaml": "interface: trial\ndirection: in\nformat: json\n"
-    "contract: remittance-advice@^1.0\nproduction: false\n",
-    "clients/own-system.yaml": f"client: own-system\ninterfaces: [intake]\nscopes: [{ALL_RIGHTS}]\n"
-    "products: [everything]\n",
-    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\nscopes: [health.read]\n"
-    "products: [everything]\n",
-}
-INTERFACES = {"own": "intake", "foreign": "other", "test": "trial"}
-PERSONS = [duty for duty in Duty if duty not in {Duty.SYSTEM, Duty.LOCAL}]
-
-
-class World(msgspec.Struct):
-    """A hub with one of everything at each of the three interfaces, and a client of every role."""
-
-    live: Live
-    clients: dict[Duty, httpx.Client]
-    objects: dict[tuple[Kind, str], str]
+from tests.gateway.api.roles import INTERFACES, World, bearer, key_of, session, world_at
+from tests.gateway.live import advice, write
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    root: Path = make_root(tmp_path_factory.mktemp("hub"))
-    for name, text in MORE.items():
-        write(root, name, text)
-    with live_hub(root) as live:
-        made = World(live, {Duty.LOCAL: live.client}, {})
-        made.clients[Duty.SYSTEM] = bearer(live, key_of(live, "own-system"))
-        for duty in PERSONS:
-            made.clients[duty] = session(live, duty)
-        for at, (which, interface) in enumerate(INTERFACES.items()):
-            fill(made, which, interface, at)
+    with world_at(tmp_path_factory.mktemp("hub")) as made:
         yield made
-        for client in made.clients.values():
-            client.close()
-
-
-def key_of(live: Live, client: str) -> str:
-    answer = live.post(f"/v1/clients/{client}/keys")
-    assert answer.status_code == 201, answer.text
-    key: str = answer.json()["key"]
-    return key
-
-
-def bearer(live: Live, token: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {token}"}
-    return httpx.Client(base_url=live.url, headers=headers, trust_env=False, timeout=30)
-
-
-def session(live: Live, duty: Duty) -> httpx.Client:
-    sessions = Sessions(live.hub.store, live.hub.ports, lambda: "hilltop")
-    begun = live.run(sessions.begin(f"sub-of-{duty}", [duty]))
-    headers = {"Cookie": f"{COOKIE}={begun.session}", "X-CSRF-Token": begun.csrf}
-    return httpx.Client(base_url=live.url, headers=headers, trust_env=False, timeout=30)
-
-
-def fill(world: World, which: str, interface: str, at: int) -> None:
-    """Put an artifact, its message and a dead part at an interface."""
-    live, objects = world.live, world.objects
-    good = live.hand_over(advice(500 + at), interface)
-    processing = live.settled(good)["processing"]["delivery_id"]
-    bad = live.hand_over(b"{}%d" % at, interface)
-    live.settled(bad)
-    (aside,) = until(
-        lambda: live.get("/v1/set-aside", interface=interface, state="dead")["set_aside"]
-    )
-    (message,) = live.get("/v1/messages", artifact=good)["messages"]
-    client = {"own": "own-system"}.get(which, "stranger")
-    key = key_of(live, client) if which != "test" else objects[Kind.KEY, "foreign"] + ".0"
-    objects |= {
-        (Kind.INTERFACE, which): interface,
-        (Kind.CONTRACT, which): interface,
-        (Kind.ARTIFACT, which): good,
-        (Kind.DELIVERY, which): processing,
-        (Kind.MESSAGE, which): message["message_id"],
-        (Kind.ASIDE, which): aside["id"],
-        (Kind.ORDER, which): "ord_none",
-        (Kind.CLIENT, which): client,
-        (Kind.KEY, which): key.partition(".")[0],
-        (Kind.SESSION, which): "ses_none",
-        (Kind.PROPOSAL, which): "prp_none",
-    }
 
 
 def request(
@@ -171,7 +90,12 @@ def expected(cell: Condition, which: str, rule: Rule, *, reason: bool = False) -
             return "forbidden"
 
 
-WAYS_IN = {("GET", "/auth/login"), ("GET", "/auth/callback"), ("POST", "/auth/break-glass")}
+WAYS_IN = {
+    ("GET", "/auth/login"),
+    ("GET", "/auth/callback"),
+    ("POST", "/auth/break-glass"),
+    ("POST", "/auth/logout"),
+}
 NONE_THERE = {"/v1/sessions/{session_name}/end", "/v1/proposals/{proposal_id}/decide"}
 GUARDED = [(route, rule) for route, rule in RULES.items() if rule.right is not None]
 ORDERS = {"/v1/set-aside/orders/{order_id}", "/v1/set-aside/orders/{order_id}/cancel"}
