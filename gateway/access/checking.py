@@ -22,7 +22,7 @@ def must_make_sense(config: Config) -> None:
 
 
 def access_faults(config: Config) -> Iterator[ConfigError]:
-    """Give what is wrong about proxies, issuers, people and clients."""
+    """Give what is wrong about proxies, issuers, people, clients and the scopes of products."""
     access = config.hub.access
     for at, proxy in enumerate(access.proxies):
         try:
@@ -39,6 +39,7 @@ def access_faults(config: Config) -> Iterator[ConfigError]:
         yield from _people(config, access.people)
     for client in config.clients.values():
         yield from _client(config, client)
+    yield from _products(config)
     if not may_listen(config):
         yield config.place(
             _HUB,
@@ -82,6 +83,15 @@ def _client(config: Config, client: ClientSettings) -> Iterator[ConfigError]:
         for at, name in enumerate(given):
             if name not in known:
                 yield config.place(file, f"$.{field}[{at}]", _unknown(word, name, known))
+
+
+def _products(config: Config) -> Iterator[ConfigError]:
+    known = set(Right)
+    for product in config.products.values():
+        for at, scope in enumerate(product.scopes):
+            if scope not in known:
+                file = f"products/{product.product}.yaml"
+                yield config.place(file, f"$.scopes[{at}]", _unknown("scope", scope, known))
 
 
 def _unknown(word: str, name: str, known: Iterable[str]) -> str:

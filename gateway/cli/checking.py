@@ -14,6 +14,7 @@ from gateway.app import registry_of
 from gateway.cli.contract_checking import contract_faults
 from gateway.cli.contract_folder import ContractFolder
 from gateway.cli.mapping_folder import MappingFolder
+from gateway.cli.product_checking import product_faults
 from gateway.cli.sprawling import doubled_interfaces, doubled_mappings
 from gateway.errors import ConfigError, HubError
 from gateway.governance import LintFinding, Profile, compile_validator
@@ -199,6 +200,7 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
         return
     yield from _secrets(root, config, environment)
     yield from (_trouble(fault, "config/") for fault in access_faults(config))
+    yield from _products(config, registry)
     while True:
         try:
             bundle = compile_bundle(config, registry)
@@ -214,6 +216,13 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
                 file = f"config/interfaces/{sprawl.second}.yaml"
                 yield Trouble(file=file, reason=sprawl.words, weight=Weight.WARNING)
             return
+
+
+def _products(config: Config, registry: Registry) -> Iterator[Trouble]:
+    for fault in product_faults(config, registry):
+        trouble = _trouble(fault.error, "config/")
+        weight = Weight.FAILURE if fault.grave else Weight.WARNING
+        yield msgspec.structs.replace(trouble, weight=weight)
 
 
 def _without(config: Config, error: HubError) -> Config | None:

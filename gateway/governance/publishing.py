@@ -50,8 +50,8 @@ def publication_faults(
     """Return what keeps a version from being published, one sentence each; empty: nothing.
 
     Its files pass lint and review; examples pass quality rules; no version in force of the same
-    major breaks, in the contract's mode; no consumer loses what it reads; a new major has
-    migrations from and to the one before. Raises ConfigError for files that cannot be read.
+    major breaks, in the contract's mode; no consumer loses what it reads, also none that a new
+    major moves because it names none; a new major has migrations from and to the one before. Raises ConfigError for files that cannot be read.
     """
     reviewed = (f"{one.file}: {one.text}" for one in review_version(registry, contract))
     return (
@@ -66,13 +66,38 @@ def comparison_faults(
 ) -> Iterator[str]:
     """Yield what a version breaks of those before it: documents, consumers, the way between majors.
 
-    The last three gates of `publication_faults`; nothing for the first version of a contract.
+    The last gates of `publication_faults`; nothing for the first version of a contract.
     """
     older = [one for one in _older(registry, contract) if one.status in _LIVE]
     same = [one for one in older if one.major == contract.major]
     yield from _compatibility(registry, contract, same, around)
     if older:
+        yield from _moved(registry, contract, older[-1], around.reads)
         yield from _between_majors(registry, contract, older, around)
+
+
+def _moved(
+    registry: Registry,
+    contract: ContractVersion,
+    before: ContractVersion,
+    reads: Iterable[ContractReads],
+) -> Iterator[str]:
+    """Yield who gets a new major without having asked for it, and loses what it reads by that."""
+    if before.major == contract.major:
+        return
+    numbers = [Version.parse(one.version) for one in (before, contract)]
+    users = [
+        one
+        for one in reads
+        if one.contract == contract.name
+        and all(number and number.satisfies(one.version) for number in numbers)
+    ]
+    old, new = (registry.bundled_schema(one.name, one.version) for one in (before, contract))
+    for broken in broken_consumers(old, new, users):
+        yield (
+            f"breaks {broken.consumer}, which names no major and reads {broken.pointer or '/'}"
+            f" ({broken.code})."
+        )
 
 
 def example_faults(

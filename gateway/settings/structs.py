@@ -273,7 +273,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Contract (and condition) -> destination."""
 
     name: Annotated[Name, Meta(description="Shown wherever a delivery is.")]
-    contract: Annotated[str, Meta(description="The contract's name.")]
+    contract: Annotated[
+        str, Meta(description="Contract, and range where a condition or mapping needs it.")
+    ]
     to: Annotated[
         str,
         Meta(

@@ -105,3 +105,26 @@ def test_a_contract_and_a_mapping_of_ones_own_are_checked(typed: Typed, root: Pa
     assert any(
         one.startswith("contracts/parcel/0.1.0/schema.json:6: /properties/weight") for one in wrong
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("remittance-advice: [1]", "remittance-advise: [1]", 3, "no contract 'remittance-advise'"),
+        ("remittance-advice: [1]", "remittance-advice: [1, 2]", 3, "has no version 2.x"),
+        ("scopes: [", "scopes: [message.send, ", 4, "no scope 'message.send'"),
+        ("ceiling: restricted", "ceiling: internal", 3, "above the ceiling internal"),
+    ],
+)
+def test_a_product_that_offers_what_is_not_there_is_named_with_its_line(
+    typed: Typed, old: str, new: str, line: int, words: str
+) -> None:
+    name = "config/products/everything.yaml"
+    file = typed.root / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+    grave = "ceiling" not in words
+    told = typed("check", code=Exit.FAILED if grave else Exit.OK).splitlines()
+    (wrong, *_) = [one for one in told if words in one]
+    assert wrong.startswith(f"{name}:{line}: ")
+    assert ("warning" in wrong) is not grave
