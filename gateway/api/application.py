@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from gateway.access import Forbidden, Unauthenticated
 from gateway.api import (
     artifacts,
+    audit,
     contracts,
     credentials,
     deliveries,
@@ -52,6 +53,7 @@ ROUTES = (
     *credentials.ROUTES,
     *sign_in.ROUTES,
     *proposals.ROUTES,
+    *audit.ROUTES,
     *webhooks.ROUTES,
 )
 
@@ -91,6 +93,7 @@ def _known(services: Services, ways: Entrance, versions: Versions) -> dict[str, 
         "quotas": Quotas(store, ports.clock, lambda: services.api_nodes),
         "versions": versions,
         "comparing": asyncio.Semaphore(1),
+        "verifying": asyncio.Semaphore(1),
         "followers": feeds.Followers(),
     }
 

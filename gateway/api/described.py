@@ -370,6 +370,7 @@ TAGS = {
     "interfaces": "Feeds in and systems out: how they are; pause, resume, poll, probe.",
     "access": "Which systems may call, and the keys they do it with.",
     "contracts": "What may travel: versions, who uses them, what a change would break.",
+    "audit": "Who did what, and whether the record of it holds.",
     "operations": "The process itself.",
 }
 """Groups of routes, in the order of the document."""

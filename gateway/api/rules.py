@@ -135,6 +135,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", "/auth/break-glass"): _OPEN,
     ("POST", "/auth/logout"): _OPEN,
     ("POST", "/v1/break-glass/allow"): Rule(right=Right.ACCESS_MANAGE, kind=Kind.HUB),
+    ("GET", "/v1/audit"): Rule(right=Right.AUDIT_READ, collection=True, reads="audit.read"),
+    ("GET", "/v1/audit/verification"): Rule(right=Right.AUDIT_VERIFY),
     ("GET", "/v1/proposals"): Rule(right=Right.PROPOSAL_READ, kind=Kind.PROPOSAL, collection=True),
     ("POST", "/v1/proposals/{proposal_id}/decide"): _of(
         Right.PROPOSAL_DECIDE, Kind.PROPOSAL, "proposal_id"

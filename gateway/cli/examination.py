@@ -6,6 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gateway.errors import HubError
 from gateway.pipeline import Bundle
 from gateway.ports import Clock, SystemClock
 from gateway.settings import HubSettings
-from gateway.store import BACKUP_NOTICE, Space
+from gateway.store import BACKUP_NOTICE, Space, verify_chain
 from gateway.store.migrations import HEAD_REVISION
 
 __all__ = ["Mark", "Sight", "examine"]
@@ -168,7 +169,26 @@ def _database(file: Path) -> Iterator[Sight]:
         yield _sight(Mark.ODD, "database", size, f"the next run brings it to {HEAD_REVISION}.")
     else:
         yield _sight(Mark.OK, "database", size)
+        yield _audit(file)
     yield _sight(Mark.OK, "lock", _holder(file.with_name(file.name + ".lock")))
+
+
+def _audit(file: Path) -> Sight:
+    """Verify every chain of the audit record where it lies."""
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        writers = connection.execute("SELECT DISTINCT writer FROM audit").fetchall()
+        for (writer,) in writers:
+            sql = "SELECT * FROM audit WHERE writer = ? ORDER BY seq"
+            broken = verify_chain(connection.execute(sql, (writer,)))
+            if broken:
+                return _broken_audit(writer, broken)
+    return _sight(Mark.OK, "audit record", "every chain holds")
+
+
+def _broken_audit(writer: str, broken_at: int) -> Sight:
+    found = f"the chain of {writer} does not hold from entry {broken_at} on"
+    return _sight(Mark.BROKEN, "audit record", found, "somebody has changed it: keep all copies.")
 
 
 def _shared_database(root: Path, settings: HubSettings) -> Sight:
@@ -216,6 +236,9 @@ def _hub(hub: Remote | None, root: Path) -> Iterator[Sight]:
     try:
         hub.get("/readyz")
         yield _sight(Mark.OK, "hub", "it takes and delivers")
+        for chain in hub.get("/v1/audit/verification")["chains"]:
+            if chain["broken_at"]:
+                yield _broken_audit(chain["writer"], chain["broken_at"])
         for one in hub.get("/v1/interfaces"):
             yield _interface(hub, one["name"], one["state"], one["reason"])
     except HubError as error:

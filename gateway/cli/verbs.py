@@ -48,6 +48,7 @@ def prologue(lines: Iterable[str]) -> str:
 
 
 NOUNS = {
+    "audit": "The record of who did what: read it, verify it.",
     "client": "Who may call the API: connected systems, and the account for emergencies.",
     "connector": "How other systems are reached: begin a connector.",
     "contract": "What may travel: the contracts, their fields and their life.",
@@ -177,6 +178,14 @@ VERBS = (
         'client break-glass --reason "the provider does not answer since 9:40"',
         function="break_glass",
     ),
+    _verb(
+        Group.RUN,
+        "audit list",
+        "List who did what, the newest first.",
+        "audit list",
+        function="show",
+    ),
+    _verb(Group.RUN, "audit verify", "Verify the record of who did what.", "audit verify"),
     _verb(
         Group.RUN,
         "key create",

@@ -1,6 +1,6 @@
 """Durable state: one interface, SQLite or PostgreSQL behind it; migrations; encryption of bodies."""
 
-from gateway.store.audit import verify_chain
+from gateway.store.audit import GENESIS_HASH, verify_chain
 from gateway.store.interface import (
     CHUNK_BYTES,
     PostgresSettings,
@@ -26,6 +26,7 @@ from gateway.store.units import (
 __all__ = [
     "BACKUP_NOTICE",
     "CHUNK_BYTES",
+    "GENESIS_HASH",
     "AuditEntry",
     "Body",
     "Committed",

@@ -19,7 +19,7 @@ KEY_CHECK = "key_check"
 """The key in `hub` under which a database keeps what only its own key file opens."""
 
 _KEY_CHECK_TEXT = b"remithub"
-_AUDIT_FOR_PEOPLE = "audit_tail"
+_AUDIT_FOR_PEOPLE = frozenset({"audit_tail", "audit_before"})
 
 
 def key_check(keys: KeyRing) -> str:
@@ -41,7 +41,7 @@ def must_be_the_key(keys: KeyRing, value: str) -> None:
 
 def opened_reasons(rows: list[Row], query: str, keys: KeyRing) -> list[Row]:
     """Open the reasons of audit rows that are for people; a chain is verified as it stands."""
-    if query != _AUDIT_FOR_PEOPLE:
+    if query not in _AUDIT_FOR_PEOPLE:
         return rows
     return [
         row | {"reason": keys.open_reason(reason_place(row["writer"], row["seq"]), row["reason"])}

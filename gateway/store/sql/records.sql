@@ -64,6 +64,14 @@ SELECT * FROM audit
 WHERE (writer = :writer OR :writer IS NULL) AND (object_id = :object_id OR :object_id IS NULL)
 ORDER BY at DESC, writer, seq DESC LIMIT :limit;
 
+-- One writer's entries before one of them, the newest first.
+-- name: audit_before
+-- read: scan
+-- optional: before
+SELECT * FROM audit
+WHERE writer = :writer AND (seq < :before OR :before IS NULL)
+ORDER BY seq DESC LIMIT :limit;
+
 -- The chain of one writer in order, a page at a time, for `verify_chain`.
 -- name: audit_rows
 -- read: scan

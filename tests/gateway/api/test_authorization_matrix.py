@@ -145,7 +145,7 @@ def test_phi_needs_the_right_and_the_reason_the_table_asks_for(world: World, dut
     cell = RIGHTS[Right.PHI_REVEAL][duty]
     wrong = []
     for route, rule in GUARDED:
-        if not rule.reads:
+        if Right.PHI_REVEAL not in (rule.right, rule.then):
             continue
         full = {"full": "full"} if rule.where else {}
         for which in INTERFACES:

@@ -1,6 +1,7 @@
 """`remithub doctor`."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from gateway.cli.examination import GOOD_SQLITE
 from gateway.cli.exits import Exit
 from tests.gateway.cli.live_verbs import Typed
-from tests.gateway.live import Live, make_root, write
+from tests.gateway.live import Live, live_hub, make_root, write
 from tests.postgres import Postgres
 
 OLD_SQLITE = sqlite3.sqlite_version_info < GOOD_SQLITE
@@ -102,3 +103,16 @@ def test_a_shared_database_is_asked_what_it_is(
     write(tmp_path, "hub.yaml", "store: {postgres: 'postgresql://nobody@127.0.0.1:1/none'}\n")
     seen = looked(typed, Exit.FAILED)
     assert "cannot be reached" in seen["database"]["found"]
+
+
+def test_a_changed_audit_record_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with live_hub(make_root(tmp_path)) as hub:
+        hub.post("/v1/interfaces/drop/pause")
+    typed = Typed(tmp_path, capsys)
+    assert looked(typed, Exit.PARTIAL)["audit record"]["mark"] == "ok"
+    with closing(sqlite3.connect(tmp_path / "var/hub.db")) as connection, connection:
+        connection.execute("UPDATE audit SET actor = 'somebody' WHERE action = 'interface.paused'")
+    seen = looked(typed, Exit.FAILED)["audit record"]
+    assert (seen["mark"], "from entry" in seen["found"]) == ("broken", True)
