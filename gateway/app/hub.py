@@ -329,7 +329,7 @@ class Hub:
     async def _resume(self, actor: str) -> None:
         """Run again what a fault has paused: a reload says that it is mended. What a person has
         paused stays so."""
-        for name, reason in self._paused.items():
+        for name, reason in list(self._paused.items()):  # a look around may add one meanwhile
             if reason not in ("", PAUSED_BY_A_PERSON):
                 await self.resume(name, actor=actor)
 
