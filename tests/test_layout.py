@@ -25,6 +25,7 @@ TOP_LEVEL = {
     "connectors",
     "constraints.txt",
     "contracts",
+    "docs",
     "gateway",
     "mappings",
     "pyproject.toml",

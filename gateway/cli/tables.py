@@ -98,6 +98,20 @@ def _rights(_argument: str, _page: Path, _root: Path) -> str:
     return markdown(("Right, and scope", *Duty), rows)
 
 
+def _asvs(argument: str, _page: Path, root: Path) -> str:
+    from gateway.cli.asvs import State, by_state, chapters, counts
+
+    found = chapters(root)
+    if argument == "counts":
+        return markdown(("Chapter", *State), counts(found))
+    if argument == "gaps":
+        rows = [(one.id, one.asks, one.why) for one in by_state(found, State.GAP)]
+        return markdown(("Requirement", "What it asks", "What is missing"), rows)
+    heads = ("Requirement", "Level", "What it asks", "State", "By what")
+    (chapter,) = [one for one in found if str(one.chapter) == argument]
+    return markdown(heads, chapter.rows())
+
+
 def _findings(_argument: str, _page: Path, _root: Path) -> str:
     from gateway.formats.x12.meanings import MEANINGS
 
@@ -169,6 +183,7 @@ def _mapping_codes(_argument: str, _page: Path, _root: Path) -> str:
 
 
 _TABLES: dict[str, Callable[[str, Path, Path], str]] = {
+    "asvs": _asvs,
     "benchmarks": _benchmarks,
     "connector-options": _connector_options,
     "connector-receiver": _connector_receiver,

@@ -217,7 +217,13 @@ VERBS = (
         Group.RUN,
         "doctor",
         "Look for what will hurt: keys, clock, disk, permissions, partners.",
-        "doctor",
+        "doctor --prod",
+    ),
+    _verb(
+        Group.RUN,
+        "inventory",
+        "List who talks to whom at this site, and what the hub is made of.",
+        "inventory --diagram",
     ),
     _verb(
         Group.RUN,
