@@ -13,6 +13,7 @@ from gateway.governance.quality import compile_quality, read_partners
 from gateway.governance.references import referenced_by
 from gateway.governance.review import header_findings, review_version
 from gateway.registry import ContractVersion
+from gateway.settings import load
 
 __all__ = ["ContractFault", "contract_faults"]
 
@@ -106,13 +107,8 @@ def _configuration(folder: ContractFolder) -> Iterator[ContractFault]:
     try:
         _ = folder.declared
         if file.is_file():
-            rules = {
-                name: frozenset(rule.name for rule in compile_quality(folder.registry, name).rules)
-                for name in {one.name for one in folder.registry.contracts()}
-            }
-            read_partners(
-                file.read_text(encoding="utf-8"), rules=rules, file="config/quality.yaml"
-            )
+            tree = load(file.read_text(encoding="utf-8"), file="config/quality.yaml")
+            read_partners(tree, rules=lambda name: compile_quality(folder.registry, name).names)
     except ConfigError as error:
         yield _of_error("", error, "config")
 

@@ -198,6 +198,7 @@ def _show_part(output: "Output", part: Mapping[str, Any]) -> None:
     output.record({f"part_{name}": text for name, text in amounts.items()})
     for one in part["findings"]:
         place = f"segment {one.get('segment', 0)} {one.get('segment_id', '')}".rstrip()
+        place = one.get("pointer") or place
         output.line(f"{one['severity']}: {one['code']} at {place}")
 
 

@@ -14,7 +14,7 @@ the schema and not in it: partners' validators cannot run them, and what follows
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ import msgspec
 import yaml
 from msgspec import Meta
 
-from gateway.errors import ConfigError, Reject
+from gateway.errors import ConfigError, NotFound, Reject
 from gateway.registry import Registry
 from gateway.settings import Tree, decode, load
 from gateway.translation import DEFAULT_LIMITS, Limits, MappingError, compile_mapping
@@ -141,6 +141,11 @@ class Quality:
     def __init__(self, contract: str, rules: tuple[QualityRule, ...]) -> None:
         self.contract = contract
         self.rules = rules
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of the rules."""
+        return frozenset(rule.name for rule in self.rules)
 
     def judge(
         self, document: dict[str, Any], outcomes: Mapping[str, Outcome] | None = None
@@ -277,19 +282,25 @@ class Partners(msgspec.Struct, frozen=True):
         return self.partners.get(interface, {}).get(contract, {})
 
 
-def read_partners(text: str, *, rules: Mapping[str, frozenset[str]], file: str) -> Partners:
-    """Read the text of `config/quality.yaml`. `rules` are the names of the rules by contract.
+def read_partners(tree: Tree, *, rules: Callable[[str], frozenset[str]]) -> Partners:
+    """Read `config/quality.yaml`. `rules` gives the names of a contract's rules, or raises
+    NotFound.
 
-    Raises ConfigError with file and line, also for a rule that is not there.
+    Raises ConfigError with file and line, also for a contract or a rule that is not there.
     """
-    tree = load(text, file=file)
     found: dict[str, dict[str, dict[str, Outcome]]] = {}
     for interface, contracts in decode(tree, _PartnersFile).partners.items():
         for contract, said in contracts.items():
             place = f"$.partners.{interface}.{contract}"
-            for rule in set(said) - rules.get(contract, frozenset()):
+            try:
+                unknown = set(said) - rules(contract)
+            except NotFound as error:
+                raise ConfigError(
+                    error.message, file=tree.file, line=tree.line_of(place)
+                ) from None
+            for rule in sorted(unknown):
                 reason = f"{contract} has no quality rule '{rule}'."
-                raise ConfigError(reason, file=file, line=tree.line_of(f"{place}.{rule}"))
+                raise ConfigError(reason, file=tree.file, line=tree.line_of(f"{place}.{rule}"))
             found.setdefault(interface, {})[contract] = {
                 rule: decode(tree, Outcome, at=f"{place}.{rule}", data=outcome)
                 for rule, outcome in said.items()

@@ -62,6 +62,9 @@ METRICS = (
     _counter("artifacts_total", "files", "interface", "Files taken into custody."),
     _counter("artifact_bytes_total", "bytes", "interface", "Bytes taken into custody."),
     _counter("parts_total", "documents", "interface state", "Business documents, by verdict."),
+    _counter(
+        "quality_broken_total", "places", "interface outcome", "Broken quality rules, by outcome."
+    ),
     _gauge("parts_cents", "cents", "interface state", "Money in those documents."),
     _counter("attempts_total", "attempts", "interface outcome", "Tries of deliveries."),
     _counter("deliveries_total", "deliveries", "interface outcome", "Deliveries done or dead."),
@@ -97,6 +100,7 @@ BREAKER_STATES = ("closed", "open", "half_open")
 _BY_NAME = {metric.name.removeprefix("remithub_"): metric for metric in METRICS}
 _PREFIXES = {
     "parts_": ("parts_total", "state"),
+    "quality_": ("quality_broken_total", "outcome"),
     "cents_": ("parts_cents", "state"),
     "attempts_": ("attempts_total", "outcome"),
     "deliveries_": ("deliveries_total", "outcome"),

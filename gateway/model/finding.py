@@ -18,7 +18,8 @@ class Severity(StrEnum):
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One observation. `offset` is in bytes from the start of the artifact, `segment` counts from 1
-    within the interchange's file, `element` is the position inside the segment (CLP04 is 4)."""
+    within the interchange's file, `element` is the position inside the segment (CLP04 is 4);
+    `pointer` is a JSON pointer into the document, where a rule of its contract is broken."""
 
     code: str
     severity: Severity
@@ -26,3 +27,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     segment: int = 0
     segment_id: str = ""
     element: int = 0
+    pointer: str = ""

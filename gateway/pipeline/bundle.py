@@ -13,6 +13,7 @@ from gateway.formats import Format
 from gateway.governance import Validator
 from gateway.governance.envelope import EventKind
 from gateway.governance.migrations import Migrations, NotConvertible
+from gateway.governance.quality import Outcome, Quality
 from gateway.model.states import LaneKind
 from gateway.pipeline.lanes import LanePlan
 from gateway.settings import Config, Priority, Route, SinkSettings, SourceSettings
@@ -46,8 +47,10 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
     amount: str
     identity: str
     event: EventKind
-    migrations: Migrations | None = None
+    migrations: Migrations | None
     """What leads here from other majors; None where nothing does."""
+    quality: Quality
+    """What must hold between its fields."""
 
     def read(self, data: dict[str, Any], version: str) -> dict[str, Any]:
         """Return a document of that version of the contract as this one has it; within a major it
@@ -74,6 +77,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     format: Format
     mapping: Mapping | None
     contract: Contract
+    outcomes: ReadOnly[str, Outcome] = {}
+    """What follows from a broken quality rule here, where it is not what the rule says."""
     receives: bool = False
     """Its sender calls: there is nothing to look at."""
 
@@ -88,6 +93,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
     contract: Contract
     mapping: Mapping | None
+    outcomes: ReadOnly[str, Outcome] = {}
+    """As with a source."""
 
 
 class ConfirmedBy(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import msgspec
 import connectors
 from gateway.errors import ConfigError, NotFound
 from gateway.formats import READERS
+from gateway.governance.quality import Partners, read_partners
 from gateway.pipeline.bundle import (
     Bundle,
     ConfirmedBy,
@@ -48,9 +49,21 @@ class _Compiler:
         self.mappings: dict[str, Mapping] = {}
         self.files = {f"config/{name}": file.text for name, file in config.files.items()}
         self.contracts = Contracts(registry, self.files, self.limits)
+        self.partners = self._partners()
 
     def fault(self, interface: str, key: str, reason: str) -> ConfigError:
         return self.config.place(f"interfaces/{interface}.yaml", f"$.{key}", reason)
+
+    def _partners(self) -> Partners:
+        file = self.config.files.get("quality.yaml")
+        if file is None:
+            return Partners()
+        partners = read_partners(file.tree, rules=self.contracts.rules)
+        for interface in partners.partners:
+            if interface not in self.config.interfaces:
+                reason = f"there is no interface '{interface}'"
+                raise self.config.place("quality.yaml", f"$.partners.{interface}", reason)
+        return partners
 
     def contract(self, wanted: str) -> Contract:
         return self.contracts.contract(wanted)
@@ -119,6 +132,7 @@ class _Compiler:
             format=READERS[settings.format],
             mapping=mapping,
             contract=contract,
+            outcomes=self.partners.of(settings.interface, contract.name),
             receives=bool(settings.connector)
             and connectors.find(settings.connector).source is None,
         )
@@ -206,7 +220,8 @@ class _Compiler:
         mapping = None
         if settings.reply.mapping:
             mapping = self.named(settings.interface, "reply.mapping", settings.reply.mapping)
-        return Reply(contract=contract, mapping=mapping)
+        outcomes = self.partners.of(settings.interface, contract.name)
+        return Reply(contract=contract, mapping=mapping, outcomes=outcomes)
 
     def sending(self, position: int, route: Route, sinks: ReadOnly[str, Sink]) -> Sending:
         def fault(key: str, reason: str) -> ConfigError:

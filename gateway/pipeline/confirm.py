@@ -8,7 +8,7 @@ from gateway.model.ids import message_id
 from gateway.pipeline.bundle import Bundle, Reply
 from gateway.pipeline.facts import NewMessage
 from gateway.pipeline.route import route
-from gateway.pipeline.validate import validate
+from gateway.pipeline.validate import examine, validate
 
 __all__ = ["confirm"]
 
@@ -40,4 +40,5 @@ def confirm(
         interface=interface,
     )
     validate(message)
+    examine(message, reply.outcomes)
     return route(message, bundle, context)

@@ -1,4 +1,4 @@
-"""Compiles contract versions for a bundle: what judges a document, what moves one from another major."""
+"""Compiles contract versions for a bundle: schema, quality rules, and what leads from other majors."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from gateway.errors import ConfigError
 from gateway.governance import Profile, compile_validator, shown_in_full
 from gateway.governance.envelope import event_kind
 from gateway.governance.migrations import Migrations, compile_migrations
+from gateway.governance.quality import Quality, compile_quality
 from gateway.pipeline.bundle import Contract
 from gateway.registry import ContractVersion, Registry
 from gateway.translation import Limits
@@ -63,7 +64,21 @@ class Contracts:
             identity=index.identity,
             event=event_kind(found, schema),
             migrations=self._between(found),
+            quality=self._quality(found),
         )
+
+    def rules(self, name: str) -> frozenset[str]:
+        """Return the names of the quality rules of a contract. Raises NotFound, ConfigError."""
+        found = self.registry.contract(name)
+        self.keep(found)
+        return self._quality(found).names
+
+    def _quality(self, found: ContractVersion) -> Quality:
+        file = self.registry.quality(found.name)
+        if file is not None:
+            place = f"contracts/{found.name}/quality.yaml"
+            self._files[place] = file.read_text(encoding="utf-8")
+        return compile_quality(self.registry, found.name, found.version, limits=self._limits)
 
     def keep(self, found: ContractVersion) -> dict[str, Any]:
         """Put a version among the bundle's files, standing alone, and return its schema."""

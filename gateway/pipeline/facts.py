@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from gateway.governance.quality import QualityFinding
 from gateway.model.finding import Finding
 from gateway.model.states import PartState, RetryState
 from gateway.pipeline.bundle import Contract
@@ -167,3 +168,5 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     claims_paid_cents: int | None = None
     adjustments_cents: int | None = None
     messages: tuple[NewMessage, ...] = ()
+    quality: tuple[QualityFinding, ...] = ()
+    """Where its message breaks the quality rules of its contract."""

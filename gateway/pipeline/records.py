@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from gateway.governance.quality import Outcome
+from gateway.model.finding import Finding, Severity
 from gateway.model.ids import delivery_id, process_id, text_id
 from gateway.model.money import cents_of
 from gateway.model.states import PartState
@@ -118,7 +120,7 @@ class Records:
             "claims_paid_cents": prepared.claims_paid_cents,
             "adjustments_cents": prepared.adjustments_cents,
             "code": prepared.code,
-            "findings": msgspec.json.encode(prepared.findings).decode(),
+            "findings": msgspec.json.encode(_noticed(prepared)).decode(),
             "at": at,
         }
         return Statement("part_replace" if replace else "part_insert", row)
@@ -164,4 +166,21 @@ class Records:
         found = [(interface, f"parts_{prepared.state.value}", 1)]
         if prepared.amount_cents is not None and prepared.state is not PartState.IGNORED:
             found.append((interface, f"cents_{prepared.state.value}", prepared.amount_cents))
+        found += [(interface, f"quality_{one.outcome.value}", 1) for one in prepared.quality]
         return found
+
+
+def _noticed(prepared: Prepared) -> tuple[Finding, ...]:
+    """Return what a person is shown of a part: what its reader noticed, and the quality rules it
+    breaks, but those that are only counted."""
+    broken = (
+        Finding(
+            code=f"quality.{one.rule}",
+            severity=Severity.WARNING,
+            offset=prepared.offset,
+            pointer=one.pointer,
+        )
+        for one in prepared.quality
+        if one.outcome is not Outcome.PASS
+    )
+    return (*prepared.findings, *broken)

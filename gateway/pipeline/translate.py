@@ -14,7 +14,7 @@ from gateway.model.states import PartState
 from gateway.pipeline.bundle import Bundle, Source
 from gateway.pipeline.facts import Artifact, NewMessage, Prepared
 from gateway.pipeline.route import route
-from gateway.pipeline.validate import validate
+from gateway.pipeline.validate import QualityBroken, examine, validate
 
 __all__ = ["UNSUPPORTED", "origin_of", "prepare"]
 
@@ -63,7 +63,12 @@ def prepare(
     if not released and suspects:
         return msgspec.structs.replace(verdict, state=PartState.HELD, code=suspects[0])
     try:
-        messages = _messages(part, artifact, source, bundle, context, taken_as)
+        message = _message(part, artifact, source, context, taken_as)
+        quality = examine(message, source.outcomes)
+        messages = route(message, bundle, context)
+    except QualityBroken as refusal:
+        verdict = msgspec.structs.replace(verdict, quality=refusal.findings)
+        return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
     except Reject as refusal:
         return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
     key = part.payment_key or str(messages[0].fact(source.contract.identity) or "")
@@ -73,6 +78,7 @@ def prepare(
         messages=messages,
         payment_key=key,
         amount_cents=_amount(part, messages[0]),
+        quality=quality,
     )
 
 
@@ -84,14 +90,13 @@ def _amount(part: Part, message: NewMessage) -> int | None:
     return None if amount is None else cents_of(amount)
 
 
-def _messages(
+def _message(
     part: Part,
     artifact: Artifact,
     source: Source,
-    bundle: Bundle,
     context: Mapping[str, Any],
     taken_as: str,
-) -> tuple[NewMessage, ...]:
+) -> NewMessage:
     assert part.document is not None  # noqa: S101 - the caller looked
     if source.mapping is not None:
         data = source.mapping.run(part.document, context)
@@ -109,7 +114,7 @@ def _messages(
         part_offset=part.offset,
     )
     validate(message)
-    return route(message, bundle, context)
+    return message
 
 
 def _unreadable(verdict: Prepared, error: str, suspects: list[str]) -> Prepared:

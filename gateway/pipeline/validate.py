@@ -1,9 +1,12 @@
 """Validate: a message leaves this step only if it satisfies its contract."""
 
+from collections.abc import Mapping
+
 from gateway.errors import Reject
+from gateway.governance.quality import Outcome, QualityFinding
 from gateway.pipeline.facts import NewMessage
 
-__all__ = ["ContractBroken", "validate"]
+__all__ = ["ContractBroken", "QualityBroken", "examine", "validate"]
 
 
 class ContractBroken(Reject):
@@ -18,6 +21,32 @@ class ContractBroken(Reject):
             next_step="correct the mapping or ask the sender, then replay.",
         )
         self.places = places
+
+
+class QualityBroken(Reject):
+    """A document satisfies its contract, but not what must hold between the fields; `findings` are
+    rules with places, never a value."""
+
+    code = "quality_rejected"
+
+    def __init__(self, contract: str, findings: tuple[QualityFinding, ...]) -> None:
+        refused = [one for one in findings if one.outcome is Outcome.REJECT]
+        shown = "; ".join(f"{one.pointer or '/'} ({one.rule})" for one in refused[:3])
+        super().__init__(
+            f"The document breaks quality rules of {contract}: {shown}.",
+            next_step="ask the sender, or say another outcome in config/quality.yaml; then replay.",
+        )
+        self.findings = findings
+
+
+def examine(message: NewMessage, outcomes: Mapping[str, Outcome]) -> tuple[QualityFinding, ...]:
+    """Return where a valid message breaks the quality rules of its contract. `outcomes` is what
+    its partner's interface says follows. Raises QualityBroken where it is refused for that."""
+    contract = message.contract
+    findings = contract.quality.judge(message.data, outcomes)
+    if any(one.outcome is Outcome.REJECT for one in findings):
+        raise QualityBroken(f"{contract.name} {contract.version}", findings)
+    return findings
 
 
 def validate(message: NewMessage) -> None:

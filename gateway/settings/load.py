@@ -65,8 +65,8 @@ def _may_be_named(variable: str) -> bool:
 
 
 def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
-    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`, `products/*.yaml`.
-    Raises ConfigError.
+    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`, `products/*.yaml`;
+    `quality.yaml` is kept as it is, for who knows the contracts. Raises ConfigError.
 
     Only REMITHUB_ variables of the environment may be named by `${env:...}`, and no secret: it
     would stand in settings that are shown.
@@ -77,7 +77,9 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
             next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
         )
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
-    names = [name for name in ("hub.yaml", "routes.yaml") if (folder / name).is_file()]
+    names = [
+        name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()
+    ]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
     for kind in ("clients", "products"):
         names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import ConfigError
+from gateway.errors import ConfigError, NotFound
 from gateway.governance.quality import (
     Outcome,
     Partners,
@@ -15,6 +15,7 @@ from gateway.governance.quality import (
     worst,
 )
 from gateway.registry import Registry, starter_root
+from gateway.settings import load
 from tests.gateway.governance.sites import receipt, receipt_site
 
 ADDS_UP = """\
@@ -91,9 +92,8 @@ def test_arrays_in_arrays_have_both_positions() -> None:
 
 def test_a_partner_decides_what_follows(tmp_path: Path) -> None:
     rules = quality(tmp_path)
-    names = {"receipt": frozenset(rule.name for rule in rules.rules)}
     text = "partners:\n  quay:\n    receipt: {lines-add-up: pass, line-is-paid: reject}\n"
-    partners = read_partners(text, rules=names, file="quality.yaml")
+    partners = read_partners(load(text, file="quality.yaml"), rules=lambda _name: rules.names)
     wrong = receipt() | {"amount": "1.00"}
     assert worst(rules.judge(wrong, partners.of("other", "receipt"))) is Outcome.REJECT
     assert worst(rules.judge(wrong, partners.of("quay", "receipt"))) is Outcome.PASS
@@ -109,12 +109,17 @@ def test_a_partner_decides_what_follows(tmp_path: Path) -> None:
         ("partners:\n  quay:\n    receipt: {adds-up: warn}\n", "quality.yaml:3: receipt has no"),
         ("partners:\n  quay:\n    receipt: {lines-add-up: ignore}\n", "quality.yaml:3: "),
         ("partner: {}\n", "quality.yaml:1: "),
+        ("partners:\n  quay:\n    receit: {lines-add-up: warn}\n", "quality.yaml:3: There is no"),
     ],
 )
 def test_a_wrong_word_about_a_rule_is_named_with_its_line(text: str, reason: str) -> None:
-    rules = {"receipt": frozenset({"lines-add-up"})}
+    def rules(contract: str) -> frozenset[str]:
+        if contract != "receipt":
+            raise NotFound(f"There is no contract '{contract}'.")
+        return frozenset({"lines-add-up"})
+
     with pytest.raises(ConfigError, match=reason):
-        read_partners(text, rules=rules, file="quality.yaml")
+        read_partners(load(text, file="quality.yaml"), rules=rules)
 
 
 @pytest.mark.parametrize(
