@@ -24,6 +24,7 @@ from gateway.api import (
     sign_in,
     webhooks,
 )
+from gateway.api.direct import Direct
 from gateway.api.door import Door
 from gateway.api.entrance import Entrance, entrance
 from gateway.api.four_eyes import Proposed, proposed
@@ -67,7 +68,7 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
     versions = Versions(store, ports.clock)
 
     return Door(
-        Governed(_routes(_known(services, ways, versions))),
+        Governed(Direct(_routes(_known(services, ways, versions)))),
         authenticator=ways.authenticator,
         settings=lambda: services.bundle.config.hub.access,
         store=store,

@@ -124,7 +124,7 @@ async def take(
 def _key(request: HubRequest, given: Given) -> KeyUse | None:
     """Return what makes it once: the header's key, else the sender's name for it."""
     key = "" if given.by_name_only else read_key(request.headers.get("idempotency-key"))
-    scope = f"{_whose(request)}{request.method} {request.url.path}"
+    scope = f"{_whose(request)}{request.method} {request.scope['path']}"
     if not key and given.known_as:
         return KeyUse.of(f"{scope} event", given.known_as)
     if not key and key_required(request):

@@ -1,0 +1,116 @@
+"""A message is answered alike without the framework's layers and through them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from gateway.api.direct import Direct
+from tests.gateway.api.governed_hub import V1, V2, Callers, governed_root, receipt_of
+from tests.gateway.live import Live, live_hub
+
+CHANGING = {"date", "x-request-id", "location", "ratelimit"}
+TEXT = '{"receipt_id": "r-1", "unknown": 1}'
+CASES: dict[str, tuple[str, dict[str, str], Any]] = {
+    "taken": ("wide", {}, None),
+    "another major": ("wide", {"content-type": V2}, None),
+    "no such version": ("wide", {"content-type": V1.replace("=1", "=9")}, None),
+    "no media type": ("wide", {"content-type": "json"}, None),
+    "a form": ("wide", {"content-type": "multipart/form-data; boundary=x"}, b"--x--"),
+    "compressed": ("wide", {"content-encoding": "gzip"}, b"x"),
+    "breaks its contract": ("wide", {}, TEXT.encode()),
+    "no JSON": ("wide", {}, b"{"),
+    "an event of another kind": ("wide", {"content-type": "application/cloudevents+xml"}, b"<a/>"),
+    "a key that is none": ("wide", {"idempotency-key": '"open'}, None),
+    "no key": ("strict", {}, None),
+    "a key": ("strict", {"idempotency-key": "k-{n}"}, None),
+    "a product with another major": ("old-only", {"content-type": V2}, None),
+    "no product": ("nothing", {}, None),
+    "not covered": ("low", {}, None),
+    "a trace": ("wide", {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}, None),
+    "wrong precondition": ("wide", {"if-none-match": "x"}, None),
+    "a reason that is none": ("wide", {"hub-reason": "%00"}, None),
+    "no credential": ("", {}, None),
+}
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    with live_hub(governed_root(tmp_path_factory.mktemp("hub"))) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def callers(live: Live) -> Iterator[Callers]:
+    found = Callers(live)
+    yield found
+    found.close()
+
+
+def sent(live: Live, callers: Callers, path: str, case: str, number: int) -> httpx.Response:
+    name, more, body = CASES[case]
+    client = callers(name).client if name else httpx.Client(base_url=live.url, trust_env=False)
+    major = 2 if more.get("content-type") == V2 else 1
+    headers = {"content-type": V1} | {
+        key: value.replace("{n}", str(number)) for key, value in more.items()
+    }
+    raw = body if body is not None else msgspec.json.encode(receipt_of(number, major))
+    return client.post(path, content=raw, headers=headers)
+
+
+def told(answer: httpx.Response) -> Any:
+    """What an answer says beside names and moments of its own."""
+    headers = sorted(pair for pair in answer.headers.items() if pair[0] not in CHANGING)
+    body = answer.json()
+    for name in ("request_id", "instance", "artifact_id", "sha256"):
+        body.pop(name, None)
+    return answer.status_code, headers, body
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_answered_is_the_same_both_ways(
+    live: Live, callers: Callers, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    met: list[str] = []
+    own = Direct._request
+
+    def counted(self: Direct, *given: Any) -> Any:
+        met.append(given[-1])
+        return own(self, *given)
+
+    monkeypatch.setattr(Direct, "_request", counted)
+    number = 1000 + 10 * list(CASES).index(case)
+    direct = sent(live, callers, "/v1/messages/receipt", case, number)
+    assert met == (["receipt"] if CASES[case][0] else [])  # the door is before both
+    through = sent(live, callers, "/v1/messages/receipt?interface=", case, number + 1)
+    assert len(met) == bool(CASES[case][0])
+    assert told(direct) == told(through)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/messages/receipt/",
+        "/v1/messages/Receipt",
+        "/v1/messages/no-such",
+        "/v1/messages/rec%65ipt",
+        "/v1/messages//receipt",
+    ],
+)
+def test_other_addresses_are_answered_as_by_the_framework(
+    live: Live, callers: Callers, path: str
+) -> None:
+    ask = callers("wide").client.post
+    headers = {"content-type": V1}
+    answers = [
+        ask(path + end, content=msgspec.json.encode(receipt_of(n)), headers=headers)
+        for n, end in ((7, ""), (8, "?interface="))
+    ]
+    assert told(answers[0]) == told(answers[1])
+
+
+def test_a_host_that_is_none_is_refused(live: Live, callers: Callers) -> None:
+    answer = callers("wide").send(receipt_of(9), host="a b")
+    assert answer.status_code == 400
