@@ -5,7 +5,7 @@ import random
 import msgspec
 import pytest
 
-from gateway.formats.x12 import read_segments, render
+from gateway.formats.x12 import envelope, read_segments, render
 from gateway.simulators.remittances import generate_835
 
 _BITS = b"~*:\n\r\0 ISAGSTE|>\xff"
@@ -96,3 +96,13 @@ def test_a_lost_or_changed_cent_is_never_read_as_clean(read):
             assert any(finding.severity == "suspect" for finding in part.findings)
             checked += 1
     assert checked > 10
+
+
+def test_a_file_too_large_to_be_kept_says_the_same_as_one_that_is(read, monkeypatch):
+    draw = random.Random(3)
+    whole = list(bases())[:9]
+    bare = [data[data.index(b"ST*") :] for data in whole if b"ST*" in data]
+    files = [*whole, *bare, *(damaged(draw.choice(whole), draw) for _ in range(40))]
+    kept = [read(data) for data in files]
+    monkeypatch.setattr(envelope, "_KEPT_BYTES", -1)
+    assert [read(data) for data in files] == kept
