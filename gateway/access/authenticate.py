@@ -18,6 +18,8 @@ INVALID = "invalid_token"
 FOR_SYSTEMS = frozenset({Duty.SYSTEM, Duty.ENGINEER, Duty.OPERATOR, Duty.AUDITOR})
 """What a client may be: nothing that is a person's to decide."""
 
+_BY_ROLE = {duty.value: duty for duty in FOR_SYSTEMS}
+
 
 class Tokens(Protocol):
     """Access tokens of systems."""
@@ -106,11 +108,11 @@ def system_actor(
     client: ClientSettings, scopes: frozenset[str], tenant: str, *, credential: str
 ) -> Actor:
     """Return a system as an actor: no scope, product or role beyond what the client is granted."""
-    duties = frozenset(Duty(role) for role in client.roles if role in set(Duty))
+    duties = frozenset(_BY_ROLE[role] for role in client.roles if role in _BY_ROLE)
     return Actor(
         id=f"system:{client.client}",
         kind=ActorKind.SYSTEM,
-        duties=duties & FOR_SYSTEMS,
+        duties=duties,
         tenant=tenant,
         client=client.client,
         scopes=scopes & frozenset(client.scopes),

@@ -1,7 +1,7 @@
 """A CloudEvent that comes in, opened: its document, its identity, the version that it names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import UNSET
@@ -43,9 +43,19 @@ def pairs_of(request: HubRequest) -> list[tuple[str, str]]:
 
 async def enclosed(request: HubRequest, contract: str) -> Opened | None:
     """Open the event in a request's body, see `opened`; nothing is read where there is none."""
+    if not _may_be_event(request.scope["headers"]):
+        return None
     pairs = pairs_of(request)
     raw = b"" if mode_of(pairs) in (Mode.NONE, Mode.BATCHED) else await request.body()
     return opened(pairs, raw, contract)
+
+
+def _may_be_event(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell quickly what is none for sure."""
+    return any(
+        name[:3] == b"ce-" or (name == b"content-type" and b"cloudevents" in value.lower())
+        for name, value in headers
+    )
 
 
 def opened(pairs: list[tuple[str, str]], raw: bytes, contract: str) -> Opened | None:

@@ -89,8 +89,7 @@ async def hand_over_message(
     )
     await must_cover(request, contract, meant.version.version)
     raw = event.document if event else await request.body()
-    document = parse_document(raw)
-    raw, more = _as_configured(hub, meant, source, raw, document)
+    raw, more = _as_configured(hub, meant, source, raw)
     await used(request, meant)
     same = partial(same_document, raw)
     given = event.given(same, more) if event else Given(same=same, meta=more)
@@ -137,10 +136,13 @@ def _must_be_json(request: HubRequest) -> None:
 
 
 def _as_configured(
-    hub: Services, meant: Meant, source: Source, raw: bytes, document: dict[str, Any]
+    hub: Services, meant: Meant, source: Source, raw: bytes
 ) -> tuple[bytes, dict[str, str]]:
     """Judge a document by the version it is sent in, and return it as the interface has it, with
-    what is kept of where it came from. Raises Invalid, Reject (`contract_not_convertible`)."""
+    what is kept of where it came from. The parsed document is many times as large as its bytes: it
+    is gone before the commit is waited for. Raises Invalid, Reject (`contract_not_convertible`).
+    """
+    document = parse_document(raw)
     sent, wanted = meant.version, source.contract
     same = sent.version == wanted.version
     judge = wanted.validator if same else hub.catalogue.validator(sent.name, sent.version)

@@ -68,12 +68,24 @@ class Outlet:
     def __init__(self, send: Send) -> None:
         self._send = send
         self.given_up = False
+        self._in_pieces = False
 
     async def send(self, message: Message) -> None:
         """Send one message. Raises TimeoutError where nobody reads."""
+        if not self._may_wait(message):
+            await self._send(message)
+            return
         try:
             async with asyncio.timeout(READING_SECONDS):
                 await self._send(message)
         except TimeoutError:
             self.given_up = True
             raise
+
+    def _may_wait(self, message: Message) -> bool:
+        """The server waits for the client with a piece of an answer; a start, or an answer that is
+        whole, it takes at once."""
+        if message["type"] != "http.response.body":
+            return False
+        self._in_pieces = self._in_pieces or message.get("more_body", False)
+        return self._in_pieces

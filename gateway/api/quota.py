@@ -7,7 +7,7 @@ more than the quota; what a process has leased and does not use is lost at the w
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from gateway.api.wire import BYTES, Limit, Policy, format_limits, format_policies
 from gateway.errors import HubError, TryAgain
@@ -102,15 +102,12 @@ class _Book:
         quota = product.quota
         self.requests = _window(client, product, quota.requests, "requests", "requests")
         self.bytes = _window(client, product, quota.bytes, "bytes", BYTES)
-        policies = [one.policy for one in self.windows()]
+        self.windows = [one for one in (self.requests, self.bytes) if one is not None]
+        policies = [one.policy for one in self.windows]
         if quota.parallel:
             name = f"{product.product}-parallel"
             policies.append(Policy(name=name, quota=quota.parallel, unit=PARALLEL))
         self.policies = format_policies(policies).encode()
-
-    def windows(self) -> Iterator[_Window]:
-        """Yield the windows that there are."""
-        yield from (one for one in (self.requests, self.bytes) if one is not None)
 
 
 def _window(
@@ -161,7 +158,7 @@ class Quotas:
         if not book.policies:
             return []
         now = self._now()
-        limits = [one.limit(now) for one in book.windows()]
+        limits = [one.limit(now) for one in book.windows]
         share = self._share(book.product)
         if share:
             left = max(0, share - book.under_way)

@@ -7,8 +7,9 @@ answer. Beside it the same server program and web framework, in the same process
 requests once the body is parsed. Turns are taken in short rounds, so that noise meets both.
 
 Figures: `intake_per_s`, `parse_per_s` (answers, wall), `intake_cpu_ms`, `parse_cpu_ms` (CPU of the
-server process per request), `generator_cpu_ms` (per request), `body_bytes`, `validate_ms` (a parsed
-remittance of 100 claims), `guard_ms` (its parsing with all guards). Ratios: `rate` (intake over
+server and its writer, per request), `intake_p50_ms`, `intake_p95_ms`, `parse_p50_ms`,
+`parse_p95_ms` (until the answer is read), `generator_cpu_ms` (per request), `body_bytes`,
+`validate_ms` (a parsed remittance of 100 claims), `guard_ms` (its parsing with all guards). Ratios: `rate` (intake over
 parse, to be 0.4 or more), `cpu` (parse over intake, of CPU).
 """
 
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import aiohttp
@@ -56,6 +57,14 @@ quota:
 }
 ROUNDS = 6
 KIND = "application/vnd.remithub.remittance-advice+json; version=1"
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    """One round on one side."""
+
+    per_s: float
+    cpu_ms: float
+    took_ms: list[float]
 
 
 def run(
@@ -127,7 +136,7 @@ async def _drive(
             "intake": (f"{urls['url']}/v1/messages/remittance-advice", 202),
         }
         size = -(-len(bodies) // ROUNDS)
-        rounds: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+        rounds: dict[str, list[_Turn]] = {side: [] for side in sides}
         own = time.process_time()
         warm = {side: await _round(session, where, bodies[:1], key, pid, concurrency, "w")
                 for side, where in sides.items()}  # fmt: skip
@@ -141,9 +150,11 @@ async def _drive(
         own = time.process_time() - own
     figures = {"generator_cpu_ms": own * 1000 / (2 * len(bodies))}
     for side, turns in rounds.items():
-        figures[f"{side}_per_s"] = median(rate for rate, _ in turns)
+        figures[f"{side}_per_s"] = median(turn.per_s for turn in turns)
         # The system counts in hundredths of a second: only the sum says something.
-        figures[f"{side}_cpu_ms"] = max(sum(cpu for _, cpu in turns), 10) / len(bodies)
+        figures[f"{side}_cpu_ms"] = max(sum(turn.cpu_ms for turn in turns), 10) / len(bodies)
+        took = quantiles((ms for turn in turns for ms in turn.took_ms), n=20, method="inclusive")
+        figures |= {f"{side}_p50_ms": took[9], f"{side}_p95_ms": took[18]}
     return figures
 
 
@@ -155,10 +166,11 @@ async def _round(
     pid: int,
     concurrency: int,
     name: str,
-) -> tuple[float, float]:
-    """Send every body once; return answers per second and the server's CPU milliseconds."""
+) -> _Turn:
+    """Send every body once."""
     url, wanted = where
     queue = iter(enumerate(bodies))
+    took_ms: list[float] = []
 
     async def send() -> None:
         for number, body in queue:
@@ -167,14 +179,16 @@ async def _round(
                 "Content-Type": KIND,
                 "Idempotency-Key": f"{name}-{number}",
             }
+            asked = time.perf_counter()
             async with session.post(url, data=body, headers=headers) as answer:
                 if answer.status != wanted:
                     raise RuntimeError(
                         f"the server answered {answer.status}: {await answer.text()}"
                     )
                 await answer.read()
+            took_ms.append((time.perf_counter() - asked) * 1000)
 
     cpu, began = usage(pid)[0], time.perf_counter()
     await asyncio.gather(*(send() for _ in range(concurrency)))
     wall = time.perf_counter() - began
-    return len(bodies) / wall, (usage(pid)[0] - cpu) * 1000
+    return _Turn(len(bodies) / wall, (usage(pid)[0] - cpu) * 1000, took_ms)
