@@ -141,6 +141,8 @@ def _asked(rule: Rule, connection: Any) -> tuple[Right | None, bool]:
 def reason_of(connection: Any) -> str:
     """Return the reason that came with a request. Raises UsageFault for one that is no text."""
     raw = connection.headers.get(REASON, "")
+    if not raw:
+        return ""
     given = unquote(raw).strip()
     if len(given) > _MAX_REASON or not raw.isascii() or _UNPRINTABLE.search(given):
         raise UsageFault(

@@ -46,6 +46,8 @@ def read_trace(headers: Iterable[tuple[bytes, bytes]], fresh_id: str) -> TraceFa
     own = found.get(b"x-request-id", b"")
     request_id = own.decode() if _REQUEST_ID.fullmatch(own) else fresh_id
     parent = found.get(b"traceparent", b"").decode("latin-1")
+    if not parent:
+        return TraceFacts(request_id=request_id)
     try:
         parse_traceparent(parent)
     except Malformed:

@@ -98,7 +98,8 @@ def _quickly(raw: bytes, quotes: int) -> Any:
         document = _QUICK.decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError, Reject):
         return None
-    same = _marks(_AGAIN.encode(document)).count(b'"') == quotes
+    again = _AGAIN.encode(document)
+    same = again == raw or _marks(again).count(b'"') == quotes
     return document if same else None
 
 
