@@ -3,6 +3,7 @@
 from importlib import resources
 
 from connectors.base import ConnectorSpec
+from connectors.webhook.answers import GONE
 from connectors.webhook.keys import KeyFault, secret_text
 from connectors.webhook.receiver import Receiver, nobody, receiver_of
 from connectors.webhook.settings import SCHEDULE_SECONDS, ReceiverSettings, Settings
@@ -11,6 +12,7 @@ from connectors.webhook.sink import WebhookSink
 
 __all__ = [
     "CONNECTOR",
+    "GONE",
     "SCHEDULE_SECONDS",
     "KeyFault",
     "Receiver",

@@ -70,8 +70,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data_url: Annotated[
         str,
         Meta(
-            pattern="^$|^https?://[^\\s#{}]*\\{id\\}[^\\s#{}]*$",
-            description="Where the data of an event without it is read; `{id}` is the message.",
+            pattern="^$|^(https?:/)?/[^\\s#{}]*\\{id\\}[^\\s#{}]*$",
+            description="Where the data of an event without it is read; `{id}` is the message. A path"
+            " is one of the hub's API.",
         ),
     ] = ""
     refused_status: Annotated[

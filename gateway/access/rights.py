@@ -43,6 +43,7 @@ class Right(StrEnum):
     PROPOSAL_READ = "proposal.read"
     PROPOSAL_DECIDE = "proposal.decide"
     CATALOGUE_READ = "catalogue.read"
+    SUBSCRIBE = "subscription.manage"
 
 
 class Condition(StrEnum):
@@ -101,6 +102,7 @@ external.enable     -      -        -        -        -        -       approval 
 proposal.read*      -      yes      yes      yes      yes      yes     yes      yes     yes
 proposal.decide*    -      yes      -        yes      yes      -       yes      -       yes
 catalogue.read*     yes    yes      yes      yes      yes      yes     yes      yes     yes
+subscription.manage* own   -        -        -        -        -       -        -       yes
 """
 
 

@@ -22,6 +22,7 @@ from gateway.api import (
     proposals,
     set_aside,
     sign_in,
+    subscriptions,
     webhooks,
 )
 from gateway.api.direct import Direct
@@ -56,6 +57,7 @@ ROUTES = (
     *proposals.ROUTES,
     *audit.ROUTES,
     *webhooks.ROUTES,
+    *subscriptions.ROUTES,
 )
 
 

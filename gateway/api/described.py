@@ -12,6 +12,8 @@ from gateway.api.operations import ReloadOrder
 from gateway.api.proposals import Verdict
 from gateway.api.set_aside import Order
 from gateway.api.sign_in import BreakGlassOrder, EndOrder, EndOwnOrder, EndPersonOrder
+from gateway.api.subscribing import SubscriptionOrder
+from gateway.api.subscriptions import RotationOrder
 from gateway.delivery import Action
 from gateway.governance.compat import CompatProfile, Mode
 from gateway.model.states import RetryState
@@ -72,6 +74,9 @@ def _order(action: Action) -> Reading:
 BODIES: dict[str, Reading] = {
     "/v1/interfaces/{name}/files": Reading(kind=Body.FILE, required=True),
     "/v1/messages/{contract}": Reading(kind=Body.DOCUMENT, required=True),
+    "/v1/subscriptions": Reading(kind=Body.ORDER, struct=SubscriptionOrder, required=True),
+    "/v1/subscriptions/{subscription}/rotate": Reading(kind=Body.ORDER, struct=RotationOrder),
+    "/v1/subscriptions/{subscription}/disable": Reading(kind=Body.ORDER, struct=Reason),
     "/v1/webhooks/{interface}": Reading(kind=Body.SIGNED, required=True),
     "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
     "/v1/contracts/{name}/compatibility": Reading(kind=Body.ORDER, required=True),
@@ -95,6 +100,9 @@ BODILESS = frozenset(
         "/v1/interfaces/{name}/poll",
         "/v1/interfaces/{name}/check",
         "/v1/set-aside/orders/{order_id}/cancel",
+        "/v1/subscriptions/{subscription}/test",
+        "/v1/subscriptions/{subscription}/enable",
+        "/v1/subscriptions/{subscription}/end",
     }
 )
 """A POST there needs no body; a POST that is in neither list fails a test."""
@@ -368,6 +376,7 @@ TAGS = {
     "messages": "What the hub made of them, and what became of each.",
     "set aside": "Dead letters, held parts, parked and waiting deliveries.",
     "interfaces": "Feeds in and systems out: how they are; pause, resume, poll, probe.",
+    "subscriptions": "What is sent to a client's URL as it comes, signed.",
     "access": "Which systems may call, and the keys they do it with.",
     "contracts": "What may travel: versions, who uses them, what a change would break.",
     "audit": "Who did what, and whether the record of it holds.",

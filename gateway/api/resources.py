@@ -43,7 +43,16 @@ async def _owner(rule: Rule, hub: Services, name: str) -> str:
     if rule.kind is Kind.KEY:
         row = await _one(hub, rule, "api_key_get", key_id=name)
         return str(row["client"])
+    if rule.kind is Kind.SUBSCRIPTION:
+        return _subscriber(hub, rule, name)
     return name if rule.kind is Kind.CLIENT else ""
+
+
+def _subscriber(hub: Services, rule: Rule, name: str) -> str:
+    sink = hub.bundle.sinks.get(name)
+    if sink is None or sink.grant is None:
+        raise NotFound(f"There is no such {rule.kind.value}.")
+    return sink.grant.client
 
 
 async def _interfaces(rule: Rule, hub: Services, name: str, query: Mapping[str, Any]) -> set[str]:

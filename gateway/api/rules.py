@@ -30,6 +30,7 @@ class Kind(StrEnum):
     KEY = "key"
     SESSION = "session"
     PROPOSAL = "proposal"
+    SUBSCRIPTION = "subscription"
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,9 @@ _HUB = Rule(right=Right.HEALTH_READ)
 _OPERATE = _of(Right.OPERATE, Kind.INTERFACE, "name")
 _LIST = Rule(right=_SEE, kind=Kind.MESSAGE, collection=True)
 _ASIDES = Rule(right=_SEE, kind=Kind.ASIDE, collection=True)
+_SUBSCRIPTIONS = Rule(right=Right.SUBSCRIBE, kind=Kind.SUBSCRIPTION, collection=True)
+_SUBSCRIPTION = "/v1/subscriptions/{subscription}"
+_SUBSCRIBER = _of(Right.SUBSCRIBE, Kind.SUBSCRIPTION, "subscription")
 _MANY = (Right.RETRY_MANY, Right.FORCE)
 
 
@@ -102,6 +106,14 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("GET", "/v1/feeds/{contract}"): _LIST,
     ("GET", "/v1/feeds/{contract}/events"): _LIST,
+    ("GET", "/v1/subscriptions"): _SUBSCRIPTIONS,
+    ("POST", "/v1/subscriptions"): _SUBSCRIPTIONS,
+    ("GET", _SUBSCRIPTION): _SUBSCRIBER,
+    ("POST", f"{_SUBSCRIPTION}/rotate"): _SUBSCRIBER,
+    ("POST", f"{_SUBSCRIPTION}/test"): _SUBSCRIBER,
+    ("POST", f"{_SUBSCRIPTION}/disable"): _SUBSCRIBER,
+    ("POST", f"{_SUBSCRIPTION}/enable"): _SUBSCRIBER,
+    ("POST", f"{_SUBSCRIPTION}/end"): _SUBSCRIBER,
     ("GET", "/v1/contracts"): _PAGES,
     ("GET", "/v1/contracts/{name}"): _PAGES,
     ("GET", "/v1/contracts/{name}/versions/{version}"): _PAGES,

@@ -9,6 +9,7 @@ from litestar.datastructures import State
 
 from connectors.base import CheckReport, Receiver
 from gateway.api.catalogue import Catalogue
+from gateway.api.subscribing import Subscriptions
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
 from gateway.governance.envelope import EventKind
@@ -59,6 +60,11 @@ class Services(Protocol):
     store: Store
     operator: Operator
     ports: Ports
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """What clients have sent to their URLs."""
+        ...
 
     @property
     def ready(self) -> bool:

@@ -13,7 +13,7 @@ from gateway.access import must_make_sense
 from gateway.errors import HubError
 from gateway.pipeline import Bundle, compile_bundle
 from gateway.registry import Registry, starter_root
-from gateway.settings import read_config
+from gateway.settings import SUBSCRIPTIONS, read_config
 from gateway.store import Store
 
 __all__ = ["IN_FORCE", "BundleShelf", "read_bundle", "registry_of"]
@@ -25,13 +25,15 @@ def read_bundle(
     root: Path,
     environment: Mapping[str, str],
     *,
+    subscriptions: Mapping[str, str] = {},
     monotonic: Callable[[], float] | None = None,
 ) -> Bundle:
-    """Compile `config/` of a root folder with its `contracts/` and `mappings/`.
+    """Compile `config/` of a root folder with its `contracts/` and `mappings/`, and the texts of
+    what clients subscribe to.
 
     What the root does not have comes from the starter data beside the code. Raises ConfigError.
     """
-    config = read_config(root / "config", environment)
+    config = read_config(root / "config", environment, subscriptions)
     must_make_sense(config)
     return compile_bundle(config, registry_of(root), monotonic=monotonic)
 
@@ -51,12 +53,20 @@ def _read_files(
     with tempfile.TemporaryDirectory(prefix="remithub-") as folder:
         root = Path(folder)
         for name, text in files.items():
+            if name.startswith(_MADE):
+                continue
             place = root / name
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(text, "utf-8")
-        config = read_config(root / "config", environment)
+        config = read_config(root / "config", environment, _subscriptions(files))
         return compile_bundle(config, Registry(root), monotonic=monotonic)
 
+
+def _subscriptions(files: Mapping[str, str]) -> dict[str, str]:
+    return {Path(name).stem: text for name, text in files.items() if name.startswith(_MADE)}
+
+
+_MADE = f"config/{SUBSCRIPTIONS}/"
 
 IN_FORCE = "bundle"
 """Where the store keeps the hash of the configuration that all nodes follow."""
@@ -79,6 +89,7 @@ class BundleShelf:
         self._current = first
         self._held = {first.hash: first}
         self._store = store
+        self._read_root = partial(read_bundle, environment=environment, monotonic=monotonic)
         self._read = partial(_read_files, environment=environment, monotonic=monotonic)
         self._recalling = asyncio.Lock()
 
@@ -90,6 +101,23 @@ class BundleShelf:
     async def pinned(self, name: str) -> Bundle:
         """Return the bundle of that hash; the current one where it cannot be read any more."""
         return self._held.get(name) or await self.recall(name) or self._hold(name, self._current)
+
+    async def read(self, root: Path, subscriptions: Mapping[str, str]) -> Bundle:
+        """Compile the root folder with those subscriptions. Raises ConfigError."""
+        read = partial(self._read_root, root, subscriptions=subscriptions)
+        return await asyncio.get_running_loop().run_in_executor(None, read)
+
+    @property
+    def subscriptions(self) -> dict[str, str]:
+        """The texts of what clients subscribe to in the bundle in force, by name."""
+        return _subscriptions(self._current.files)
+
+    async def with_subscriptions(self, texts: Mapping[str, str]) -> Bundle:
+        """Compile the bundle in force with those subscriptions instead of its own. Raises
+        ConfigError."""
+        plain = {n: text for n, text in self._current.files.items() if not n.startswith(_MADE)}
+        files = plain | {f"{_MADE}{name}.yaml": text for name, text in texts.items()}
+        return await asyncio.get_running_loop().run_in_executor(None, self._read, files)
 
     async def in_force(self) -> str:
         """Return the hash of the bundle that all nodes are to follow, "" before the first."""

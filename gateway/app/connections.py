@@ -9,7 +9,15 @@ from typing import Any
 import msgspec
 
 import connectors
-from connectors.base import Context, Receiver, Sink, Source, TransportFactory
+from connectors.base import (
+    CheckReport,
+    ConnectorSpec,
+    Context,
+    Receiver,
+    Sink,
+    Source,
+    TransportFactory,
+)
 from gateway.errors import NotFound
 from gateway.pipeline import Bundle
 from gateway.pipeline import Sink as PipelineSink
@@ -139,12 +147,22 @@ class LiveConnections:
             port = make(options, self._context(name, secrets))
             return _Open(options, settings.connector, port, longest, secrets)
         except KeyError as missing:
-            file = f"interfaces/{name}.yaml"
+            file = bundle.config.file_of(name)
             reason = f"secret {missing.args[0]!r} is not set"
             raise bundle.config.place(file, "$.settings", reason) from None
         except ValueError as wrong:
-            file = f"interfaces/{name}.yaml"
+            file = bundle.config.file_of(name)
             raise bundle.config.place(file, "$.settings", str(wrong)) from None
+
+    async def probe(self, name: str, spec: ConnectorSpec, options: Any) -> CheckReport:
+        """Open a sink that no bundle has yet, look at the other side, and close it. Raises
+        ValueError for options that cannot work."""
+        assert spec.sink is not None  # noqa: S101 - the caller means one that sends
+        port = spec.sink(options, self._context(name, {}))
+        try:
+            return await port.check()
+        finally:
+            await port.close()
 
     async def close(self) -> None:
         """Close every connector."""

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,13 @@ import msgspec
 
 from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
+from connectors.webhook import GONE
 from gateway.app.bundles import IN_FORCE, BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
 from gateway.app.node_mark import NodeMark
 from gateway.app.stores import store_settings
+from gateway.app.subscribing import Subscribing
+from gateway.app.subscriptions import Subscriptions
 from gateway.delivery import (
     Node,
     Operator,
@@ -56,13 +58,19 @@ MARKS = "var/nodes"
 """Below the root folder: which nodes its processes are."""
 
 
-class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
+class Reloaded(msgspec.Struct, frozen=True):
     """What a reload did."""
 
     bundle: str
     changed: bool
     interfaces: tuple[str, ...]
     opened: tuple[str, ...]
+
+    @classmethod
+    def by(cls, bundle: Bundle, opened: Iterable[str] = (), *, changed: bool) -> "Reloaded":
+        """Return what following a bundle does."""
+        names = tuple(sorted({**bundle.sources, **bundle.sinks}))
+        return cls(bundle.hash, changed, names, tuple(sorted(opened)))
 
 
 class Hub:
@@ -87,10 +95,10 @@ class Hub:
         self.bundles = BundleShelf(bundle, store, environment, monotonic=ports.clock.monotonic)
         self.lanes = Lanes(store, ports.clock)
         self.ports = ports
-        self._environment = environment
         secrets = Secrets(root / bundle.config.hub.secrets_folder, environment)
+        self.subscriptions = Subscriptions(store, keys, ports.clock)
         self.connections = LiveConnections(
-            secret=secrets, transport=transport_factory, ports=ports
+            secret=self.subscriptions.before(secrets), transport=transport_factory, ports=ports
         )
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
         self.space = self._make_space(bundle)
@@ -104,6 +112,9 @@ class Hub:
         self.ownership = self._make_ownership()
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
         self._reloading = asyncio.Lock()
+        self.subscribing = Subscribing(
+            self.subscriptions, self.bundles, store, self._follow, self._reloading
+        )
         self.ready = False
 
     def _make_space(self, bundle: Bundle) -> Space:
@@ -186,13 +197,14 @@ class Hub:
         left = await forget_unfinished(self.store, self.ports.clock)
         if left:
             log.warning("%d uploads had not been finished; their senders still have them.", left)
+        await self.subscribing.begin(self.root)
         if self._mark and self._mark.name:
             await self.node.bury(self._mark.name)
         await self.node.join(self.bundles.current.hash)
         self._write_mark()
         others = await self._followed_by_others()
         if others is None:
-            await self.workers.may_leave(self.bundles.current)
+            await self.workers.may_leave(self.bundles.current, self.subscriptions.ended)
             await self._follow(self.bundles.current)
         else:
             await self._follow(others, announce=False)
@@ -234,22 +246,16 @@ class Hub:
         """
         async with self._reloading:
             bundle = await self._read()
-            await self.workers.may_leave(bundle)
             changed = bundle.hash != self.bundles.current.hash
             opened = await self._follow(bundle)
             await self._resume(actor)
-        return Reloaded(
-            bundle=bundle.hash,
-            changed=changed,
-            interfaces=tuple(sorted({**bundle.sources, **bundle.sinks})),
-            opened=tuple(sorted(opened)),
-        )
+        return Reloaded.by(bundle, opened, changed=changed)
 
     async def _read(self) -> Bundle:
-        read = partial(
-            read_bundle, self.root, self._environment, monotonic=self.ports.clock.monotonic
-        )
-        return await asyncio.get_running_loop().run_in_executor(None, read)
+        """Read the root folder. Raises ConfigError, also where something owed is left out."""
+        bundle = await self.bundles.read(self.root, await self.subscriptions.load())
+        await self.workers.may_leave(bundle, self.subscriptions.ended)
+        return bundle
 
     # -- following a bundle --------------------------------------------------------------------
 
@@ -283,6 +289,7 @@ class Hub:
         """Follow what another node has put in force, and look around."""
         self._write_mark()
         await self._look_around()
+        await self.subscribing.look()
         wanted = await self.bundles.in_force()
         if wanted in (self.bundles.current.hash, self._refused, "") or self._reloading.locked():
             return
@@ -315,6 +322,7 @@ class Hub:
         return poller.state.paused if poller is not None else bool(self._paused.get(name))
 
     def _apply_pause(self, name: str, reason: str) -> None:
+        self.subscribing.hear(name, reason, before=self._paused.get(name, ""))
         self._paused[name] = reason
         poller = self.pollers.by_name.get(name)
         if poller is not None and poller.state.paused != bool(reason):
@@ -328,9 +336,9 @@ class Hub:
 
     async def _resume(self, actor: str) -> None:
         """Run again what a fault has paused: a reload says that it is mended. What a person has
-        paused stays so."""
+        paused stays so, and a subscriber that wants no more events gets none."""
         for name, reason in list(self._paused.items()):  # a look around may add one meanwhile
-            if reason not in ("", PAUSED_BY_A_PERSON):
+            if reason not in ("", PAUSED_BY_A_PERSON, GONE):
                 await self.resume(name, actor=actor)
 
     # -- what people ask of it -----------------------------------------------------------------
@@ -338,13 +346,7 @@ class Hub:
     async def rehearse(self) -> Reloaded:
         """Say what a reload would do, and change nothing. Raises ConfigError."""
         bundle = await self._read()
-        await self.workers.may_leave(bundle)
-        return Reloaded(
-            bundle=bundle.hash,
-            changed=bundle.hash != self.bundles.current.hash,
-            interfaces=tuple(sorted({**bundle.sources, **bundle.sinks})),
-            opened=(),
-        )
+        return Reloaded.by(bundle, changed=bundle.hash != self.bundles.current.hash)
 
     async def resume(self, interface: str, *, actor: str) -> None:
         """Let a paused destination be tried, or a paused source be polled again. Raises NotFound."""

@@ -7,6 +7,7 @@ from connectors.base import CheckReport, Probe, Receiver, Sink, Source
 from connectors.webhook import nobody
 from gateway.api import Catalogue, ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
+from gateway.app.client_subscriptions import ClientSubscriptions
 from gateway.app.hub import Hub, Reloaded
 from gateway.delivery import Destination, Poller
 from gateway.errors import NotFound
@@ -42,6 +43,7 @@ class HubServices:
         self.store = hub.store
         self.operator = hub.operator
         self.ports = hub.ports
+        self.subscriptions = ClientSubscriptions(hub)
         self._sums = Sums(hub.store, hub.ports.clock)
         self._catalogue: tuple[str, Catalogue] = ("", Catalogue(registry_of(hub.root)))
         self._views: dict[tuple[str, str, str], ContractView] = {}

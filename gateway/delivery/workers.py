@@ -138,11 +138,13 @@ class Workers:
         for name, destination in self.destinations.items():
             destination.nodes = max(1, min(nodes, lanes[name]))
 
-    async def may_leave(self, bundle: Bundle) -> None:
-        """Refuse a bundle that drops a lane which still owes something. Raises ConfigError."""
+    async def may_leave(self, bundle: Bundle, ended: frozenset[str] = frozenset()) -> None:
+        """Refuse a bundle that drops a lane which still owes something, unless to a destination
+        that has `ended`. Raises ConfigError."""
         wanted = {name for name, *_ in bundle.lanes()}
         for lane in await self._store.fetch("lanes"):
-            if lane["name"] not in wanted and await self._owes(lane):
+            gone = lane["name"] not in wanted and lane["destination"] not in ended
+            if gone and await self._owes(lane):
                 where = lane["route"] or lane["interface"]
                 raise ConfigError(
                     f"'{where}' still owes something to '{lane['destination'] or 'process'}'",

@@ -3,6 +3,7 @@
 from gateway.pipeline.bundle import Bundle, Sink, Source, poll_lane, process_lane
 from gateway.pipeline.compiling import compile_bundle
 from gateway.pipeline.custody import Arrival
+from gateway.pipeline.deliver import NOT_GRANTED
 from gateway.pipeline.facts import (
     RELEASED,
     REPLAYED,
@@ -18,6 +19,7 @@ from gateway.pipeline.receive import forget_unfinished
 from gateway.pipeline.records import milliseconds
 
 __all__ = [
+    "NOT_GRANTED",
     "RELEASED",
     "REPLAYED",
     "Accepted",

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from gateway.errors import NotFound
+from gateway.errors import NotFound, UsageFault
 from gateway.formats import Format
-from gateway.governance import Validator
+from gateway.governance import MaskPlan, Validator
 from gateway.governance.envelope import EventKind
 from gateway.governance.migrations import Migrations, NotConvertible
 from gateway.governance.quality import Outcome, Quality
@@ -23,6 +23,7 @@ __all__ = [
     "Bundle",
     "ConfirmedBy",
     "Contract",
+    "Grant",
     "Reply",
     "Sending",
     "Sink",
@@ -104,6 +105,16 @@ class ConfirmedBy(msgspec.Struct, frozen=True, kw_only=True):
     ok: Predicate | None
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What the client of a subscription may see: what came by or goes to its own interfaces, and
+    that `masked`; where it is `refused`, nothing any more."""
+
+    client: str
+    interfaces: frozenset[str]
+    masked: bool = True
+    refused: bool = False
+
+
 class Sink(msgspec.Struct, frozen=True, kw_only=True):
     """A system out."""
 
@@ -114,6 +125,19 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True):
     reply: Reply | None
     order_by: Expression | None
     confirmed_by: ConfirmedBy | None = None
+    grant: Grant | None = None
+    """Of a client's subscription."""
+    mask: MaskPlan | None = None
+    """What hides PHI from it, put there where the keys are known."""
+
+    def shown(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return a document as this destination may see it."""
+        if self.grant is None or not self.grant.masked:
+            return data
+        if self.mask is None:
+            raise UsageFault("Nothing says how to mask it.")
+        masked: dict[str, Any] = self.mask.mask(data)
+        return masked
 
 
 class Sending(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """Compiles a config folder against contracts and mappings into a bundle, or says what is wrong where."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from collections.abc import Mapping as ReadOnly
 from typing import Any
 
@@ -15,6 +15,7 @@ from gateway.pipeline.bundle import (
     Bundle,
     ConfirmedBy,
     Contract,
+    Grant,
     Reply,
     Sending,
     Sink,
@@ -22,7 +23,16 @@ from gateway.pipeline.bundle import (
 )
 from gateway.pipeline.contracts import Contracts, as_json
 from gateway.registry import ContractVersion, MappingSource, Registry, SchemaReference
-from gateway.settings import Config, Route, SinkSettings, SourceSettings
+from gateway.settings import (
+    SUBSCRIPTIONS,
+    Classification,
+    Config,
+    Route,
+    Shown,
+    SinkSettings,
+    SourceSettings,
+    product_of_subscriber,
+)
 from gateway.settings import decode as decode_settings
 from gateway.translation import (
     Expression,
@@ -52,7 +62,7 @@ class _Compiler:
         self.partners = self._partners()
 
     def fault(self, interface: str, key: str, reason: str) -> ConfigError:
-        return self.config.place(f"interfaces/{interface}.yaml", f"$.{key}", reason)
+        return self.config.place(self.config.file_of(interface), f"$.{key}", reason)
 
     def _partners(self) -> Partners:
         file = self.config.files.get("quality.yaml")
@@ -116,7 +126,7 @@ class _Compiler:
         if received is None and (spec.source if into else spec.sink) is None:
             reason = f"connector '{interface.connector}' cannot work in this direction"
             raise self.fault(interface.interface, "connector", reason)
-        tree = self.config.files[f"interfaces/{interface.interface}.yaml"].tree
+        tree = self.config.files[self.config.file_of(interface.interface)].tree
         kind = received or spec.settings
         return decode_settings(tree, kind, at="$.settings", data=interface.settings)
 
@@ -183,7 +193,45 @@ class _Compiler:
             reply=self.reply(settings),
             order_by=order_by,
             confirmed_by=self.confirmed_by(settings),
+            grant=self.grant(settings, accepts),
         )
+
+    def grant(self, settings: SinkSettings, accepts: Contract) -> Grant | None:
+        """Return what a subscriber may see. One that a client has made itself is refused where
+        nothing grants it any more: that must not stop a reload."""
+        if not settings.subscriber:
+            return None
+        if settings.mapping:
+            raise self.fault(settings.interface, "mapping", "a subscriber gets the contract's own")
+        major = int(accepts.version.partition(".")[0])
+        kept = Classification(accepts.event.classification)
+        found = product_of_subscriber(self.config, settings.subscriber, accepts.name, major, kept)
+        if found is None and not self.config.file_of(settings.interface).startswith(SUBSCRIPTIONS):
+            reason = f"no product of '{settings.subscriber}' lets it subscribe to {accepts.name} {major}"
+            raise self.fault(settings.interface, "subscriber", reason)
+        client = self.config.clients.get(settings.subscriber)
+        return Grant(
+            client=settings.subscriber,
+            interfaces=frozenset(client.interfaces if client else ()),
+            masked=found is None or found.show is Shown.MASKED,
+            refused=found is None,
+        )
+
+    def subscribed(self, sinks: ReadOnly[str, Sink], names: Collection[str]) -> Iterator[Sending]:
+        """Yield the route of every subscription."""
+        for name, sink in sinks.items():
+            if sink.grant is None:
+                continue
+            if name in names:
+                raise self.fault(name, "subscriber", f"a route is called '{name}' already")
+            yield Sending(
+                settings=Route(name=name, contract=sink.settings.accepts, to=name),
+                takes=sink.accepts,
+                when=None,
+                mapping=None,
+                owes=sink.accepts,
+                sink=sink,
+            )
 
     def confirmed_by(self, settings: SinkSettings) -> ConfirmedBy | None:
         confirm = settings.confirm
@@ -261,12 +309,15 @@ def compile_bundle(
     sinks = {s.interface: compiler.sink(s) for s in config.sinks()}
     routes: dict[str, tuple[Sending, ...]] = {}
     names: set[str] = set()
+    made: list[Sending] = []
     for position, route in enumerate(config.routes.routes):
         if route.name in names:
             reason = f"route '{route.name}' stands twice"
             raise config.place("routes.yaml", f"$.routes[{position}].name", reason)
         names.add(route.name)
         sending = compiler.sending(position, route, sinks)
+        made.append(sending)
+    for sending in (*made, *compiler.subscribed(sinks, names)):
         name = sending.takes.name
         routes[name] = (*routes.get(name, ()), sending)
     digest = hashlib.sha256(msgspec.json.encode(compiler.files, order="sorted")).hexdigest()

@@ -26,7 +26,10 @@ from gateway.pipeline.bundle import Sink
 from gateway.pipeline.facts import LaneItem, StoredMessage
 from gateway.pipeline.plan import Ending, Undecided
 
-__all__ = ["UNASKED_SECONDS", "deliver", "render", "taken"]
+__all__ = ["NOT_GRANTED", "UNASKED_SECONDS", "deliver", "render", "taken"]
+
+NOT_GRANTED = "subscription_not_granted"
+"""No product of the client lets it have this any more: nothing is sent until one does."""
 
 UNASKED_SECONDS = 900.0
 """Between two looks at the stored messages for a confirmation: one that comes calls by itself."""
@@ -39,7 +42,7 @@ the attempt of one that does not."""
 def render(message: StoredMessage, sink: Sink, context: Mapping[str, Any]) -> Document:
     """Return the message in the version that the destination accepts, and its own shape. Raises
     Reject."""
-    data = sink.accepts.read(message.data, message.version)
+    data = sink.shown(sink.accepts.read(message.data, message.version))
     data = sink.mapping.run(data, context) if sink.mapping else data
     event = _event(message, sink, str(context["tenant_id"]))
     return Document(contract=message.contract, data=data, event=event)
@@ -76,6 +79,8 @@ async def deliver(
     Where an earlier try may have had its effect, a sink that can be asked is asked first, one
     that takes a key is sent the same key again, and any other waits for a person.
     """
+    if sink.grant is not None and sink.grant.refused:
+        return Failed(failure=Failure.CREDENTIAL, code=NOT_GRANTED)
     try:
         document = render(message, sink, context)
     except Reject as refusal:

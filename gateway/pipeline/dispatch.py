@@ -21,6 +21,7 @@ from gateway.pipeline.correlate import confirmation, correlation_of, nudge
 from gateway.pipeline.deliver import UNASKED_SECONDS, deliver, taken
 from gateway.pipeline.facts import Artifact, LaneItem, NewMessage, StoredMessage
 from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.masks import Masks
 from gateway.pipeline.plan import Decide, Ending, Settled, Undecided
 from gateway.pipeline.reading import Reading, context_of
 from gateway.pipeline.records import Records, milliseconds
@@ -50,7 +51,7 @@ class _Try(msgspec.Struct, frozen=True, kw_only=True):
 class Dispatching:
     """Makes attempts. Everything it touches is injected."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything it touches is injected
         self,
         *,
         store: Store,
@@ -60,10 +61,12 @@ class Dispatching:
         records: Records,
         reading: Reading,
         settling: Settling,
+        masks: Masks,
         decide: Decide,
         ports: Ports,
     ) -> None:
         self._store = store
+        self._masks = masks
         self._lanes = lanes
         self._bundles = bundles
         self._connections = connections
@@ -107,6 +110,8 @@ class Dispatching:
         sink = bundle.sinks.get(interface)
         if sink is None:
             return None
+        if sink.grant is not None:
+            sink = self._masks.over(sink, bundle.tenant)
         context = {
             **context_of(bundle, interface, message.created_at),
             "message_id": message.message_id,

@@ -31,6 +31,7 @@ from gateway.pipeline.facts import (
 )
 from gateway.pipeline.judge import judge, next_batch
 from gateway.pipeline.lanes import Lanes
+from gateway.pipeline.masks import Masks
 from gateway.pipeline.plan import Decide, Plan, Settled, given_up
 from gateway.pipeline.reading import SMALL_BYTES, Reading, context_of
 from gateway.pipeline.records import Records, milliseconds
@@ -82,6 +83,7 @@ class Flow:
             records=self._records,
             reading=self.reading,
             settling=self._settling,
+            masks=Masks(sealer),
             decide=decide,
             ports=ports,
         )

@@ -1,6 +1,6 @@
 """Route: who is owed this message, and which further messages it makes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -24,16 +24,33 @@ def route(
     """
     owed: list[tuple[str, str]] = []
     made: list[NewMessage] = []
-    for sending in bundle.routes.get(message.contract.name, ()):
+    goes_to: set[str] = {message.interface}
+    sendings = bundle.routes.get(message.contract.name, ())
+    for sending in sorted(sendings, key=_is_subscription):
+        if not _may_see(sending, goes_to):
+            continue
         if sending.when is not None and not sending.when.test(_read(sending, message), context):
             continue
         if sending.mapping is None:
             if sending.sink is not None:
                 owed.append((sending.lane, _order_key(sending, message, context)))
+                goes_to.add(sending.settings.to)
             continue
         made.append(_make(message, sending, bundle, context))
     confirms = bundle.confirms.get(message.contract.name, ())
     return (msgspec.structs.replace(message, owed=tuple(owed), confirms=confirms), *made)
+
+
+def _is_subscription(sending: Sending) -> bool:
+    """Subscriptions come last: what else a message is owed to says who may see it."""
+    return sending.sink is not None and sending.sink.grant is not None
+
+
+def _may_see(sending: Sending, goes_to: Collection[str]) -> bool:
+    """A message belongs to the interface it came by and to those it goes to; a subscriber gets
+    what belongs to one of its client's."""
+    grant = sending.sink.grant if sending.sink else None
+    return grant is None or not grant.interfaces.isdisjoint(goes_to)
 
 
 def _make(

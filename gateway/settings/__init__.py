@@ -10,7 +10,7 @@ from gateway.settings.access import (
     PeopleSettings,
     TlsSettings,
 )
-from gateway.settings.load import Config, ConfigFile, read_config
+from gateway.settings.load import SUBSCRIPTIONS, Config, ConfigFile, read_config
 from gateway.settings.products import (
     Approval,
     ApprovalKind,
@@ -40,11 +40,13 @@ from gateway.settings.structs import (
     SourceSettings,
     StoreSettings,
 )
+from gateway.settings.subscribing import product_of_subscriber
 from gateway.settings.yaml_text import Tree, decode, load
 
 __all__ = [
     "DEFAULT_SCHEDULE_SECONDS",
     "MAX_KEY_DAYS",
+    "SUBSCRIPTIONS",
     "AccessSettings",
     "ApiSettings",
     "Approval",
@@ -81,5 +83,6 @@ __all__ = [
     "WindowSettings",
     "decode",
     "load",
+    "product_of_subscriber",
     "read_config",
 ]

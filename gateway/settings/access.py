@@ -149,6 +149,13 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         tuple[str, ...],
         Meta(description="SHA-256 of its certificates (base64url), where keys are bound too."),
     ] = ()
+    webhook_hosts: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9.-]*(:[0-9]{1,5})?$")], ...],
+        Meta(
+            description="Hosts in our own network, as NAME or NAME:PORT, that its subscriptions may"
+            " go to; any other must be public."
+        ),
+    ] = ()
     key_days: Annotated[
         int, Meta(ge=1, le=MAX_KEY_DAYS, description="How long its API keys live.")
     ] = 90

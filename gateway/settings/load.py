@@ -17,7 +17,11 @@ from gateway.settings.structs import (
 )
 from gateway.settings.yaml_text import Tree, decode, load
 
-__all__ = ["Config", "ConfigFile", "read_config"]
+__all__ = ["SUBSCRIPTIONS", "Config", "ConfigFile", "read_config"]
+
+
+SUBSCRIPTIONS = "subscriptions"
+"""Where a bundle has the interfaces that clients have made at the API. A folder has none there."""
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +50,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Return the systems out, by name."""
         return [i for i in self.interfaces.values() if isinstance(i, SinkSettings)]
 
+    def file_of(self, interface: str) -> str:
+        """Return the name of the file that an interface stands in."""
+        written = f"interfaces/{interface}.yaml"
+        return written if written in self.files else f"{SUBSCRIPTIONS}/{interface}.yaml"
+
     def place(self, file: str, path: str, reason: str) -> ConfigError:
         """Return an error that points at a path inside one of the files."""
         tree = self.files[file].tree if file in self.files else None
@@ -64,9 +73,12 @@ def _may_be_named(variable: str) -> bool:
     return variable.startswith("REMITHUB_") and not variable.startswith("REMITHUB_SECRET_")
 
 
-def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
-    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`, `products/*.yaml`;
-    `quality.yaml` is kept as it is, for who knows the contracts. Raises ConfigError.
+def read_config(
+    folder: Path, environment: Mapping[str, str], subscriptions: Mapping[str, str] = {}
+) -> Config:
+    """Read `hub.yaml`, `routes.yaml`, `interfaces/*.yaml`, `clients/*.yaml`, `products/*.yaml`, and
+    the text of each of the subscriptions, by name. `quality.yaml` is kept as it is, for who knows
+    the contracts. Raises ConfigError.
 
     Only REMITHUB_ variables of the environment may be named by `${env:...}`, and no secret: it
     would stand in settings that are shown.
@@ -77,17 +89,21 @@ def read_config(folder: Path, environment: Mapping[str, str]) -> Config:
             next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
         )
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
-    names = [
-        name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()
-    ]
+    names = [name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
     for kind in ("clients", "products"):
         names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))
     files = {name: _read(folder, name, allowed) for name in names}
+    for one, text in subscriptions.items():
+        name = f"{SUBSCRIPTIONS}/{one}.yaml"
+        files[name] = ConfigFile(name=name, text=text, tree=load(text, file=name))
     interfaces: dict[str, InterfaceSettings] = {}
     for name, file in files.items():
-        if name.startswith("interfaces/"):
+        if name.startswith(("interfaces/", f"{SUBSCRIPTIONS}/")):
             interface = _interface(file)
+            if interface.interface in interfaces:
+                reason = f"a client's subscription is called '{interface.interface}' already"
+                raise ConfigError(reason, file=f"interfaces/{interface.interface}.yaml", line=1)
             interfaces[interface.interface] = interface
     hub = decode(files["hub.yaml"].tree, HubSettings) if "hub.yaml" in files else HubSettings()
     routes = (

@@ -48,6 +48,8 @@ class Operation(StrEnum):
     LIST = "list"
     FOLLOW = "follow"
     """Read a contract's feed, by cursor or as a stream of events."""
+    SUBSCRIBE = "subscribe"
+    """Have a contract's messages sent to a URL, as webhooks."""
     STATUS = "status"
     """See how interfaces are."""
     OPERATE = "operate"

@@ -235,6 +235,14 @@ class SinkSettings(
     title: Annotated[str, Meta(description="For people.")] = ""
     settings: Annotated[dict[str, Any], Meta(description="The connector's options.")] = {}
     mapping: Annotated[str, Meta(description="From the contract to the system's own shape.")] = ""
+    subscriber: Annotated[
+        str,
+        Meta(
+            pattern=r"^$|^[a-z][a-z0-9-]{0,62}$",
+            description="The client whose subscription it is. It needs no route: it gets what came"
+            " by or goes to the client's own interfaces, shown as its product shows it.",
+        ),
+    ] = ""
     reply: Annotated[ReplySettings | None, Meta(description="What the answer becomes.")] = None
     allow_draft: Annotated[bool, Meta(description="Accept a contract that is still a draft.")] = (
         False

@@ -367,3 +367,19 @@ _table(
     _int("expires_at"),
     sa.Index("proposal_state", "state", "expires_at"),
 )
+_table(
+    "subscription",
+    _text("name", key=True),
+    _text("client"),
+    _text("contract"),
+    _int("major"),
+    _text("url"),
+    _text("title"),
+    _text("network"),
+    _text("keys"),
+    _int("revision"),
+    _int("created_at"),
+    _text("created_by"),
+    _int("ended_at"),
+    sa.Index("subscription_client", "client", "ended_at"),
+)

@@ -59,7 +59,7 @@ retry: {schedule_seconds: [0, 0.01], breaker_failures: 1000, jitter: 0}
 }
 FILES["products/everything.yaml"] = f"""\
 product: everything
-operations: [submit, submit-file, read, list, follow, status, operate]
+operations: [submit, submit-file, read, list, follow, subscribe, status, operate]
 contracts: {{remittance-advice: [1], acknowledgement: [1]}}
 scopes: [{", ".join(right.value for right in Right)}]
 approval: auto

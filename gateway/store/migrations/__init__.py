@@ -2,5 +2,5 @@
 
 __all__ = ["HEAD_REVISION"]
 
-HEAD_REVISION = "0006"
+HEAD_REVISION = "0007"
 """The newest file in `versions/`: a database at this version opens without loading alembic."""

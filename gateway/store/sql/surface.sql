@@ -73,3 +73,27 @@ SELECT COUNT(*) AS seen,
 FROM message
 WHERE contract = :contract AND created_at >= :since
   AND (created_at, message_id) <= (:at, :after);
+
+-- A client has so many at most, and one to each URL and contract; no row affected = not so.
+-- name: subscription_insert
+INSERT INTO subscription (name, client, contract, major, url, title, network, keys, revision,
+                          created_at, created_by, ended_at)
+SELECT CAST(:name AS TEXT), CAST(:client AS TEXT), CAST(:contract AS TEXT),
+       CAST(:major AS BIGINT), CAST(:url AS TEXT), CAST(:title AS TEXT), CAST(:network AS TEXT),
+       CAST(:keys AS TEXT), 1, CAST(:at AS BIGINT), CAST(:created_by AS TEXT), 0
+WHERE (SELECT COUNT(*) FROM subscription WHERE client = CAST(:client AS TEXT) AND ended_at = 0)
+      < CAST(:most AS BIGINT)
+  AND NOT EXISTS (SELECT 1 FROM subscription
+                  WHERE client = CAST(:client AS TEXT) AND ended_at = 0
+                    AND contract = CAST(:contract AS TEXT) AND url = CAST(:url AS TEXT));
+
+-- name: subscription_rotate
+UPDATE subscription SET keys = :keys, revision = revision + 1
+WHERE name = :name AND revision = :revision AND ended_at = 0;
+
+-- name: subscription_end
+UPDATE subscription SET ended_at = :at, keys = :keys WHERE name = :name AND ended_at = 0;
+
+-- name: subscriptions
+-- read: scan
+SELECT * FROM subscription ORDER BY created_at, name;

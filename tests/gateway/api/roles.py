@@ -13,6 +13,14 @@ from tests.gateway.live import Live, advice, live_hub, make_root, until, write
 
 __all__ = ["INTERFACES", "World", "bearer", "key_of", "session", "world_at"]
 
+HOOK = """\
+interface: %s
+direction: out
+connector: webhook
+accepts: remittance-advice@^1.0
+subscriber: %s
+settings: {url: "http://127.0.0.1:9/", network: internal, secrets: ["${secret:hook}"]}
+"""
 ALL_RIGHTS = ", ".join(right.value for right in Right)
 MORE = {
     "interfaces/other.yaml": "interface: other\ndirection: in\nformat: json\n"
@@ -21,8 +29,10 @@ MORE = {
     "contract: remittance-advice@^1.0\nproduction: false\n",
     "clients/own-system.yaml": f"client: own-system\ninterfaces: [intake]\nscopes: [{ALL_RIGHTS}]\n"
     "products: [everything]\n",
-    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\nscopes: [health.read]\n"
-    "products: [everything]\n",
+    "clients/stranger.yaml": "client: stranger\ninterfaces: [other]\n"
+    "scopes: [health.read, message.read]\nproducts: [everything]\n",
+    "interfaces/own-hook.yaml": HOOK % ("own-hook", "own-system"),
+    "interfaces/foreign-hook.yaml": HOOK % ("foreign-hook", "stranger"),
 }
 INTERFACES = {"own": "intake", "foreign": "other", "test": "trial"}
 PERSONS = [duty for duty in Duty if duty not in {Duty.SYSTEM, Duty.LOCAL}]
@@ -42,7 +52,7 @@ def world_at(root: Path) -> Iterator[World]:
     make_root(root)
     for name, text in MORE.items():
         write(root, name, text)
-    with live_hub(root) as live:
+    with live_hub(root, {"REMITHUB_SECRET_HOOK": "whsec_" + "QUFB" * 8}) as live:
         made = World(live, {Duty.LOCAL: live.client}, {})
         made.clients[Duty.SYSTEM] = bearer(live, key_of(live, "own-system"))
         for duty in PERSONS:
@@ -98,4 +108,5 @@ def fill(world: World, which: str, interface: str, at: int) -> None:
         (Kind.KEY, which): key.partition(".")[0],
         (Kind.SESSION, which): "ses_none",
         (Kind.PROPOSAL, which): "prp_none",
+        (Kind.SUBSCRIPTION, which): "own-hook" if which == "own" else "foreign-hook",
     }
