@@ -32,7 +32,7 @@ from gateway.api.four_eyes import Proposed, proposed
 from gateway.api.governed import Governed, guarded
 from gateway.api.guard import forbidden, unauthenticated
 from gateway.api.idempotency import Keys
-from gateway.api.once import once
+from gateway.api.methods import before
 from gateway.api.problems import EXCEPTION_HANDLERS
 from gateway.api.quota import Quotas
 from gateway.api.schema import described_as
@@ -105,7 +105,7 @@ def _routes(known: dict[str, Any]) -> Litestar:
     return Litestar(
         route_handlers=ROUTES,
         guards=[guarded],
-        before_request=once,
+        before_request=before,
         exception_handlers={
             **EXCEPTION_HANDLERS,
             Forbidden: forbidden,

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.access import Right
 
-__all__ = ["RULES", "Kind", "Rule", "rule_of"]
+__all__ = ["RULES", "Kind", "Rule", "methods_of", "rule_of"]
 
 
 class Kind(StrEnum):
@@ -175,6 +175,11 @@ def _shape(path: str) -> str:
 
 
 _BY_SHAPE = {(method, _shape(path)): rule for (method, path), rule in RULES.items()}
+
+
+def methods_of(path: str) -> set[str]:
+    """Return the methods of a path as the router writes it."""
+    return {method for method, shape in _BY_SHAPE if shape == _shape(path)}
 
 
 @lru_cache(maxsize=1024)

@@ -206,3 +206,9 @@ def test_a_parameter_of_the_wrong_form_is_named_without_its_value(live: Live) ->
         assert answer.status_code == 400
         assert next(iter(query)) in answer.json()["detail"]
         assert SECRET_NAMES[0] not in answer.text
+
+
+def test_options_tells_a_contract_from_a_message(live: Live) -> None:
+    for name, allow in (("remittance-advice", "OPTIONS, POST"), ("msg_0", "GET, OPTIONS")):
+        answer = live.client.options(f"/v1/messages/{name}")
+        assert (answer.status_code, answer.headers["allow"]) == (204, allow)
