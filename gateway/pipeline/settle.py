@@ -50,15 +50,12 @@ class Settling:
         try:
             await self.surely(self._units.settled(item, number, plan, result, at=at))
         except UnitConflict as conflict:
-            await self._lanes.must_still_hold(item.lane)
-            if await self.stands(item, number, at=at) is None:  # else this very unit did it
-                changed = await self._on_record(item, plan, result, at)
-                if changed is None:
-                    stands = await self.stands(item, number)
-                    if stands is None:
-                        raise conflict from None
-                    return stands
-                plan = changed
+            found = await self._in_its_way(item, number, plan, result, at)
+            if found is None:
+                raise conflict from None
+            if isinstance(found, Settled):
+                return found
+            plan = found
         self._ports.fail_point("settle.after_commit")
         self._lanes.ring(lanes_of(result.replies))
         if result.kept[0]:
@@ -76,16 +73,36 @@ class Settling:
             news=plan.news,
         )
 
+    async def _in_its_way(
+        self, item: LaneItem, number: int, plan: Plan, result: Result, at: int
+    ) -> Plan | Settled | None:
+        """Return the plan that holds after a conflict: the same where this very unit did it before,
+        another where a person has changed the item; or how the attempt was settled before. None
+        where nothing explains it. The store is asked until it answers: the attempt was made, and
+        who does not know its record is not to make it again. Raises LaneLost."""
+        while True:
+            try:
+                await self._lanes.must_still_hold(item.lane)
+                if await self.stands(item, number, at=at) is not None:
+                    return plan
+                changed = await self._on_record(item, plan, result, at)
+                return changed or await self.stands(item, number)
+            except StorageFault as trouble:
+                await self._wait_for_the_store(trouble)
+
     async def surely(self, unit: Unit) -> None:
         """Commit the unit, however long the store is in trouble. Raises UnitConflict."""
         while True:
             try:
                 await self._store.commit(unit)
             except StorageFault as trouble:
-                log.warning("an outcome waits for the store: %s", trouble.code)
-                await self._ports.clock.sleep(TROUBLE_SECONDS)
+                await self._wait_for_the_store(trouble)
             else:
                 return
+
+    async def _wait_for_the_store(self, trouble: StorageFault) -> None:
+        log.warning("an outcome waits for the store: %s", trouble.code)
+        await self._ports.clock.sleep(TROUBLE_SECONDS)
 
     async def set_aside(self, item: LaneItem, code: str, detail: str) -> Settled:
         """Make a dead letter of what could not be tried, or tried to its end. A delivery may have

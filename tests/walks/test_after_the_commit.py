@@ -116,3 +116,29 @@ async def test_a_refusal_after_a_crash_is_no_reason_for_a_new_key(world, partner
         await world.settled()
     assert len(set(partner.requests)) == 1
     assert await world.states() == []
+
+
+@on_both_engines
+async def test_a_look_that_fails_after_a_lost_commit_is_no_reason_to_send_again(
+    world, partner, advice, monkeypatch
+):
+    world.partner_is("lookup")
+    partner.script = [status(503)]
+    await world.start(lost_after("dispatch.after_reply", 1))
+    fetch, busy = world.hub.store.fetch, ["lane_by_id", "attempt_one"]
+
+    async def busy_once(statement: str, /, **values: object) -> object:
+        if statement in busy:
+            busy.remove(statement)
+            raise StoreUnavailable("Busy.", code="store_busy")
+        return await fetch(statement, **values)
+
+    monkeypatch.setattr(world.hub.store, "fetch", busy_once)
+    await world.hand_over(advice(1))
+    await world.settled(seconds=30)
+    assert busy == []
+    assert len(partner.requests) == 2
+    (lane,) = [r["lane_id"] for r in await fetch("lanes") if r["kind"] == "deliver"]
+    attempts = await fetch("attempts_of", lane_id=lane, seq=1)
+    assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
+    assert sorted(partner.effects.values()) == [1]
