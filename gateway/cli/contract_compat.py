@@ -223,6 +223,7 @@ def _document(report: "Report") -> dict[str, Any]:
         "accepted": report.accepted,
         "required_bump": report.required_bump,
         **_witness(report),
+        **_reasons(report),
         "findings": [_finding(one) for one in report.findings],
     }
 
@@ -291,10 +292,18 @@ def _indented(document: Any) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
+def _reasons(report: "Report") -> dict[str, Any]:
+    """Say why a comparison is left to people, where one is."""
+    found = dict.fromkeys(one.why for one in report.inclusions.values() if one.why)
+    return {"why": "; ".join(found)} if found else {}
+
+
 def _answer_cases(output: "Output", file: Path, mode: str, profile: str, seconds: float) -> int:
     """Answer every line of a file, in its order. Raises ConfigError for a line without JSON."""
     from gateway.errors import ConfigError
 
+    if not file.is_file():
+        raise ConfigError("there is no such file", file=str(file))
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
@@ -326,6 +335,7 @@ def _case(case: dict[str, Any], mode: str, profile: str, seconds: float) -> dict
         "id": case.get("id"),
         "verdict": report.verdict,
         **_witness(report),
+        **_reasons(report),
         "required_bump": report.required_bump,
         "findings": [_finding(one) for one in report.findings],
     }

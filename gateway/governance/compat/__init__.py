@@ -5,9 +5,11 @@ The road, from a pair of schemas to a verdict:
 1. `drafts` rewrites older drafts as 2020-12; `governance.profiles` makes of each side what a
    writer may send and what a reader bears.
 2. `universe` numbers schemas, so that equal ones are one; `expand` writes what each asks of a
-   value of one kind as a formula without negation; `evaluated` does the cases of `unevaluated*`.
+   value of one kind as a formula without negation; `evaluated` does the cases of `unevaluated*`,
+   and `marks` sees which of them exclude each other.
 3. `solver` looks for a document that the writer may send and the reader refuses: it tries the
-   alternatives and asks `numbers`, `strings` (with `regex`, `automata`), `objects`, `arrays`.
+   alternatives and asks `numbers`, `strings` (with `regex`, `automata`), `objects`, `arrays`;
+   `finite` lists all values where there are few.
 4. `pair` turns the outcome into a verdict; `report` does it for modes and several old versions;
    `walk` names the changes and `policy` weighs them.
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from gateway.governance.compat.answer import Possible, Solver, State
 from gateway.governance.compat.evaluate import Undecided
-from gateway.governance.compat.expand import fixed_values
+from gateway.governance.compat.finite import combinations_of, every_value
 from gateway.governance.compat.formula import (
-    TRUE,
     Among,
     At,
     AtLeast,
@@ -23,13 +22,13 @@ from gateway.governance.compat.formula import (
     SomeItem,
     Unique,
 )
-from gateway.governance.compat.universe import EITHER, Unsupported
+from gateway.governance.compat.universe import Unsupported
 from gateway.governance.compat.values import canonical, restored
 
 __all__ = ["build_array", "refuted_array"]
 
 _NO_END = 10**9
-_MAX_BUILT = 4000
+_MAX_BUILT = 20_000
 
 
 class _Array:
@@ -37,6 +36,7 @@ class _Array:
 
     def __init__(self, solver: Solver, atoms: Iterable[Atom]) -> None:
         self.solver = solver
+        self.atoms = tuple(atoms)
         self.at: dict[int, set[int]] = {}
         self.start: list[From] = []
         self.some: list[SomeItem] = []
@@ -45,7 +45,7 @@ class _Array:
         self.low, self.high = 0, _NO_END
         self.unique: bool | None = None
         self.excluded: set[Any] = set()
-        for atom in atoms:
+        for atom in self.atoms:
             self._take(atom)
         self.uniform = max(
             [index + 1 for index in self.at]
@@ -94,6 +94,11 @@ class _Array:
         goals = set(self.at.get(index, ()))
         return frozenset(goals | {atom.goal for atom in self.start if index >= atom.index})
 
+    @property
+    def everywhere(self) -> State:
+        """What every item has to reach."""
+        return frozenset(atom.goal for atom in self.start if atom.index == 0)
+
     def pin(self, index: int, goal: int) -> None:
         """Take in that an item reaches a goal."""
         self.at.setdefault(index, set()).add(goal)
@@ -141,7 +146,7 @@ def refuted_array(solver: Solver, atoms: Iterable[Atom]) -> bool:
         or not _demands_met(asked)
         or _counts_clash(asked)
         or _repeats_clash(asked)
-        or (asked.high == 0 and canonical([]) in asked.excluded)
+        or _only_excluded(asked)
     )
 
 
@@ -169,14 +174,46 @@ def _counts_clash(asked: _Array) -> bool:
         return True
     if asked.unique and any(_too_alike(asked, atom) for atom in asked.least):
         return True
-    low = max((asked.low, *(atom.count for atom in asked.least)))
-    low = max(low, 2) if asked.unique is False else low
-    if low > asked.high:
+    demands = [(atom.count, atom.goal) for atom in asked.least]
+    demands += [(1, atom.goal) for atom in asked.some]
+    asked.low = max(asked.low, _together(asked, demands), 2 if asked.unique is False else 0)
+    asked.high = min(asked.high, _shared_out(asked))
+    if asked.low > asked.high:
         return True
-    asked.low = low
-    if any(asked.forced(atom.goal) > atom.count for atom in asked.most):
-        return True
-    return any(_more_than(asked, least, most) for least in asked.least for most in asked.most)
+    return any(
+        asked.forced(most.goal) > most.count or _more_than(asked, demands, most)
+        for most in asked.most
+    )
+
+
+def _together(asked: _Array, demands: list[tuple[int, int]]) -> int:
+    """Return how many items demands need that no item can meet two of."""
+    found = 0
+    ordered = sorted(demands, reverse=True)
+    for first in ordered:
+        apart = [first]
+        for demand in ordered:
+            if all(_exclude(asked, demand[1], other[1]) for other in apart):
+                apart.append(demand)
+        found = max(found, sum(count for count, _ in apart))
+    return found
+
+
+def _exclude(asked: _Array, one: int, other: int) -> bool:
+    return asked.solver.impossible(asked.everywhere | {one, other})
+
+
+def _shared_out(asked: _Array) -> int:
+    """Return how many items there may be where each reaches a goal that only some may reach."""
+    none = asked.everywhere | {-atom.goal for atom in asked.most}
+    bounded = asked.most and asked.solver.impossible(none)
+    return sum(atom.count for atom in asked.most) if bounded else _NO_END
+
+
+def _more_than(asked: _Array, demands: list[tuple[int, int]], most: AtMost) -> bool:
+    """Tell whether demands that all reach a goal need more items than may reach it."""
+    among = [demand for demand in demands if _exclude(asked, demand[1], -most.goal)]
+    return _together(asked, among) > most.count
 
 
 def _too_alike(asked: _Array, least: AtLeast) -> bool:
@@ -184,19 +221,11 @@ def _too_alike(asked: _Array, least: AtLeast) -> bool:
     places = range(min(asked.uniform + 1, asked.high))
     found: set[Any] = set()
     for state in {asked.state(index) | {least.goal} for index in places}:
-        values = set() if asked.solver.impossible(state) else _values(asked.solver, state)
+        values = every_value(asked.solver, state, least.count - 1)
         if values is None:
             return False
-        found |= values
+        found |= values.keys()
     return len(found) < least.count
-
-
-def _more_than(asked: _Array, least: AtLeast, most: AtMost) -> bool:
-    """Tell whether all of at least so many are among at most fewer."""
-    if least.count <= most.count:
-        return False
-    alike = asked.state(0) if asked.uniform == 0 else frozenset[int]()
-    return asked.solver.impossible(alike | {least.goal, -most.goal})
 
 
 def _repeats_clash(asked: _Array) -> bool:
@@ -218,48 +247,36 @@ def _crowded(asked: _Array) -> bool:
         places[asked.uniform] = asked.low - asked.uniform
     values: set[Any] = set()
     count = 0
-    for index, alike in places.items():
-        found = _values(asked.solver, asked.state(index))
+    for index, alike in places.items() if asked.low > 1 else ():
+        found = every_value(asked.solver, asked.state(index), asked.low - 1)
         if found is not None:
-            values |= found
+            values |= found.keys()
             count += alike
     return len(values) < count
 
 
-def _values(solver: Solver, state: State) -> set[Any] | None:
-    """Return every value that reaches a state, where they are few and known."""
-    for goal in state:
-        candidates = _candidates(solver, goal)
-        if candidates is not None:
-            return _kept(solver, state, candidates)
-    return None
+def _only_excluded(asked: _Array) -> bool:
+    """Tell whether every array that may be is one of those excluded."""
+    longest = max((len(key) - 1 for key in asked.excluded if isinstance(key, tuple)), default=-1)
+    if asked.unique and asked.excluded:
+        alike = every_value(asked.solver, asked.state(asked.uniform), longest)
+        asked.high = asked.high if alike is None else min(asked.high, asked.uniform + len(alike))
+    if asked.high > longest:
+        return False
+    most = len(asked.excluded)
+    places = [every_value(asked.solver, asked.state(index), most) for index in range(asked.high)]
+    for length in range(asked.low, asked.high + 1):
+        arrays = combinations_of(places[:length])
+        if arrays is None or any(_may_be(asked, list(array)) for array in arrays):
+            return False
+    return True
 
 
-def _candidates(solver: Solver, goal: int) -> list[Any] | None:
-    """Return values among which are all that reach a goal; None where they may be many."""
-    if goal <= TRUE:
-        return None
-    schema = solver.universe.node(goal).schema
-    if EITHER in schema:
-        left, right = (_candidates(solver, part) for part in schema[EITHER])
-        return None if left is None or right is None else [*left, *right]
-    sets = fixed_values(schema)
-    if sets:
-        return sets[0]
-    types = schema.get("type", "any")
-    few = set([types] if isinstance(types, str) else types) <= {"boolean", "null"}
-    return [True, False, None] if few else None
-
-
-def _kept(solver: Solver, state: State, candidates: list[Any]) -> set[Any] | None:
+def _may_be(asked: _Array, array: list[Any]) -> bool:
     try:
-        return {
-            canonical(value)
-            for value in candidates
-            if all(solver.evaluator.reaches(goal, value) for goal in state)
-        }
+        return all(asked.solver.evaluator.holds(atom, array) for atom in asked.atoms)
     except (Undecided, Unsupported):
-        return None
+        return True
 
 
 def build_array(solver: Solver, atoms: Iterable[Atom]) -> list[list[Any]]:

@@ -4,6 +4,7 @@ Sources: the migration notes of draft-wright-json-schema-00/01, draft-handrews-j
 and draft-bhutton-json-schema-01 (sections "ChangeLog").
 """
 
+import json
 from collections.abc import Callable
 from enum import IntEnum
 from typing import Any
@@ -100,14 +101,14 @@ def translate(schema: Any, draft: Draft | None = None) -> Any:
     dialect = draft_of(schema, draft if draft is not None else Draft.D2020)
     if dialect is Draft.D2020 or not isinstance(schema, dict):
         return schema
+    if dialect is Draft.D2019 and '"$recursiveAnchor": true' in json.dumps(schema, default=str):
+        raise Untranslatable("$recursiveAnchor")
     return _schema(schema, dialect) | {"$schema": DIALECT}
 
 
 def _schema(schema: Any, draft: Draft) -> Any:
     if not isinstance(schema, dict):
         return schema
-    if "$recursiveRef" in schema:
-        raise Untranslatable("$recursiveRef")
     alone = draft <= Draft.D7 and isinstance(schema.get("$ref"), str)
     new: dict[str, Any] = {}
     for keyword, value in schema.items():
@@ -178,6 +179,12 @@ _MOVED = {
 }
 
 
+def _recursive(new: dict[str, Any], value: Any, draft: Draft) -> None:
+    """Without a recursive anchor it is a `$ref`; the dynamic one may stand beside another."""
+    if draft is Draft.D2019:
+        new["$dynamicRef"] = value
+
+
 def _dependencies(new: dict[str, Any], value: Any, draft: Draft) -> None:
     for name, needed in value.items():
         if isinstance(needed, list):
@@ -195,6 +202,7 @@ def _later(_new: dict[str, Any], _value: Any, _draft: Draft) -> None:
 _SPECIAL: dict[str, Callable[[dict[str, Any], Any, Draft], None]] = {
     "$id": _identity,
     "id": _old_identity,
+    "$recursiveRef": _recursive,
     "$ref": _reference,
     "$schema": _later,
     "additionalItems": _later,

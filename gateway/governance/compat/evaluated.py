@@ -5,16 +5,18 @@ leave nothing out (as far as the schema's other keywords hold): conditions, and 
 under them. A branch that evaluates nothing makes no case of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import combinations
 from typing import Any
 
 import msgspec
 
+from gateway.governance.compat.marks import Marks, apart, marks
 from gateway.governance.compat.universe import Node, Universe, Unsupported
 
 __all__ = ["Evaluated", "evaluated_items", "evaluated_names"]
 
-_MAX_CASES = 96
+_MAX_CASES = 600
 
 
 class Evaluated(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +46,12 @@ Cases = list[Evaluated]
 
 def evaluated_names(universe: Universe, node: Node) -> Cases:
     """Return the cases for `unevaluatedProperties` of a schema. Raises Unsupported."""
-    return _cases(universe, node, _own_names, "unevaluatedProperties", 0)
+    return _Finder(universe, node, _own_names, "unevaluatedProperties").cases(node, 0)
 
 
 def evaluated_items(universe: Universe, node: Node) -> Cases:
     """Return the cases for `unevaluatedItems` of a schema. Raises Unsupported."""
-    return _cases(universe, node, _own_items, "unevaluatedItems", 0)
+    return _Finder(universe, node, _own_items, "unevaluatedItems").cases(node, 0)
 
 
 def _own_names(_: Universe, node: Node) -> Evaluated:
@@ -70,49 +72,103 @@ def _own_items(universe: Universe, node: Node) -> Evaluated:
     return Evaluated(first=len(schema.get("prefixItems", ())), contained=contained)
 
 
-def _cases(universe: Universe, node: Node, own: Own, outer: str, depth: int) -> Cases:
-    """Return the cases of a node; `outer` is the keyword asked for, which a part may have too."""
-    if depth > 30 or "$dynamicRef" in node.schema:
-        raise Unsupported
-    if depth and outer in node.schema:
-        return [Evaluated(everything=True)]
-    found = [own(universe, node)]
+class _Finder:
+    """Collects the cases of one node; `outer` is the keyword asked for, which parts may have too."""
 
-    def inner(schema: Any) -> Cases:
-        return _goal_cases(universe, universe.goal(schema, node.root), own, outer, depth + 1)
+    def __init__(self, universe: Universe, node: Node, own: Own, outer: str) -> None:
+        self.universe = universe
+        self.own = own
+        self.outer = outer
+        self._objects = own is _own_names
+        self._required = marks(universe, node.number).required if self._objects else frozenset()
+        self._marks: dict[int, Marks] = {}
 
-    for more in _in_place(universe, node, inner):
-        found = _product(found, more)
-    return found
-
-
-def _goal_cases(universe: Universe, goal: int, own: Own, outer: str, depth: int) -> Cases:
-    """A goal that is TRUE, FALSE or a negation evaluates nothing."""
-    if goal <= 1:
-        return [Evaluated()]
-    return _cases(universe, universe.node(goal), own, outer, depth)
-
-
-def _in_place(universe: Universe, node: Node, inner: Callable[[Any], Cases]) -> list[Cases]:
-    schema = node.schema
-    found: list[Cases] = []
-    if "$ref" in schema:
-        if not schema["$ref"].startswith("#"):
+    def cases(self, node: Node, depth: int) -> Cases:
+        """Return the cases of a node at a depth of parts in parts."""
+        if depth > 30 or "$dynamicRef" in node.schema:
             raise Unsupported
-        found.append(inner(node.root.target(schema["$ref"])))
-    found += [inner(part) for part in schema.get("allOf", ())]
-    goals = [(universe.goal(part, node.root), inner(part)) for part in schema.get("anyOf", ())]
-    if goals:
-        found += [_whether(goal, cases) for goal, cases in goals]
-    branches = [(universe.goal(part, node.root), inner(part)) for part in schema.get("oneOf", ())]
-    if branches:
-        found.append(_which(branches))
-    if "if" in schema:
-        found.append(_conditional(universe, node, inner))
-    for name, part in schema.get("dependentSchemas", {}).items():
-        absent = Evaluated(present=((name, False),))
-        found.append([absent, *_given(inner(part), present=((name, True),))])
-    return [cases for cases in found if not _empty(cases)]
+        if depth and self.outer in node.schema:
+            return [Evaluated(everything=True)]
+        found = [self.own(self.universe, node)]
+        for more in self._in_place(node, depth + 1):
+            found = self._product(found, more)
+        return found
+
+    def _part(self, node: Node, schema: Any, depth: int) -> tuple[int, Cases]:
+        """Return a part's goal and cases; one that is TRUE, FALSE or a negation evaluates nothing."""
+        goal = self.universe.goal(schema, node.root)
+        cases = self.cases(self.universe.node(goal), depth) if goal > 1 else [Evaluated()]
+        return goal, cases
+
+    def _in_place(self, node: Node, depth: int) -> list[Cases]:
+        schema = node.schema
+        found: list[Cases] = []
+        if "$ref" in schema:
+            if not schema["$ref"].startswith("#"):
+                raise Unsupported
+            found.append(self._part(node, node.root.target(schema["$ref"]), depth)[1])
+        found += [self._part(node, part, depth)[1] for part in schema.get("allOf", ())]
+        for part in schema.get("anyOf", ()):
+            goal, cases = self._part(node, part, depth)
+            found.append([Evaluated(conditions=(-goal,)), *_given(cases, (goal,))])
+        if "oneOf" in schema:
+            found.append(_which([self._part(node, part, depth) for part in schema["oneOf"]]))
+        if "if" in schema:
+            found.append(self._conditional(node, depth))
+        for name, part in schema.get("dependentSchemas", {}).items():
+            absent = Evaluated(present=((name, False),))
+            there = _given(self._part(node, part, depth)[1], present=((name, True),))
+            found.append([absent, *there])
+        return [cases for cases in found if not _empty(cases)]
+
+    def _conditional(self, node: Node, depth: int) -> Cases:
+        schema = node.schema
+        goal, held = self._part(node, schema["if"], depth)
+        then = self._product(held, self._part(node, schema.get("then", True), depth)[1])
+        other = self._part(node, schema.get("else", True), depth)[1]
+        return [*_given(then, (goal,)), *_given(other, (-goal,))]
+
+    def _product(self, left: Cases, right: Cases) -> Cases:
+        """Return the cases of both together, without those that exclude themselves."""
+        found: Cases = []
+        for one in left:
+            for other in right:
+                both = self._both(one, other)
+                if both is not None:
+                    found.append(both)
+                if len(found) > _MAX_CASES:
+                    raise Unsupported
+        return found
+
+    def _both(self, one: Evaluated, other: Evaluated) -> Evaluated | None:
+        conditions = self._conditions(dict.fromkeys((*one.conditions, *other.conditions)))
+        if conditions is None:
+            return None
+        return Evaluated(
+            conditions=conditions,
+            present=one.present + other.present,
+            everything=one.everything or other.everything,
+            names=one.names | other.names,
+            patterns=one.patterns | other.patterns,
+            first=max(one.first, other.first),
+            contained=one.contained + other.contained,
+        )
+
+    def _conditions(self, goals: Iterable[int]) -> tuple[int, ...] | None:
+        """Return conditions without those that others imply; None where two exclude each other."""
+        held = [goal for goal in goals if goal > 0]
+        if any(self._apart(one, other) for one, other in combinations(held, 2)):
+            return None
+        kept = [g for g in goals if g > 0 or not any(self._apart(-g, one) for one in held)]
+        return None if any(-goal in held for goal in kept) else tuple(kept)
+
+    def _apart(self, one: int, other: int) -> bool:
+        return self._objects and apart(self._seen(one), self._seen(other), self._required)
+
+    def _seen(self, goal: int) -> Marks:
+        if goal not in self._marks:
+            self._marks[goal] = marks(self.universe, goal)
+        return self._marks[goal]
 
 
 def _empty(cases: Cases) -> bool:
@@ -132,10 +188,6 @@ def _given(
     ]
 
 
-def _whether(goal: int, cases: Cases) -> Cases:
-    return [Evaluated(conditions=(-goal,)), *_given(cases, (goal,))]
-
-
 def _which(branches: list[tuple[int, Cases]]) -> Cases:
     """Return a case for each branch of a `oneOf` that evaluates something, and one for the rest."""
     telling = [(goal, cases) for goal, cases in branches if not _empty(cases)]
@@ -143,28 +195,3 @@ def _which(branches: list[tuple[int, Cases]]) -> Cases:
     for goal, cases in telling:
         found += _given(cases, (goal, *(-other for other, _ in telling if other != goal)))
     return found
-
-
-def _conditional(universe: Universe, node: Node, inner: Callable[[Any], Cases]) -> Cases:
-    schema = node.schema
-    goal = universe.goal(schema["if"], node.root)
-    then = _product(inner(schema["if"]), inner(schema.get("then", True)))
-    return [*_given(then, (goal,)), *_given(inner(schema.get("else", True)), (-goal,))]
-
-
-def _product(left: Cases, right: Cases) -> Cases:
-    if len(left) * len(right) > _MAX_CASES:
-        raise Unsupported
-    return [_both(one, other) for one in left for other in right]
-
-
-def _both(one: Evaluated, other: Evaluated) -> Evaluated:
-    return Evaluated(
-        conditions=one.conditions + other.conditions,
-        present=one.present + other.present,
-        everything=one.everything or other.everything,
-        names=one.names | other.names,
-        patterns=one.patterns | other.patterns,
-        first=max(one.first, other.first),
-        contained=one.contained + other.contained,
-    )

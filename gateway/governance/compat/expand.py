@@ -36,10 +36,17 @@ from gateway.governance.compat.formula import (
     negate,
 )
 from gateway.governance.compat.kinds import Kind
-from gateway.governance.compat.universe import EITHER, Node, Universe, Unsupported
+from gateway.governance.compat.regex import conjuncts
+from gateway.governance.compat.universe import (
+    EITHER,
+    Node,
+    Universe,
+    Unsupported,
+    fixed_values,
+)
 from gateway.governance.compat.values import canonical, exact, kind_of
 
-__all__ = ["Expander", "fixed_values"]
+__all__ = ["Expander"]
 
 Pair = tuple[Formula, Formula]
 """What a schema asks, and what its opposite asks."""
@@ -217,12 +224,6 @@ def _typed(schema: dict[str, Any], kind: Kind) -> Pair:
     return False, True
 
 
-def fixed_values(schema: dict[str, Any]) -> list[list[Any]]:
-    """Return the values that `enum` and `const` allow, a list for each."""
-    found = [schema["enum"]] if "enum" in schema else []
-    return [*found, [schema["const"]]] if "const" in schema else found
-
-
 def _fixed(schema: dict[str, Any], kind: Kind) -> Iterator[Formula]:
     for values in fixed_values(schema):
         keys = frozenset(canonical(value) for value in values if kind_of(value) is kind)
@@ -241,7 +242,7 @@ def _high(_: Expander, __: Node, bound: Any) -> Formula:
 
 
 def _pattern(_: Expander, __: Node, pattern: str) -> Formula:
-    return Matches(pattern)
+    return all_of(Matches(part, positive) for part, positive in conjuncts(pattern))
 
 
 def _format(_: Expander, __: Node, name: Any) -> Formula:

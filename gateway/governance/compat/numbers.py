@@ -126,6 +126,7 @@ def _dense(line: _Line) -> Iterator[Fraction]:
 def _candidates(low: Fraction | None, high: Fraction | None) -> Iterator[Fraction]:
     start = low if low is not None else high - 1 if high is not None else Fraction(0)
     yield from (bound for bound in (low, high) if bound is not None)
+    yield from (bound * 2 for bound in (low, high) if bound is not None)
     yield from (floor(start) + Fraction(k) for k in range(1, 4))
     yield from (start + Fraction(1, 2), start + Fraction(5, 4), start + Fraction(1, 1000))
     width = high - start if high is not None and high > start else Fraction(1)

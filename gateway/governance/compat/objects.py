@@ -11,7 +11,7 @@ from typing import Any
 
 from gateway.governance.compat.answer import Possible, Solver, State
 from gateway.governance.compat.evaluate import Undecided
-from gateway.governance.compat.expand import fixed_values
+from gateway.governance.compat.finite import combinations_of, every_value
 from gateway.governance.compat.formula import (
     FALSE,
     TRUE,
@@ -24,7 +24,7 @@ from gateway.governance.compat.formula import (
     Size,
     SomeKey,
 )
-from gateway.governance.compat.universe import Unsupported
+from gateway.governance.compat.universe import Unsupported, fixed_values
 from gateway.governance.compat.values import canonical
 
 __all__ = ["build_object", "refuted_object", "view_object"]
@@ -33,6 +33,8 @@ _MAX_SPLITS = 6
 
 
 _NOTHING: State = frozenset()
+_ABSENT = object()
+"""Stands for the value of a property that is not there."""
 
 
 class _Object:
@@ -237,9 +239,16 @@ def _first_two(ways: Iterator[Any]) -> list[Any]:
 
 def _too_few(asked: _Object) -> bool:
     """Tell whether there are not enough names that may be there."""
-    if asked.low == 0:
+    missing = asked.low - len(_possible(asked)) if asked.low else 0
+    if missing <= 0:
         return False
-    return len(_possible(asked)) < asked.low and not any(asked.fresh(Keys(), TRUE))
+    names: set[Any] = set()
+    for name_state, _ in asked.fresh(Keys(), TRUE):
+        found = every_value(asked.solver, name_state, missing - 1)
+        if found is None:
+            return False
+        names |= found.keys()
+    return len(names) < missing
 
 
 def _possible(asked: _Object) -> list[str]:
@@ -247,10 +256,27 @@ def _possible(asked: _Object) -> list[str]:
 
 
 def _only_excluded(asked: _Object) -> bool:
-    """Tell whether only the empty object is left, and that is excluded."""
-    if canonical({}) not in asked.excluded:
+    """Tell whether every object that may be is one of those excluded."""
+    if not any(isinstance(key, tuple) and key[0] == "object" for key in asked.excluded):
         return False
-    return asked.high == 0 or not (_possible(asked) or any(asked.fresh(Keys(), TRUE)))
+    if asked.high > len(asked.required) and any(asked.fresh(Keys(), TRUE)):
+        return False
+    names = list(asked.required) if asked.high == len(asked.required) else _possible(asked)
+    choices = []
+    for name in names:
+        found = every_value(asked.solver, asked.state(name), len(asked.excluded))
+        absent = {} if name in asked.required else {_ABSENT: _ABSENT}
+        choices.append(None if found is None else found | absent)
+    objects = combinations_of(choices)
+    return objects is not None and all(
+        _excluded(asked, dict(zip(names, values, strict=True))) for values in objects
+    )
+
+
+def _excluded(asked: _Object, chosen: dict[str, Any]) -> bool:
+    document = {name: value for name, value in chosen.items() if value is not _ABSENT}
+    fits = asked.low <= len(document) <= asked.high
+    return not fits or canonical(document) in asked.excluded
 
 
 def build_object(solver: Solver, atoms: Iterable[Atom]) -> list[dict[str, Any]]:

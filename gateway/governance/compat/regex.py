@@ -8,7 +8,7 @@ Look-around, back references, `\\b` and `\\p{..}` are not regular or not read: N
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["ANY", "Nfa", "NotRegular", "Ranges", "compile_literal", "compile_pattern"]
+__all__ = ["ANY", "Nfa", "NotRegular", "Ranges", "compile_literal", "compile_pattern", "conjuncts"]
 
 Ranges = tuple[tuple[int, int], ...]
 ANY: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
@@ -54,6 +54,43 @@ def complement(ranges: Ranges) -> Ranges:
     if start <= 0x10FFFF:
         found.append((start, 0x10FFFF))
     return _meet(tuple(found), ANY)
+
+
+def conjuncts(pattern: str) -> list[tuple[str, bool]]:
+    """Return patterns to be found and not to be found that mean the same together.
+
+    Look-ahead at the very start, as in "^(?=.*[0-9])[a-z0-9]+$", becomes a pattern of its own.
+    """
+    found: list[tuple[str, bool]] = []
+    at = 1
+    while pattern.startswith("^") and pattern.startswith(("(?=", "(?!"), at):
+        end = _group_end(pattern, at + 1)
+        if end < 0 or pattern[end + 1 : end + 2] in {"*", "+", "?", "{"}:
+            return [(pattern, True)]
+        found.append((f"^(?:{pattern[at + 3 : end]})", pattern[at + 2] == "="))
+        at = end + 1
+    if not found or _group_end(f"{pattern[at:]})", 0, "|") >= 0:
+        return [(pattern, True)]
+    return [*found, ("^" + pattern[at:], True)]
+
+
+def _group_end(text: str, at: int, stop: str = ")") -> int:
+    """Return where, from inside of a group, `stop` stands outside of inner groups; -1: nowhere."""
+    depth, in_class = 0, False
+    while at < len(text):
+        char = text[at]
+        if char == "\\":
+            at += 1
+        elif in_class or char == "[":
+            in_class = char != "]"
+        elif char == stop and depth == 0:
+            return at
+        elif char in "()":
+            depth += 1 if char == "(" else -1
+            if depth < 0:
+                return -1
+        at += 1
+    return -1
 
 
 class _Parser:

@@ -9,7 +9,14 @@ from gateway.governance.compat.regex import NotRegular
 
 __all__ = ["FORMAT_SAMPLES", "find_texts"]
 
-_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_YEAR = "([1-9][0-9]{3}|0([1-9][0-9]{2}|0([1-9][0-9]|0[1-9])))"
+_FOURTH = "(0[48]|[2468][048]|[13579][26])"
+_MONTHS = (
+    "(0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])",
+    "(0[469]|11)-(0[1-9]|[12][0-9]|30)",
+    "02-(0[1-9]|1[0-9]|2[0-8])",
+)
+_DAY = f"({_YEAR}-({'|'.join(_MONTHS)})|([0-9]{{2}}{_FOURTH}|{_FOURTH}00)-02-29)"
 _HOUR = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _OUTLINES = {
     "date": f"^{_DAY}$",
@@ -24,7 +31,7 @@ _OUTLINES = {
     "uuid": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
 }
 """Patterns that every text of the format matches; what matches need not be of the format."""
-_EXACT = frozenset({"uuid"})
+_EXACT = frozenset({"date", "uuid"})
 
 FORMAT_SAMPLES: dict[str, tuple[str, ...]] = {
     "base64-json": ("e30=", "bnVsbA=="),

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.governance.compat.formula import FALSE, TRUE
 from gateway.governance.compat.references import absolute, resolve
 
-__all__ = ["EITHER", "KEYWORDS", "Node", "Root", "Universe", "Unsupported"]
+__all__ = ["EITHER", "KEYWORDS", "Node", "Root", "Universe", "Unsupported", "fixed_values"]
 
 KEYWORDS = frozenset({
     "$dynamicRef", "$ref", "additionalProperties", "allOf", "anyOf", "const", "contains",
@@ -196,3 +196,9 @@ class Universe:
             self._numbers[key] = number
             self._nodes[number] = Node(number, schema, root or self._nowhere)
         return self._numbers[key]
+
+
+def fixed_values(schema: dict[str, Any]) -> list[list[Any]]:
+    """Return the values that `enum` and `const` allow, a list for each."""
+    found = [schema["enum"]] if "enum" in schema else []
+    return [*found, [schema["const"]]] if "const" in schema else found

@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from gateway.governance.compat import covers
 from gateway.governance.compat.drafts import Draft, Untranslatable, draft_of, translate
 from gateway.governance.compat.engine import Engine
 from gateway.governance.formats import FORMATS
@@ -109,8 +110,14 @@ def test_a_schema_without_a_dialect_takes_the_one_given() -> None:
     assert "maximum" not in strict
 
 
-def test_what_has_no_counterpart_is_refused() -> None:
+def test_a_recursive_anchor_is_refused_and_without_one_the_reference_is_plain() -> None:
+    tree = {
+        "$schema": "https://json-schema.org/draft/2019-09/schema",
+        "type": "array",
+        "items": {"anyOf": [{"const": 1}, {"$recursiveRef": "#"}]},
+    }
+    plain = {"type": "array", "items": {"enum": [1], "type": "integer"}}
+    assert covers(translate(tree), plain).verdict == "compatible"
+    assert covers(plain, translate(tree)).witness == ([[]],)
     with pytest.raises(Untranslatable):
-        translate(
-            {"$schema": "https://json-schema.org/draft/2019-09/schema", "$recursiveRef": "#"}
-        )
+        translate(tree | {"$recursiveAnchor": True})

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.governance.compat.automata import matches, pattern_dfa, search
 from gateway.governance.compat.engine import pattern_found
-from gateway.governance.compat.regex import NotRegular, compile_pattern
+from gateway.governance.compat.regex import NotRegular, compile_pattern, conjuncts
 
 PIECES = (
     "a", "b", "c", "[ab]", "[^a]", ".", "\\d", "\\w", "\\s", "\\.", "[a-c]", "é", "\\D", "\\W",
@@ -78,3 +78,19 @@ def test_lengths_count_without_an_automaton_of_their_own() -> None:
 def test_what_is_not_regular_is_not_read(written: str) -> None:
     with pytest.raises(NotRegular):
         compile_pattern(written)
+
+
+def test_look_ahead_at_the_start_is_found_like_the_patterns_it_becomes() -> None:
+    rng = random.Random(3)
+    split = 0
+    for _ in range(300):
+        ahead = f"(?{rng.choice('=!')}{pattern(rng, 1)}{rng.choice(('', '|b', ')', '$'))}"
+        written = f"^{ahead}{rng.choice(('', ')'))}{pattern(rng, 2)}{rng.choice(('', '|c'))}"
+        parts = conjuncts(written)
+        split += len(parts) > 1
+        for _ in range(8):
+            text = "".join(rng.choice(LETTERS) for _ in range(rng.randint(0, 4)))
+            whole = pattern_found(written, text)
+            if whole is not None:
+                assert whole == all(pattern_found(p, text) is found for p, found in parts), written
+    assert split > 50
