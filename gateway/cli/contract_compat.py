@@ -299,11 +299,12 @@ def _reasons(report: "Report") -> dict[str, Any]:
 
 
 def _answer_cases(output: "Output", file: Path, mode: str, profile: str, seconds: float) -> int:
-    """Answer every line of a file, in its order. Raises ConfigError for a line without JSON."""
-    from gateway.errors import ConfigError
+    """Answer every line of a file, in its order. Raises NotFound; ConfigError where a line is no
+    JSON."""
+    from gateway.errors import ConfigError, NotFound
 
     if not file.is_file():
-        raise ConfigError("there is no such file", file=str(file))
+        raise NotFound(f"There is no file '{file}'.")
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
