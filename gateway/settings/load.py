@@ -89,7 +89,9 @@ def read_config(
             next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
         )
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
-    names = [name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()]
+    names = [
+        name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()
+    ]
     names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
     for kind in ("clients", "products"):
         names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))

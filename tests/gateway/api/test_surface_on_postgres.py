@@ -72,3 +72,37 @@ async def test_an_answer_is_kept_by_whoever_holds_the_key(postgres: Any) -> None
         await store.commit(Unit(statements=(Statement("idempotency_release", key, expect=0),)))
         page = await page_after(store, "receipt", Cursor(5, "msg_a", 0, 0), 3)
         assert page.rows == []
+
+
+async def test_a_subscription_is_kept_once_and_its_keys_by_revision(postgres: Any) -> None:
+    row = {
+        "name": "sub-1",
+        "client": "quay",
+        "contract": "receipt",
+        "major": 1,
+        "url": "https://hooks.example/",
+        "title": "",
+        "network": "public",
+        "keys": "sealed",
+        "at": 5,
+        "created_by": "system:quay",
+        "most": 2,
+    }
+
+    async def made(store: Store, **more: Any) -> int:
+        unit = Unit(statements=(Statement("subscription_insert", row | more),))
+        return (await store.commit(unit)).affected[0]
+
+    async with opened(postgres) as store:
+        assert await made(store) == 1
+        assert await made(store, name="sub-2") == 0  # to the same URL
+        assert await made(store, name="sub-2", url="https://b.example/") == 1
+        assert await made(store, name="sub-3", url="https://c.example/") == 0
+        turn = {"name": "sub-1", "keys": "again", "revision": 1}
+        turned = Unit(statements=(Statement("subscription_rotate", turn),))
+        assert (await store.commit(turned)).affected == (1,)
+        assert (await store.commit(turned)).affected == (0,)
+        end = Statement("subscription_end", {"name": "sub-1", "keys": "", "at": 9})
+        assert (await store.commit(Unit(statements=(end,)))).affected == (1,)
+        one, _ = await store.fetch("subscriptions")
+        assert (one["revision"], one["keys"], one["ended_at"]) == (2, "", 9)
