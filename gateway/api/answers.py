@@ -143,6 +143,7 @@ _BY_CODE: dict[str, Rule] = {
     "subscription_in_file": _at("/v1/subscriptions"),
     "subscription_limit": _at("/v1/subscriptions"),
     "subscription_url_refused": _at("/v1/subscriptions"),
+    "contract_gate_closed": lambda shape: shape.replaces and "/versions/" in shape.path,
     "key_limit": _at("/v1/clients/"),
     "break_glass_disabled": _at("/auth/break-glass"),
     "break_glass_locked": _at("/auth/break-glass"),

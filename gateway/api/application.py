@@ -11,6 +11,7 @@ from gateway.access import Forbidden, Unauthenticated
 from gateway.api import (
     artifacts,
     audit,
+    contract_steps,
     contracts,
     credentials,
     deliveries,
@@ -47,6 +48,7 @@ ROUTES = (
     *messages.ROUTES,
     *feeds.ROUTES,
     *contracts.ROUTES,
+    *contract_steps.ROUTES,
     *artifacts.ROUTES,
     *deliveries.ROUTES,
     *set_aside.ROUTES,

@@ -11,6 +11,7 @@ from litestar import get, post
 from litestar.params import FromPath, FromQuery
 from litestar.status_codes import HTTP_200_OK
 
+from gateway.api.conditional import tag_of, tagged
 from gateway.api.negotiation import announce
 from gateway.api.services import HubRequest, Services, services
 from gateway.api.versions import Versions, recorded_usage
@@ -23,7 +24,14 @@ from gateway.governance.lifecycle import written
 from gateway.governance.references import Reference, of_clients, referenced_by, references
 from gateway.registry import ContractVersion, VersionRecord
 
-__all__ = ["MAX_SCHEMA_BYTES", "ROUTES"]
+__all__ = [
+    "MAX_SCHEMA_BYTES",
+    "ROUTES",
+    "VersionView",
+    "named_by",
+    "version_of",
+    "version_view",
+]
 
 MAX_SCHEMA_BYTES = 1024 * 1024
 COMPARE_SECONDS = 5.0
@@ -135,8 +143,9 @@ async def show_version(
 ) -> ContractDetail:
     """Return a version ("1.4.0", or "1": the newest of that major in force) with its schema."""
     hub = services(request)
-    found = _version(hub, name, version)
+    found = version_of(hub, name, version)
     announce(request, found)
+    tagged(request, tag_of(version_view(found)))
     header = found.header
     return ContractDetail(
         name=name,
@@ -145,7 +154,7 @@ async def show_version(
         support=header.support,
         classification=header.classification,
         regulation=header.regulation,
-        version=_view(found),
+        version=version_view(found),
         schema=hub.catalogue.registry.bundled_schema(name, found.version),
     )
 
@@ -161,13 +170,18 @@ async def show_references(
     """Return mappings, interfaces, routes and clients that would miss it; it is retired only when
     there is none. A client counts at the newest major that it has used."""
     hub = services(request)
-    found = _version(hub, name, version)
-    registry = hub.catalogue.registry
+    found = version_of(hub, name, version)
+    everybody = await named_by(hub, name)
+    return Items(items=referenced_by(hub.catalogue.registry, everybody, name, found.version))
+
+
+async def named_by(hub: Services, name: str) -> list[Reference]:
+    """Return every place that names a contract, subscriptions among the interfaces, and the
+    clients that are configured and have used it."""
+    config = hub.bundle.config
     pins = await hub.store.fetch("contract_pins_of", contract=name)
-    known = hub.bundle.config.clients
-    clients = of_clients(name, ((r["client"], r["major"]) for r in pins if r["client"] in known))
-    everybody = [*references(registry, hub.bundle.config), *clients]
-    return Items(items=referenced_by(registry, everybody, name, found.version))
+    used = [(one["client"], one["major"]) for one in pins if one["client"] in config.clients]
+    return [*references(hub.catalogue.registry, config), *of_clients(name, used)]
 
 
 @get("/v1/contracts/{name:str}/usage", summary="Who calls it", tags=["contracts"])
@@ -262,7 +276,7 @@ async def _compared(
 def _against(hub: Services, name: str, against: str) -> list[ContractVersion]:
     """Return what is compared with, the oldest first."""
     if against not in ("latest", "all"):
-        return [_version(hub, name, against)]
+        return [version_of(hub, name, against)]
     there = hub.catalogue.versions(name)
     chosen = [one for one in there if one.status in _LIVE] or list(there)
     if against == "latest":
@@ -311,7 +325,7 @@ def _compatibility(report: Report) -> CompatibilityView:
     )
 
 
-def _version(hub: Services, name: str, version: str) -> ContractVersion:
+def version_of(hub: Services, name: str, version: str) -> ContractVersion:
     """Return a version. Raises NotFound, in words that do not repeat what was typed."""
     hub.catalogue.versions(name)
     try:
@@ -327,12 +341,13 @@ def _row(versions: tuple[ContractVersion, ...]) -> ContractRow:
     plain = ("title", "owner", "support", "classification", "compatibility")
     return ContractRow(
         name=newest.name,
-        versions=[_view(one) for one in versions],
+        versions=[version_view(one) for one in versions],
         **{name: getattr(newest.header, name) for name in plain},
     )
 
 
-def _view(found: ContractVersion) -> VersionView:
+def version_view(found: ContractVersion) -> VersionView:
+    """Return a version as it is shown."""
     return VersionView(
         version=found.version,
         status=found.status,

@@ -6,6 +6,7 @@ import msgspec
 
 from gateway.access import COOKIE
 from gateway.api.answers import Body
+from gateway.api.contract_steps import STEPS, StepOrder
 from gateway.api.credentials import KeyOrder, RevokeOrder, RotateOrder
 from gateway.api.interfaces import Reason
 from gateway.api.operations import ReloadOrder
@@ -80,6 +81,7 @@ BODIES: dict[str, Reading] = {
     "/v1/webhooks/{interface}": Reading(kind=Body.SIGNED, required=True),
     "/v1/interfaces/{name}/pause": Reading(kind=Body.ORDER, struct=Reason),
     "/v1/contracts/{name}/compatibility": Reading(kind=Body.ORDER, required=True),
+    **dict.fromkeys(STEPS, Reading(kind=Body.ORDER, struct=StepOrder)),
     "/v1/reload": Reading(kind=Body.ORDER, struct=ReloadOrder),
     **{f"/v1/set-aside/{action}": _order(action) for action in Action},
     "/v1/clients/{client}/keys": Reading(kind=Body.ORDER, struct=KeyOrder),
@@ -145,6 +147,7 @@ CHANGES = frozenset(
         "/v1/interfaces/{name}/pause",
         "/v1/interfaces/{name}/resume",
         *(f"/v1/set-aside/{action}" for action in Action),
+        *STEPS,
     }
 )
 """A POST there understands If-Match."""

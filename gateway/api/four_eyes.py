@@ -24,7 +24,7 @@ from gateway.access import (
     authorize,
 )
 
-__all__ = ["HEADER", "Proposed", "proposed", "with_proposal"]
+__all__ = ["HEADER", "Proposed", "proposed", "proposer_of", "with_proposal"]
 
 HEADER = "hub-proposal"
 
@@ -66,6 +66,12 @@ async def with_proposal(
         await proposals.use(actor, facts)
         request.scope[_USED] = facts
     return decision
+
+
+def proposer_of(request: Any) -> str:
+    """Return who proposed what this request carries out; "" where nobody had to."""
+    used: ProposalFacts | None = request.scope.get(_USED)
+    return used.proposed_by if used else ""
 
 
 async def _wanted(request: Any) -> Wanted:

@@ -71,6 +71,7 @@ PROBLEMS: dict[str, ProblemKind] = {
     "break_glass_locked": ProblemKind(409, "Too many wrong passwords"),
     "proposal_over": ProblemKind(409, "The proposal was decided or used, or its time is over"),
     "proposal_differs": ProblemKind(409, "The proposal is about another request"),
+    "contract_gate_closed": ProblemKind(409, "A gate of the contract's life cycle is closed"),
     "key_limit": ProblemKind(409, "Two keys of that client are live already"),
     "subscription_exists": ProblemKind(409, "The client has that sent to that URL already"),
     "subscription_in_file": ProblemKind(409, "The subscription stands in a file"),

@@ -120,6 +120,12 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", "/v1/contracts/{name}/versions/{version}/referencedby"): _HUB,
     ("GET", "/v1/contracts/{name}/usage"): _HUB,
     ("POST", "/v1/contracts/{name}/compatibility"): _PAGES,
+    **{
+        ("POST", f"/v1/contracts/{{name}}/versions/{{version}}/{step}"): Rule(
+            right=Right.CONFIG_CHANGE
+        )
+        for step in ("activate", "deprecate", "sunset", "retire", "withdraw")
+    },
     ("GET", "/v1/artifacts/{artifact_id}"): _of(_SEE, Kind.ARTIFACT, "artifact_id"),
     ("GET", "/v1/artifacts/{artifact_id}/content"): Rule(
         right=Right.PHI_REVEAL,

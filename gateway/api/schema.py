@@ -44,7 +44,12 @@ Majors = list[Published]
 
 _HERE = "#/components/schemas/{name}"
 _DOCUMENTS = ("/v1/messages/", "/v1/feeds/", "/v1/contracts/{name}/versions/")
-_TAGGED = ("/v1/messages/{message_id}", "/v1/interfaces/{name}", "/v1/set-aside/{aside_id}")
+_TAGGED = (
+    "/v1/messages/{message_id}",
+    "/v1/interfaces/{name}",
+    "/v1/set-aside/{aside_id}",
+    "/v1/contracts/{name}/versions/{version}",
+)
 _CONDITIONAL = "/v1/messages/{message_id}"
 _TOO_MANY = 429
 _RETRY = (429, 503, 507)

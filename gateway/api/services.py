@@ -1,6 +1,6 @@
 """What the routes call: the services of the hub, as `gateway.app` hands them over."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -13,10 +13,13 @@ from gateway.api.subscribing import Subscriptions
 from gateway.delivery import Operator
 from gateway.governance import MaskPlan
 from gateway.governance.envelope import EventKind
+from gateway.governance.lifecycle import Facts, Usage
+from gateway.governance.references import Reference
 from gateway.health import InterfaceHealth
 from gateway.pipeline import Bundle, Flow
 from gateway.ports import Ports
-from gateway.store import Store
+from gateway.registry import ContractVersion, VersionRecord
+from gateway.store import AuditEntry, Store
 
 __all__ = ["ContractView", "HubRequest", "Polled", "ReloadReport", "Services", "services"]
 
@@ -93,6 +96,20 @@ class Services(Protocol):
     def receiver(self, interface: str) -> Receiver:
         """Return what proves the sender of an interface; of one that receives nothing, and of one
         that is not there, what nobody can satisfy."""
+        ...
+
+    async def contract_step(
+        self,
+        version: ContractVersion,
+        to: str,
+        decide: Callable[[VersionRecord, Facts], VersionRecord],
+        *,
+        known: Iterable[Reference],
+        usage: Usage,
+        audit: AuditEntry,
+    ) -> ContractVersion:
+        """Take a step of a version's life as `decide` says, put it on the audit record, and show
+        it from now on. Raises what `decide` raises; Conflict where it has changed meanwhile."""
         ...
 
     async def interfaces(self, names: Iterable[str] = ()) -> list[InterfaceHealth]:

@@ -88,6 +88,7 @@ class BundleShelf:
     ) -> None:
         self._current = first
         self._held = {first.hash: first}
+        self.environment = environment
         self._store = store
         self._read_root = partial(read_bundle, environment=environment, monotonic=monotonic)
         self._read = partial(_read_files, environment=environment, monotonic=monotonic)

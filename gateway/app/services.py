@@ -2,17 +2,21 @@
 
 import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from connectors.base import CheckReport, Probe, Receiver, Sink, Source
 from connectors.webhook import nobody
 from gateway.api import Catalogue, ContractView, Polled, ReloadReport
 from gateway.app.bundles import registry_of
 from gateway.app.client_subscriptions import ClientSubscriptions
+from gateway.app.contract_folder import ContractFolder, Decide
 from gateway.app.hub import Hub, Reloaded
 from gateway.delivery import Destination, Poller
-from gateway.errors import NotFound
+from gateway.errors import Conflict, NotFound
 from gateway.governance import compile_mask
 from gateway.governance.envelope import event_kind
+from gateway.governance.lifecycle import Usage
+from gateway.governance.references import Reference
 from gateway.health import (
     DestinationFacts,
     Direction,
@@ -27,6 +31,9 @@ from gateway.health import (
 )
 from gateway.model.roles import Role
 from gateway.pipeline import Bundle, milliseconds, poll_lane
+from gateway.registry import ContractVersion
+from gateway.store import AuditEntry, Unit
+from gateway.translation import Limits
 
 __all__ = ["HubServices"]
 
@@ -47,6 +54,7 @@ class HubServices:
         self._sums = Sums(hub.store, hub.ports.clock)
         self._catalogue: tuple[str, Catalogue] = ("", Catalogue(registry_of(hub.root)))
         self._views: dict[tuple[str, str, str], ContractView] = {}
+        self._changing = asyncio.Lock()
 
     def begin(self) -> None:
         """Sum, behind the hub's start, what the first answers show."""
@@ -75,6 +83,37 @@ class HubServices:
         if self._catalogue[0] != self.bundle.hash:
             self._catalogue = (self.bundle.hash, Catalogue(registry_of(self.hub.root)))
         return self._catalogue[1]
+
+    async def contract_step(
+        self,
+        version: ContractVersion,
+        to: str,
+        decide: Decide,
+        *,
+        known: Iterable[Reference],
+        usage: Usage,
+        audit: AuditEntry,
+    ) -> ContractVersion:
+        """Take a step of a version's life as `decide` says, put it on the audit record, and show
+        it from now on. Raises what `decide` raises; Conflict where it has changed meanwhile."""
+        clock = self.ports.clock
+        limits = Limits(monotonic=clock.monotonic)
+        async with self._changing:
+            folder = ContractFolder(self.hub.root, self.hub.bundles.environment, limits)
+            now = folder.registry.contract(version.name, version.version)
+            if now.record != version.record:
+                raise Conflict("It has changed meanwhile.", next_step="read it again.")
+            run = partial(folder.decided, now=clock.now(), known=known, usage=usage)
+            record = await asyncio.to_thread(run, now, to, decide)
+            await self.store.commit(Unit(audit=(audit,)))
+            folder.put(now, record)
+            self._show_anew()
+        return self.catalogue.version(version.name, version.version)
+
+    def _show_anew(self) -> None:
+        """Read contracts again: where nothing of the configuration uses a version, its state is no
+        part of the bundle."""
+        self._catalogue, self._views = ("", self._catalogue[1]), {}
 
     @property
     def api_nodes(self) -> int:
@@ -214,8 +253,7 @@ class HubServices:
     async def reload(self, *, actor: str, dry_run: bool) -> ReloadReport:
         """Read the root folder again and follow it. Raises ConfigError; then nothing changed."""
         done = await self.hub.rehearse() if dry_run else await self.hub.reload(actor=actor)
-        # A version's state is no part of the bundle where nothing of the configuration uses it.
-        self._catalogue, self._views = ("", self._catalogue[1]), {}
+        self._show_anew()
         return _report(done, dry_run=dry_run)
 
     def _now(self) -> int:

@@ -11,8 +11,8 @@ import msgspec
 
 from gateway.access import access_faults
 from gateway.app import registry_of
+from gateway.app.contract_folder import ContractFolder
 from gateway.cli.contract_checking import contract_faults
-from gateway.cli.contract_folder import ContractFolder
 from gateway.cli.mapping_folder import MappingFolder
 from gateway.cli.product_checking import product_faults
 from gateway.cli.sprawling import doubled_interfaces, doubled_mappings

@@ -19,8 +19,8 @@ def check(name: str = "", *, root: Path = Path(), json: bool = False) -> int:
     """
     import os
 
+    from gateway.app.contract_folder import ContractFolder
     from gateway.cli.contract_checking import contract_faults
-    from gateway.cli.contract_folder import ContractFolder
     from gateway.cli.exits import Exit
     from gateway.cli.output import Output
     from gateway.ports import SystemClock

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from gateway.cli.contract_folder import ContractFolder
+from gateway.app.contract_folder import ContractFolder
 from gateway.errors import ConfigError
 from gateway.governance.migrations import compile_migrations
 from gateway.governance.publishing import comparison_faults, example_faults, examples_of

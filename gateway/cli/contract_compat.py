@@ -1,6 +1,5 @@
 """`remithub contract compat`: whether a changed contract still fits those who use it."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +8,7 @@ if TYPE_CHECKING:
     from gateway.governance.compat import Finding, Limits, Policy, Report, Subject
     from gateway.registry import ContractVersion, Registry
 
-__all__ = ["compat", "waivers_of"]
+__all__ = ["compat"]
 
 
 def compat(
@@ -161,6 +160,7 @@ def _old_subjects(
 
 def _policy(registry: "Registry", contract: "ContractVersion | None") -> "Policy":
     from gateway.governance.compat import Policy
+    from gateway.governance.compat.waivers import waivers_of
     from gateway.ports import SystemClock
 
     return Policy(
@@ -169,23 +169,6 @@ def _policy(registry: "Registry", contract: "ContractVersion | None") -> "Policy
         today=SystemClock().now().date(),
         waivers=waivers_of(registry.roots[0] / "contracts" / "waivers.yaml"),
     )
-
-
-def waivers_of(file: Path) -> Sequence[Any]:
-    """Read `contracts/waivers.yaml`; without the file there is none. Raises ConfigError."""
-    if not file.is_file():
-        return ()
-    import msgspec
-    import yaml
-
-    from gateway.errors import ConfigError
-    from gateway.governance.compat import Waiver
-
-    try:
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) or []
-        return msgspec.convert(found, list[Waiver], strict=False)
-    except (yaml.YAMLError, msgspec.ValidationError) as fault:
-        raise ConfigError(str(fault), file=str(file)) from None
 
 
 def _enough(

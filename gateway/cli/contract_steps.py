@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.cli.contract_folder import ContractFolder
-    from gateway.governance.lifecycle import Actor, Facts
-    from gateway.registry import ContractVersion, ProposedStep
+    from gateway.app.contract_folder import ContractFolder, Decide
+    from gateway.governance.lifecycle import Actor
+    from gateway.registry import ContractVersion, ProposedStep, VersionRecord
 
 __all__ = ["approve", "deprecate", "propose", "retire", "sunset", "withdraw"]
 
@@ -165,14 +165,15 @@ def approve(name: str, version: str, *, by: str = "", root: Path = Path()) -> in
     folder = _folder(root)
     contract = folder.registry.contract(name, version)
     proposed = contract.record.proposed
-    facts = _facts(folder, contract, proposed.to if proposed else "")
-    record = lifecycle.approve(contract.record, _actor(by), facts)
-    folder.put(contract, record)
-    added = folder.lock() if record.status == lifecycle.Status.ACTIVE else 0
-    output = Output()
-    output.say(f"{contract.identity} is {record.status}, proposed by {record.author}.")
-    if added:
-        output.say(f"{added} files were added to the lock.")
+    actor = _actor(by)
+    record = _take(
+        folder,
+        contract,
+        proposed.to if proposed else "",
+        lambda now, facts: lifecycle.approve(now, actor, facts),
+    )
+    words = " Its files are locked." if record.status == lifecycle.Status.ACTIVE else ""
+    Output().say(f"{contract.identity} is {record.status}, proposed by {record.author}.{words}")
     return 0
 
 
@@ -190,9 +191,8 @@ def _propose(name: str, version: str, step: "ProposedStep", *, by: str, root: Pa
 
     folder = _folder(root)
     contract = folder.registry.contract(name, version)
-    facts = _facts(folder, contract, step.to)
-    record = lifecycle.propose(contract.record, step, _actor(by), facts)
-    folder.put(contract, record)
+    actor = _actor(by)
+    _take(folder, contract, step.to, lambda now, facts: lifecycle.propose(now, step, actor, facts))
     output = Output()
     output.say(f"{contract.identity}: {step.to} is proposed.")
     output.say(f"Next: somebody else runs `remithub contract approve {name} {contract.version}`.")
@@ -202,7 +202,7 @@ def _propose(name: str, version: str, step: "ProposedStep", *, by: str, root: Pa
 def _folder(root: Path) -> "ContractFolder":
     import os
 
-    from gateway.cli.contract_folder import ContractFolder
+    from gateway.app.contract_folder import ContractFolder
     from gateway.errors import UsageFault
     from gateway.ports import SystemClock
     from gateway.translation import Limits
@@ -215,20 +215,23 @@ def _folder(root: Path) -> "ContractFolder":
     return ContractFolder(root, dict(os.environ), Limits(monotonic=SystemClock().monotonic))
 
 
-def _facts(folder: "ContractFolder", contract: "ContractVersion", to: str) -> "Facts":
+def _take(
+    folder: "ContractFolder",
+    contract: "ContractVersion",
+    to: str,
+    decide: "Decide",
+) -> "VersionRecord":
     from gateway.cli.contract_usage import asked_at
-    from gateway.governance.publishing import facts_of, publication_faults
     from gateway.ports import SystemClock
 
+    wanted = to == "retired"
+    usage, clients = (
+        asked_at(folder.root, contract.name, contract.version) if wanted else (None, [])
+    )
     now = SystemClock().now()
-    faults: tuple[str, ...] = ()
-    if to == "active":
-        faults = publication_faults(folder.registry, contract, folder.surroundings(now))
-    named, usage = set(folder.references), None
-    if to == "retired":
-        usage, clients = asked_at(folder.root, contract.name, contract.version)
-        named |= set(clients)
-    return facts_of(folder.registry, contract, sorted(named), now=now, usage=usage, faults=faults)
+    record = folder.decided(contract, to, decide, now=now, known=clients, usage=usage)
+    folder.put(contract, record)
+    return record
 
 
 def _actor(by: str) -> "Actor":

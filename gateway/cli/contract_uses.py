@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.cli.contract_folder import ContractFolder
+    from gateway.app.contract_folder import ContractFolder
     from gateway.cli.contract_usage import CountedCalls
     from gateway.cli.output import Output
 
@@ -29,7 +29,7 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     """
     import os
 
-    from gateway.cli.contract_folder import ContractFolder
+    from gateway.app.contract_folder import ContractFolder
     from gateway.cli.contract_usage import asked_at
     from gateway.cli.output import Column, Output
     from gateway.governance.consumers import reads_of

@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.api.answers import Body, Shape, problems_of
+from gateway.api.contract_steps import STEPS
 from gateway.api.described import BODIES, BODILESS, NEEDS_REASON, TAGS
 from gateway.api.description import describe
 from gateway.api.problems import PROBLEMS
@@ -242,7 +243,8 @@ def test_what_the_hub_answers_is_in_the_document(live: Live, served: Document) -
 
 
 def test_every_code_of_the_table_is_a_problem_of_some_route() -> None:
-    paths = ("/v1/x", "/v1/reload", "/readyz", "/v1/clients/{client}/keys", "/auth/break-glass")
+    ours = ("/v1/x", "/v1/reload", "/readyz", "/v1/clients/{client}/keys", "/auth/break-glass")
+    paths = (*ours, *STEPS)
     plain = Shape(
         path="", unsafe=True, replaces=True, named=True, asks=True, follows=True, keyed=True
     )

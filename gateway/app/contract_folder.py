@@ -1,24 +1,29 @@
-"""Opens a root folder for the verbs about contracts: registry, configuration, consumers."""
+"""Opens a root folder for what is done with contracts: registry, configuration, consumers, steps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from gateway.errors import UsageFault
 from gateway.governance.compat import Policy
+from gateway.governance.compat.waivers import waivers_of
 from gateway.governance.consumers import ContractReads, read_declared
 from gateway.governance.derived_reads import derived_reads
+from gateway.governance.lifecycle import Facts, Status, Usage
 from gateway.governance.lock import LOCK_FILE, extend_lock, unreleased
-from gateway.governance.publishing import Surroundings
+from gateway.governance.publishing import Surroundings, facts_of, publication_faults
 from gateway.governance.references import Reference, references
 from gateway.registry import ContractVersion, Registry, VersionRecord, starter_root, with_record
 from gateway.settings import Config, read_config
 from gateway.translation import Limits
 
-__all__ = ["ContractFolder"]
+__all__ = ["ContractFolder", "Decide"]
 
 WAIVERS = "contracts/waivers.yaml"
+
+Decide = Callable[[VersionRecord, Facts], VersionRecord]
+"""What a record becomes, in its surroundings; raises GateClosed."""
 
 
 class ContractFolder:
@@ -68,8 +73,6 @@ class ContractFolder:
 
     def surroundings(self, now: datetime) -> Surroundings:
         """Return what a version is held against."""
-        from gateway.cli.contract_compat import waivers_of
-
         waivers = [one for base in self.registry.roots for one in waivers_of(base / WAIVERS)]
         return Surroundings(
             reads=self.reads,
@@ -83,26 +86,46 @@ class ContractFolder:
             if contract.folder.resolve().is_relative_to(self.root):
                 yield contract
 
-    def put(self, contract: ContractVersion, record: VersionRecord) -> Path:
-        """Write a version's record into its `contract.yaml`, and return that file.
+    def decided(
+        self,
+        contract: ContractVersion,
+        to: str,
+        decide: Decide,
+        *,
+        now: datetime,
+        known: Iterable[Reference] = (),
+        usage: Usage | None = None,
+    ) -> VersionRecord:
+        """Return what a version's record becomes by a step: what `decide` makes of it and of its
+        surroundings. `known` is who names the version beside what lies in the folder.
 
-        Raises UsageFault for a version that came with the program.
+        Raises what `decide` raises; UsageFault for a version that came with the program.
         """
-        file = contract.folder.parent / "contract.yaml"
-        if not file.resolve().is_relative_to(self.root):
+        faults: tuple[str, ...] = ()
+        if to == Status.ACTIVE:
+            faults = publication_faults(self.registry, contract, self.surroundings(now))
+        named = sorted({*self.references, *known})
+        facts = facts_of(self.registry, contract, named, now=now, usage=usage, faults=faults)
+        record = decide(contract.record, facts)
+        if not contract.folder.resolve().is_relative_to(self.root):
             raise UsageFault(
                 f"{contract.identity} came with the program.",
                 next_step="name the folder its contract.yaml lies in with --root.",
             )
+        return record
+
+    def put(self, contract: ContractVersion, record: VersionRecord) -> None:
+        """Write what was decided into the version's `contract.yaml`. What is active is locked."""
+        file = contract.folder.parent / "contract.yaml"
         text = file.read_text(encoding="utf-8")
         file.write_text(with_record(text, contract.version, record, file=str(file)), "utf-8")
-        return file
+        if record.status == Status.ACTIVE:
+            self.lock()
 
-    def lock(self) -> int:
-        """Add newly released files to the lock, and return how many."""
+    def lock(self) -> None:
+        """Add newly released files to the lock."""
         registry = Registry(*dict.fromkeys((starter_root().resolve(), self.root)))
         file = self.root / "contracts" / LOCK_FILE
         old = file.read_text(encoding="utf-8") if file.is_file() else ""
         new = extend_lock(old, registry.files(self.root), unreleased(registry.contracts()))
         file.write_text(new, encoding="utf-8")
-        return len(new.splitlines()) - len(old.splitlines())
