@@ -18,6 +18,8 @@ INVALID = "invalid_token"
 FOR_SYSTEMS = frozenset({Duty.SYSTEM, Duty.ENGINEER, Duty.OPERATOR, Duty.AUDITOR})
 """What a client may be: nothing that is a person's to decide."""
 
+_REMEMBERED = 4096
+
 _BY_ROLE = {duty.value: duty for duty in FOR_SYSTEMS}
 
 
@@ -50,6 +52,7 @@ class Authenticator:
         self._config = config
         self._tokens = tokens
         self._sessions = sessions
+        self._actors: dict[str, tuple[KeyFacts, ClientSettings, Actor]] = {}
 
     async def actor(self, presented: Presented) -> Actor:
         """Return who it is. Raises Unauthenticated: for every reason with the same words."""
@@ -88,7 +91,19 @@ class Authenticator:
         client = config.clients.get(facts.client) if facts else None
         if facts is None or client is None or not _may_enter(client, presented.thumbprint):
             raise Unauthenticated("The credential is not good.", error=INVALID, credential=key_id)
-        return key_actor(client, facts, config.hub.tenant)
+        return self._actor_of(client, facts, config.hub.tenant)
+
+    def _actor_of(self, client: ClientSettings, facts: KeyFacts, tenant: str) -> Actor:
+        """Return the actor of a good key: the same object as long as all it comes from is the
+        same, so that what was decided about it is known again."""
+        known = self._actors.get(facts.key_id)
+        if known and known[:2] == (facts, client) and known[2].tenant == tenant:
+            return known[2]
+        if len(self._actors) >= _REMEMBERED:
+            self._actors.clear()
+        actor = key_actor(client, facts, tenant)
+        self._actors[facts.key_id] = (facts, client, actor)
+        return actor
 
 
 def _may_enter(client: ClientSettings, thumbprint: str) -> bool:

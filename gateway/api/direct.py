@@ -14,7 +14,7 @@ from litestar import Litestar, Request, Response
 from litestar.datastructures import Headers, State
 from litestar.types import Receive, Scope, Send
 
-from gateway.api.governed import guarded
+from gateway.api.governed import Guarding
 from gateway.api.messages import hand_over_message
 from gateway.pipeline import Accepted
 
@@ -36,6 +36,7 @@ class Direct:
 
     def __init__(self, routes: Litestar) -> None:
         self._routes = routes
+        self._guarding = Guarding()
         self._handler = next(
             handler
             for route in routes.routes
@@ -52,7 +53,7 @@ class Direct:
         request = self._request(scope, receive, send, contract)
         answer: Response[Any]
         try:
-            await guarded(request, self._handler)
+            await self._guarding.guarded(request, self._handler)
             answer = await self._handler.fn(request, contract)
         except Exception as fault:
             answer = self._told(request, fault)

@@ -5,26 +5,30 @@ Its answer says what is left. People and the hub's own machine are not counted.
 
 from typing import Any, cast
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.access import DENIED, ActorKind, Denials, Forbidden
+from gateway.access import DENIED, Actor, ActorKind, Decision, Denials, Forbidden
+from gateway.api.catalogue import Catalogue
 from gateway.api.guard import KEY as CALLER
-from gateway.api.guard import Caller, guard, note_denial
-from gateway.api.negotiation import asked_major
+from gateway.api.guard import Caller, guard, note_denial, reason_of
+from gateway.api.negotiation import asked_major, content_type
 from gateway.api.products import operation_of, products_for, products_of
 from gateway.api.quota import QuotaExceeded, Quotas
 from gateway.api.rules import Kind, Rule, rule_of
 from gateway.api.services import HubRequest, Services
 from gateway.api.use import KEY, Use, use_of
-from gateway.errors import NotFound
+from gateway.api.wire import Malformed
+from gateway.errors import NotFound, UsageFault
 from gateway.pipeline import Bundle
 from gateway.settings import Classification, KeyPolicy, ProductSettings, Shown
 from gateway.store import AuditEntry
 
 __all__ = [
     "Governed",
+    "Guarding",
     "covers",
     "guarded",
     "key_required",
@@ -34,6 +38,9 @@ __all__ = [
     "refused",
     "shows_full",
 ]
+
+
+_REMEMBERED = 4096
 
 
 class Governed:
@@ -77,6 +84,64 @@ async def guarded(
     await _must_be_covered(connection)
 
 
+class _Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    actor: Actor
+    bundle: Bundle
+    catalogue: Catalogue
+    decision: Decision
+    product: ProductSettings
+
+
+class Guarding:
+    """The same guard for documents that systems hand over, which remembers whom it let in.
+
+    Right and product follow from who asks, the configuration, and the contract and version that
+    the request names. As long as all of these are the same, so is the answer: nothing expires.
+    Quota and credential are asked every time; a refusal is not remembered.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str, str], _Admitted] = {}
+
+    async def guarded(self, connection: Any, handler: BaseRouteHandler) -> None:
+        """See `guarded`."""
+        caller: Caller = connection.scope[CALLER]
+        hub: Services = connection.app.state.services
+        kind = connection.headers.get("content-type", "")
+        key = (caller.actor.credential, connection.scope["path_params"]["contract"], kind)
+        kept = self._kept.get(key)
+        if (
+            kept is not None
+            and kept.actor is caller.actor
+            and kept.bundle is hub.bundle
+            and kept.catalogue is hub.catalogue
+        ):
+            await _enter(connection, caller, kept.product)
+            reason_of(connection)
+            caller.decision = kept.decision
+            return
+        await guarded(connection, handler)
+        product = use_of(connection).product
+        if product is None or not _names_version(connection):
+            return  # a person; or what is meant depends on pins
+        if len(self._kept) >= _REMEMBERED:
+            self._kept.clear()
+        self._kept[key] = _Admitted(
+            actor=caller.actor,
+            bundle=hub.bundle,
+            catalogue=hub.catalogue,
+            decision=caller.decision,
+            product=product,
+        )
+
+
+def _names_version(connection: Any) -> bool:
+    try:
+        return bool(content_type(connection).version)
+    except (UsageFault, Malformed):
+        return False
+
+
 async def _admit(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     """Choose the product, and count, also what will be refused. Raises QuotaExceeded."""
     scope: Any = connection.scope
@@ -88,19 +153,25 @@ async def _admit(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
     if rule is None or rule.right is None:
         return
     use = use_of(connection)
-    use.product = await _product(connection, caller, hub, rule)
-    if use.product is None:
+    product = await _product(connection, caller, hub, rule)
+    if product is None:
         use.uncovered = operation_of(scope["method"], scope["path_template"], rule) is not None
-        use.product = next(products_of(hub.bundle.config, caller.actor), None)
-    if use.product is None:
-        return
+        product = next(products_of(hub.bundle.config, caller.actor), None)
+    if product is not None:
+        await _enter(connection, caller, product)
+
+
+async def _enter(connection: Any, caller: Caller, product: ProductSettings) -> None:
+    """Count a request against a product. Raises QuotaExceeded."""
+    use = use_of(connection)
+    use.product = product
     quotas: Quotas = connection.app.state["quotas"]
     announced = connection.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else 0
     try:
-        use.admission = await quotas.enter(caller.actor.client, use.product, size)
+        use.admission = await quotas.enter(caller.actor.client, product, size)
     except QuotaExceeded:
-        use.headers += quotas.refused(caller.actor.client, use.product)
+        use.headers += quotas.refused(caller.actor.client, product)
         raise
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.api.direct import Direct
 from tests.gateway.api.governed_hub import V1, V2, Callers, governed_root, receipt_of
-from tests.gateway.live import Live, live_hub
+from tests.gateway.live import Live, live_hub, write
 
 CHANGING = {"date", "x-request-id", "location", "ratelimit"}
 TEXT = '{"receipt_id": "r-1", "unknown": 1}'
@@ -114,3 +114,48 @@ def test_other_addresses_are_answered_as_by_the_framework(
 def test_a_host_that_is_none_is_refused(live: Live, callers: Callers) -> None:
     answer = callers("wide").send(receipt_of(9), host="a b")
     assert answer.status_code == 400
+
+
+def test_what_was_granted_once_is_gone_with_the_configuration_or_the_key(
+    live: Live, callers: Callers
+) -> None:
+    caller = callers("narrow")
+    client, product = "clients/narrow.yaml", "products/narrow.yaml"
+    granted = {one: (live.root / "config" / one).read_text() for one in (client, product)}
+    numbers = iter(range(2000, 3000))
+
+    def code() -> tuple[int, str]:
+        answer = caller.send(receipt_of(next(numbers)))
+        return answer.status_code, answer.json().get("code", "")
+
+    def follow(place: str, old: str, new: str) -> None:
+        write(live.root, place, granted[place].replace(old, new))
+        assert live.post("/v1/reload").status_code == 200
+
+    assert [code()[0] for _ in range(3)] == [202, 202, 202]
+    for place, old, new, status in (
+        (client, "[narrow]", "[]", (403, "product_missing")),
+        (client, "[message.submit, ", "[", (403, "insufficient_scope")),
+        (client, "interfaces: [tills]", "interfaces: []", (404, "not_found")),
+        (client, "client: narrow", "client: narrow\nenabled: false", (401, "unauthorized")),
+        (product, "[submit, ", "[", (403, "product_missing")),
+        (product, "receipt: [1, 2]", "receipt: [2]", (403, "product_missing")),
+    ):
+        follow(place, old, new)
+        assert code() == status
+        follow(place, "", "")
+        assert [code()[0] for _ in range(2)] == [202, 202]
+    key = caller.client.headers["authorization"].partition(" ")[2].partition(".")[0]
+    assert live.post(f"/v1/keys/{key}/revoke").is_success
+    assert code()[0] == 401
+
+
+def test_a_version_that_a_pin_decides_is_asked_for_every_time(
+    live: Live, callers: Callers
+) -> None:
+    caller = callers("old-only")
+    plain = "application/json; xversion=2"
+    assert caller.send(receipt_of(3001)).status_code == 202  # pinned to 1 from now on
+    first = [caller.send(receipt_of(n), plain).status_code for n in (3002, 3003)]
+    assert first == [202, 202]
+    assert caller.send(receipt_of(3004, 2), V2).json()["code"] == "product_missing"
