@@ -97,6 +97,11 @@ def test_the_key_is_shown_once_and_stands_nowhere_in_clear(live: Live, hooked: H
     assert hooked.secret not in "".join(live.hub.bundles.current.files.values())
 
 
+def test_a_version_is_known_to_be_in_use_by_it(live: Live, hooked: Hooked) -> None:
+    found = live.get("/v1/contracts/receipt/versions/1.0.0/referencedby")
+    assert f"interface {hooked.name}" in str(found)
+
+
 def test_nobody_sees_or_changes_anothers(callers: Callers, hooked: Hooked) -> None:
     stranger = Hooked(hooked.live, callers("wharf"), hooked.subscriber)
     stranger.name = hooked.name
