@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gateway.cli.output import Output
-    from gateway.governance.compat import Finding, Limits, Policy, Report, Subject
+    from gateway.governance.compat import Limits, Policy, Report, ReportFormat, Subject
     from gateway.registry import ContractVersion, Registry
 
 __all__ = ["compat"]
@@ -20,6 +20,7 @@ def compat(
     cases: Path | None = None,
     seconds: float = 5.0,
     root: Path | None = None,
+    format: str = "text",  # noqa: A002  the option's name
     json: bool = False,
 ) -> int:
     """Compare a new version of a contract with the old one, by proof or by a witness.
@@ -44,11 +45,14 @@ def compat(
         How long one comparison may take before it is left to people.
     root
         The folder with contracts/ in it; without it, what came with the program.
+    format
+        text, json, markdown (for a review), junit or sarif (for a build server).
     json
-        Print JSON.
+        The same as --format json.
     """
     from gateway.cli.output import Output
     from gateway.errors import UsageFault
+    from gateway.governance.compat import ReportFormat
     from gateway.registry import Registry, starter_root
 
     output = Output(json=json)
@@ -58,13 +62,19 @@ def compat(
         raise UsageFault("Two contracts are compared: OLD and NEW, or --cases FILE.")
     registry = Registry(root or starter_root())
     report, enough = _compared(registry, old, new, mode, profile, seconds)
-    if json:
-        output.data(_document(report) | {"version_is_enough": enough})
-    else:
-        _print(output, report)
-        if not enough:
-            output.line(f"The version does not rise enough: {report.required_bump} is needed.")
+    _show(output, report, _member(ReportFormat, format.lower(), "format"), enough=enough)
     return _exit(report, enough=enough)
+
+
+def _show(output: "Output", report: "Report", form: "ReportFormat", *, enough: bool) -> None:
+    from gateway.governance.compat import document, written
+
+    if output.json or form == "json":
+        output.data(document(report) | {"version_is_enough": enough})
+    elif form == "text":
+        _print(output, report, enough=enough)
+    else:
+        output.line(written(report, form))
 
 
 def _compared(
@@ -196,59 +206,11 @@ def _exit(report: "Report", *, enough: bool = True) -> int:
     return Exit.PARTIAL if report.verdict == "review" and enough else Exit.FAILED
 
 
-def _document(report: "Report") -> dict[str, Any]:
-    return {
-        "old": report.old,
-        "new": report.new,
-        "mode": report.mode,
-        "profile": report.profile,
-        "verdict": report.verdict,
-        "accepted": report.accepted,
-        "required_bump": report.required_bump,
-        **_witness(report),
-        **_reasons(report),
-        "findings": [_finding(one) for one in report.findings],
-    }
+def _print(output: "Output", report: "Report", *, enough: bool) -> None:
+    from textwrap import indent
 
+    from gateway.governance.compat import shown
 
-def _witness(report: "Report") -> dict[str, Any]:
-    return {"witness": _plain(report.witness[0])} if report.witness else {}
-
-
-def _plain(value: Any) -> Any:
-    """Turn decimals into JSON numbers: a witness is shown, nothing is counted with it."""
-    from decimal import Decimal
-
-    match value:
-        case Decimal():
-            return float(value)
-        case list():
-            return [_plain(item) for item in value]
-        case dict():
-            return {name: _plain(item) for name, item in value.items()}
-        case _:
-            return value
-
-
-def _finding(finding: "Finding") -> dict[str, Any]:
-    found = {
-        "code": finding.code,
-        "severity": finding.severity,
-        "level": finding.level,
-        "direction": list(finding.breaks),
-        "pointer_old": finding.pointer_old,
-        "pointer_new": finding.pointer_new,
-        "old": finding.old,
-        "new": finding.new,
-        "message": finding.message,
-        "fingerprint": finding.fingerprint,
-        "waiver": finding.waiver,
-    }
-    evidence = {"evidence": _plain(finding.evidence[0])} if finding.evidence else {}
-    return found | evidence
-
-
-def _print(output: "Output", report: "Report") -> None:
     names = ", ".join(report.old)
     output.line(f"{names} -> {report.new}: {report.verdict} ({report.mode}, {report.profile})")
     for finding in report.findings:
@@ -260,25 +222,14 @@ def _print(output: "Output", report: "Report") -> None:
     for place, inclusion in report.inclusions.items():
         for document in inclusion.witness:
             output.line(f"Witness, {place}:")
-            output.line(_indented(document))
+            output.line(indent(shown(document), "  "))
         if inclusion.why:
             output.line(f"Not decided, {place}: {inclusion.why}.")
     output.line(f"Required version bump: {report.required_bump}")
     if report.verdict == "compatible" and not report.accepted:
         output.line("No document breaks, but a finding of severity ERR stands.")
-
-
-def _indented(document: Any) -> str:
-    import json
-
-    text = json.dumps(_plain(document), indent=2, ensure_ascii=False)
-    return "\n".join(f"  {line}" for line in text.splitlines())
-
-
-def _reasons(report: "Report") -> dict[str, Any]:
-    """Say why a comparison is left to people, where one is."""
-    found = dict.fromkeys(one.why for one in report.inclusions.values() if one.why)
-    return {"why": "; ".join(found)} if found else {}
+    if not enough:
+        output.line(f"The version does not rise enough: {report.required_bump} is needed.")
 
 
 def _answer_cases(output: "Output", file: Path, mode: str, profile: str, seconds: float) -> int:
@@ -300,7 +251,13 @@ def _answer_cases(output: "Output", file: Path, mode: str, profile: str, seconds
 
 
 def _case(case: dict[str, Any], mode: str, profile: str, seconds: float) -> dict[str, Any]:
-    from gateway.governance.compat import Subject, compare, draft_named
+    from gateway.governance.compat import (
+        Subject,
+        compare,
+        draft_named,
+        finding_document,
+        witness_of,
+    )
 
     try:
         report = compare(
@@ -318,8 +275,7 @@ def _case(case: dict[str, Any], mode: str, profile: str, seconds: float) -> dict
     return {
         "id": case.get("id"),
         "verdict": report.verdict,
-        **_witness(report),
-        **_reasons(report),
+        **witness_of(report),
         "required_bump": report.required_bump,
-        "findings": [_finding(one) for one in report.findings],
+        "findings": [finding_document(one) for one in report.findings],
     }

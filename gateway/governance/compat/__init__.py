@@ -11,7 +11,7 @@ The road, from a pair of schemas to a verdict:
    alternatives and asks `numbers`, `strings` (with `regex`, `automata`), `objects`, `arrays`;
    `finite` lists all values where there are few.
 4. `pair` turns the outcome into a verdict; `report` does it for modes and several old versions;
-   `walk` names the changes and `policy` weighs them.
+   `walk` names the changes and `policy` weighs them; `written` writes it for other programs.
 
 Why a "compatible" can be trusted: a branch of the search is only closed when some requirements in
 it, others left out, already exclude each other; nothing found within the limits is a review, never
@@ -31,6 +31,14 @@ from gateway.governance.compat.pair import (
 )
 from gateway.governance.compat.policy import Policy
 from gateway.governance.compat.report import Report, Subject, compare
+from gateway.governance.compat.written import (
+    ReportFormat,
+    document,
+    finding_document,
+    shown,
+    witness_of,
+    written,
+)
 
 __all__ = [
     "Bump",
@@ -44,12 +52,18 @@ __all__ = [
     "Mode",
     "Policy",
     "Report",
+    "ReportFormat",
     "Severity",
     "Subject",
     "Verdict",
     "Waiver",
     "compare",
     "covers",
+    "document",
     "draft_named",
+    "finding_document",
     "prepared",
+    "shown",
+    "witness_of",
+    "written",
 ]

@@ -39,6 +39,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     incompatible or left to people, and no finding of severity ERR is without a waiver.
     """
 
+    contract: str = ""
     old: tuple[str, ...]
     new: str
     mode: Mode
@@ -93,6 +94,7 @@ def compare(
         findings.update(dict.fromkeys(judge(found, pairs, mode=mode, policy=policy)))
     verdict = _worst(one.verdict for one in inclusions.values())
     return Report(
+        contract=policy.contract,
         old=tuple(old.name for old in looked_at),
         new=new.name,
         mode=mode,

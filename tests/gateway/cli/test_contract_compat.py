@@ -59,6 +59,18 @@ def test_what_nobody_can_decide_ends_with_three(
     assert "Not decided" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("form", ["json", "markdown", "junit", "sarif"])
+def test_a_report_is_written_for_other_programs(
+    form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair = files(tmp_path, OLD, changed(number={"type": "integer"}))
+    assert main(["contract", "compat", *pair, "--format", form]) == 1
+    said = capsys.readouterr().out
+    begins = {"json": "{", "markdown": "## ", "junit": "<?xml", "sarif": "{"}
+    assert said.startswith(begins[form])
+    assert "PROP_TYPE_CHANGED" in said
+
+
 def test_a_field_that_goes_needs_a_waiver(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,6 +182,7 @@ def test_cases_are_answered_line_by_line(
         (["remittance-advice", "remittance-advice", "--profile", "loose"], 2),
         (["remitance-advice", "remittance-advice"], 4),
         (["--cases", "nowhere.jsonl"], 4),
+        (["remittance-advice", "remittance-advice", "--format", "poem"], 2),
     ],
 )
 def test_what_makes_no_sense_is_said(arguments: list[str], code: int) -> None:
