@@ -7,7 +7,7 @@ from functools import cached_property
 from gateway.errors import NotFound
 from gateway.governance import Profile, compile_validator
 from gateway.governance.migrations import Migrations, compile_migrations
-from gateway.governance.violation import Validator
+from gateway.governance.validator import RustValidator
 from gateway.registry import ContractVersion, Registry
 
 __all__ = ["Catalogue"]
@@ -21,7 +21,7 @@ class Catalogue:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._validators: dict[tuple[str, str], Validator] = {}
+        self._validators: dict[tuple[str, str], RustValidator] = {}
         self._migrations: dict[str, Migrations] = {}
         self._versions: dict[str, tuple[ContractVersion, ...]] = {}
         self._found: dict[tuple[str, str], ContractVersion] = {}
@@ -70,7 +70,7 @@ class Catalogue:
         found = {one.major for one in self.versions(name) if one.status not in _NOT_SERVED}
         return sorted(found)
 
-    def validator(self, name: str, version: str) -> Validator:
+    def validator(self, name: str, version: str) -> RustValidator:
         """Return what judges documents that are sent in that version."""
         key = (name, version)
         if key not in self._validators:

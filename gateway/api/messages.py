@@ -29,6 +29,7 @@ from gateway.api.negotiation import (
 )
 from gateway.api.problems import MAX_ERRORS, Invalid, NotAcceptable, Unsupported
 from gateway.api.services import HubRequest, Services, services
+from gateway.api.use import use_of
 from gateway.api.wire import JSON, contract_media_type
 from gateway.errors import NotFound, UsageFault
 from gateway.governance import parse_document
@@ -36,6 +37,7 @@ from gateway.governance.envelope import MEDIA_TYPE as EVENT_TYPE
 from gateway.governance.guard import MAX_DOCUMENT_BYTES
 from gateway.governance.migrations import NotConvertible
 from gateway.pipeline import Accepted, Bundle, Source
+from gateway.settings import Unknown
 from gateway.store import Row
 
 __all__ = ["ROUTES", "takers"]
@@ -89,7 +91,9 @@ async def hand_over_message(
     )
     await must_cover(request, contract, meant.version.version)
     raw = event.document if event else await request.body()
-    raw, more = _as_configured(hub, meant, source, raw)
+    product = use_of(request).product
+    strips = product is not None and product.unknown_fields is Unknown.STRIP
+    raw, more = _as_configured(hub, meant, source, raw, strips=strips)
     await used(request, meant)
     same = partial(same_document, raw)
     given = event.given(same, more) if event else Given(same=same, meta=more)
@@ -136,7 +140,7 @@ def _must_be_json(request: HubRequest) -> None:
 
 
 def _as_configured(
-    hub: Services, meant: Meant, source: Source, raw: bytes
+    hub: Services, meant: Meant, source: Source, raw: bytes, *, strips: bool
 ) -> tuple[bytes, dict[str, str]]:
     """Judge a document by the version it is sent in, and return it as the interface has it, with
     what is kept of where it came from. The parsed document is many times as large as its bytes: it
@@ -146,20 +150,26 @@ def _as_configured(
     sent, wanted = meant.version, source.contract
     same = sent.version == wanted.version
     judge = wanted.validator if same else hub.catalogue.validator(sent.name, sent.version)
-    if not judge.valid(document):
+    fits, stripped = judge.valid(document), 0
+    if not fits and strips:
+        stripped = hub.catalogue.validator(sent.name, sent.version).strip(document)
+        fits = bool(stripped) and judge.valid(document)
+    if not fits:
         found = judge.errors(document, MAX_ERRORS + 1)
         raise Invalid(
             f"The document breaks {sent.identity} in {min(len(found), MAX_ERRORS)} places.",
             contract=sent.identity,
             errors=[msgspec.to_builtins(violation) for violation in found],
         )
-    if sent.major == int(wanted.version.partition(".")[0]):
+    if sent.major != int(wanted.version.partition(".")[0]):
+        document = converted(hub.catalogue, document, sent, wanted.version)
+        if not wanted.validator.valid(document):
+            raise NotConvertible(sent.identity, wanted.version)
+    elif not stripped:
         return raw, {}
-    moved = converted(hub.catalogue, document, sent, wanted.version)
-    if not wanted.validator.valid(moved):
-        raise NotConvertible(sent.identity, wanted.version)
     origin = {"sent_as": sent.identity, "sent_sha256": hashlib.sha256(raw).hexdigest()}
-    return EXACT.encode(moved), origin
+    more = {"stripped": str(stripped)} if stripped else {}
+    return EXACT.encode(document), origin | more
 
 
 @get("/v1/messages", summary="Messages, the newest first", tags=["messages"])

@@ -79,7 +79,7 @@ def _version(
     folder = contract.identity
     try:
         schema = registry.bundled_schema(contract.name, contract.version)
-        engines = [compile_validator(schema, profile) for profile in _PROFILES]
+        engines: list[Validator] = [compile_validator(schema, profile) for profile in _PROFILES]
     except ConfigError as fault:
         yield LintFinding(
             file=f"{folder}/schema.json", pointer="", rule="compile", text=fault.reason

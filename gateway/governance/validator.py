@@ -11,11 +11,12 @@ from gateway.governance.formats import FORMATS
 from gateway.governance.profiles import Profile, apply_profile
 from gateway.governance.quicker import quicker
 from gateway.governance.subschemas import Schema, pointer
-from gateway.governance.violation import Validator, Violation, code_of
+from gateway.governance.violation import Violation, code_of
 
-__all__ = ["compile_validator"]
+__all__ = ["RustValidator", "compile_validator"]
 
 MASK = "[redacted]"
+_KINDS = jsonschema_rs.ValidationErrorKind
 _NO_RESOURCES: Mapping[str, Any] = {}
 
 
@@ -34,6 +35,27 @@ class RustValidator:
         """Return up to `limit` violations, in document order of the engine."""
         return [_violation(fault) for fault in islice(self._engine.iter_errors(document), limit)]
 
+    def strip(self, document: Any) -> int:
+        """Take out, in place, what the contract does not know; return how many fields that were.
+
+        Where anything else is wrong nothing is taken out: a declared field that is wrong would
+        count as unknown too.
+        """
+        unknown: list[tuple[list[str | int], list[str]]] = []
+        for fault in self._engine.iter_errors(document):
+            match fault.kind:
+                case _KINDS.AdditionalProperties(names) | _KINDS.UnevaluatedProperties(names):
+                    unknown.append((fault.instance_path, names))
+                case _:
+                    return 0
+        for path, names in unknown:
+            place = document
+            for step in path:
+                place = place[step]
+            for name in names:
+                del place[name]
+        return sum(len(names) for _, names in unknown)
+
 
 def _compiled(
     schema: Schema, formats: dict[str, Callable[[str], bool]], resources: Mapping[str, Any]
@@ -50,7 +72,7 @@ def _compiled(
     )
 
 
-def compile_validator(schema: Schema, profile: Profile) -> Validator:
+def compile_validator(schema: Schema, profile: Profile) -> RustValidator:
     """Compile a schema that stands alone (see `Registry.bundled_schema`) for one profile.
 
     Raises ConfigError where it is no valid 2020-12 schema, has a reference to elsewhere, an

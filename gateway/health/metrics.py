@@ -65,6 +65,7 @@ METRICS = (
     _counter(
         "quality_broken_total", "places", "interface outcome", "Broken quality rules, by outcome."
     ),
+    _counter("fields_stripped_total", "fields", "interface", "Unknown fields taken out."),
     _gauge("parts_cents", "cents", "interface state", "Money in those documents."),
     _counter("attempts_total", "attempts", "interface outcome", "Tries of deliveries."),
     _counter("deliveries_total", "deliveries", "interface outcome", "Deliveries done or dead."),
@@ -109,6 +110,7 @@ _PLAIN = {
     "artifacts": "artifacts_total",
     "bytes": "artifact_bytes_total",
     "cents_done": "delivered_cents",
+    "stripped": "fields_stripped_total",
 }
 
 

@@ -79,6 +79,9 @@ class Units:
             statements.append(self.attempt(item, number, plan, NOTHING, at=at))
             if item.retrying and item.part_offset < 0:
                 statements.append(self.retry_delete(item))
+            stripped = int(artifact.meta.get("stripped", 0))
+            if stripped and not item.retrying:
+                counts.append((artifact.interface, "stripped", stripped))
         return Unit(statements=tuple(statements), bodies=tuple(bodies), counts=tuple(counts))
 
     def _part(

@@ -20,6 +20,7 @@ from gateway.settings.products import (
     ProductSettings,
     QuotaSettings,
     Shown,
+    Unknown,
     WindowSettings,
 )
 from gateway.settings.secrets import Secrets
@@ -80,6 +81,7 @@ __all__ = [
     "StoreSettings",
     "TlsSettings",
     "Tree",
+    "Unknown",
     "WindowSettings",
     "decode",
     "load",

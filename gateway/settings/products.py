@@ -96,6 +96,16 @@ class Shown(StrEnum):
     """Without masks: reads go on the audit record. Needs `approval: manual`."""
 
 
+class Unknown(StrEnum):
+    """What becomes of fields that the contract does not know, in what is handed over. They never
+    go on: nobody has said whether they are PHI."""
+
+    REJECT = "reject"
+    """The document is refused (422), with the places."""
+    STRIP = "strip"
+    """They are taken out and counted."""
+
+
 class WindowSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So much in every window of so many seconds, counted over all processes together."""
 
@@ -151,6 +161,10 @@ class ProductSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     idempotency_key: Annotated[
         KeyPolicy, Meta(description="Whether what is handed over needs an Idempotency-Key.")
     ] = KeyPolicy.OPTIONAL
+
+    unknown_fields: Annotated[
+        Unknown, Meta(description="What becomes of fields that the contract does not know.")
+    ] = Unknown.REJECT
 
     def approves(self, client: str) -> bool:
         """Tell whether a client that names the product has it."""

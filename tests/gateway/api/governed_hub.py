@@ -44,6 +44,7 @@ PRODUCTS = {
     "low": "ceiling: internal",
     "empty": "operations: []",
     "open": "show: full",
+    "lenient": "unknown_fields: strip",
     "by-hand": "approval: manual",
 }
 

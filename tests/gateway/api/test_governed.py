@@ -194,3 +194,28 @@ def test_a_key_is_asked_for_where_the_product_says_so(live: Live, callers: Calle
     assert again.headers["idempotency-replayed"] == "true"
     other = caller.send(receipt_of(121), Idempotency_Key="k-120")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_payload_differs")
+
+
+def test_fields_that_no_contract_knows_are_refused_or_taken_out(
+    live: Live, callers: Callers
+) -> None:
+    given = receipt_of(900) | {"shoe_size": "44"}
+    given["lines"][0]["colour"] = "MARIGOLD"
+    refused = callers("wide").send(given)
+    assert refused.status_code == 422
+    assert {one["keyword"] for one in refused.json()["errors"]} == {"unevaluatedProperties"}
+    lenient = callers("lenient")
+    answer = lenient.send(given)
+    assert answer.status_code == 202, answer.text
+    part = live.settled(answer.json()["artifact_id"])["parts"][0]
+    shown = lenient.get(f"/v1/messages/{part['message_id']}", V1).json()
+    assert set(shown) == set(receipt_of(900))
+    assert set(shown["lines"][0]) == {"code", "amount"}
+    metrics = live.client.get("/metrics").text
+    assert 'remithub_fields_stripped_total{interface="tills"} 2.0' in metrics
+    # What is wrong otherwise is refused as it is: nothing that is declared is taken out.
+    for wrong in ({"amount": 12.5}, {"payer": None}):
+        refused = lenient.send(given | wrong)
+        assert refused.status_code == 422
+    older = lenient.send(receipt_of(901, 2) | {"shoe_size": "44"}, V2)
+    assert older.status_code == 202, "also on the way to another major"
