@@ -109,7 +109,7 @@ def _slice(operations: list[str], role: str) -> list[str]:
 
 
 def _judge(fuzzer: Fuzzer, asked: Asked) -> None:
-    assert fuzzer.still_in()
+    assert fuzzer.still_in(), "the hub or the credential was gone before the end"
     assert asked.answers.total() > 100
     if fuzzer.role == NOBODY:
         assert asked.good_paths <= OPEN_PATHS
