@@ -137,7 +137,7 @@ _BY_CODE: dict[str, Rule] = {
     "idempotency_key_missing": lambda shape: shape.intake and not _signed(shape),
     "version_not_supported": _document,
     "version_not_acceptable": _version,
-    "contract_version_retired": _version,
+    "contract_version_retired": lambda shape: _version(shape) or shape.path == "/v1/subscriptions",
     "contract_not_convertible": _version,
     "subscription_exists": _at("/v1/subscriptions"),
     "subscription_in_file": _at("/v1/subscriptions"),

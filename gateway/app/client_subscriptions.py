@@ -1,7 +1,6 @@
 """The `gateway.api.Subscriptions` of one hub: makes, changes, ends and tries them."""
 
 import asyncio
-import re
 
 import msgspec
 
@@ -21,6 +20,7 @@ from gateway.app.subscriptions import Kept, Key
 from gateway.errors import Conflict, NotFound, Reject, UsageFault
 from gateway.model.states import DestinationState
 from gateway.pipeline import NOT_GRANTED, Sink, milliseconds
+from gateway.settings import may_go_inside
 from gateway.store import AuditEntry, Row, Statement, Unit, UnitConflict
 
 __all__ = ["ClientSubscriptions"]
@@ -30,7 +30,6 @@ MOST = 50
 
 PROBE_SECONDS = 15.0
 TEST_SECONDS = 20.0
-_HOST = re.compile(r"https?://([a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?)(?:[/?].*)?", re.IGNORECASE)
 
 
 _STATES = {
@@ -199,13 +198,8 @@ class ClientSubscriptions:
         return report
 
     def _network(self, order: SubscriptionOrder) -> str:
-        found = _HOST.fullmatch(order.url)
-        client = self._hub.bundles.current.config.clients[order.client]
-        named = found[1].lower() if found else ""
-        ours = bool(named) and not {named, named.partition(":")[0]}.isdisjoint(
-            client.webhook_hosts
-        )
-        return (Network.INTERNAL if ours else Network.PUBLIC).value
+        inside = may_go_inside(self._hub.bundles.current.config, order.client, order.url)
+        return (Network.INTERNAL if inside else Network.PUBLIC).value
 
     def _made(self, name: str) -> Kept:
         kept = self._hub.subscriptions.kept.get(name)

@@ -31,6 +31,7 @@ from gateway.settings import (
     Shown,
     SinkSettings,
     SourceSettings,
+    may_go_inside,
     product_of_subscriber,
 )
 from gateway.settings import decode as decode_settings
@@ -206,7 +207,8 @@ class _Compiler:
         major = int(accepts.version.partition(".")[0])
         kept = Classification(accepts.event.classification)
         found = product_of_subscriber(self.config, settings.subscriber, accepts.name, major, kept)
-        if found is None and not self.config.file_of(settings.interface).startswith(SUBSCRIPTIONS):
+        made_by_client = self.config.file_of(settings.interface).startswith(SUBSCRIPTIONS)
+        if found is None and not made_by_client:
             reason = f"no product of '{settings.subscriber}' lets it subscribe to {accepts.name} {major}"
             raise self.fault(settings.interface, "subscriber", reason)
         client = self.config.clients.get(settings.subscriber)
@@ -214,8 +216,13 @@ class _Compiler:
             client=settings.subscriber,
             interfaces=frozenset(client.interfaces if client else ()),
             masked=found is None or found.show is Shown.MASKED,
-            refused=found is None,
+            refused=found is None or (made_by_client and self.strays(settings)),
         )
+
+    def strays(self, settings: SinkSettings) -> bool:
+        """Tell whether what a client has made goes into our own network, where it may no more."""
+        url, inside = str(settings.settings["url"]), settings.settings["network"] != "public"
+        return inside and not may_go_inside(self.config, settings.subscriber, url)
 
     def subscribed(self, sinks: ReadOnly[str, Sink], names: Collection[str]) -> Iterator[Sending]:
         """Yield the route of every subscription."""

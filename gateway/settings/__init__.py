@@ -41,7 +41,7 @@ from gateway.settings.structs import (
     SourceSettings,
     StoreSettings,
 )
-from gateway.settings.subscribing import product_of_subscriber
+from gateway.settings.subscribing import may_go_inside, product_of_subscriber
 from gateway.settings.yaml_text import Tree, decode, load
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "WindowSettings",
     "decode",
     "load",
+    "may_go_inside",
     "product_of_subscriber",
     "read_config",
 ]

@@ -1,12 +1,27 @@
-"""Which product lets a client subscribe to a contract: pure, from the configuration alone."""
+"""What lets a client subscribe, and to where: pure, from the configuration alone."""
+
+import re
 
 from gateway.settings.load import Config
 from gateway.settings.products import Classification, Operation, ProductSettings
 
-__all__ = ["READ", "product_of_subscriber"]
+__all__ = ["READ", "may_go_inside", "product_of_subscriber"]
 
 READ = "message.read"
 """The right, and scope, of who sees messages: a subscriber is shown them."""
+
+
+_HOST = re.compile(r"https?://([a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?)(?:[/?].*)?", re.IGNORECASE)
+
+
+def may_go_inside(config: Config, name: str, url: str) -> bool:
+    """Tell whether a URL is at one of the hosts in our own network that a client's subscriptions
+    may go to. Only what is a host's name to every reader of URLs counts as one."""
+    found, client = _HOST.fullmatch(url), config.clients.get(name)
+    if found is None or client is None:
+        return False
+    named = found[1].lower()
+    return not {named, named.partition(":")[0]}.isdisjoint(client.webhook_hosts)
 
 
 def product_of_subscriber(
