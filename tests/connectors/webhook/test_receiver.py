@@ -85,3 +85,10 @@ def test_a_private_key_has_no_place_at_a_receiver(make_context):
     settings = ReceiverSettings(secrets=("${secret:NEW}",))
     with pytest.raises(ValueError, match=r"secrets\[0\]"):
         receiver_of(settings, make_context(NEW="whsk_" + "A" * 43 + "="))
+
+
+def test_what_stands_for_a_receiver_that_is_not_there_tells_nothing(make_context):
+    nothing = nobody(make_context().clock)
+    assert refused(nothing, sent()) == refused(nothing, sent(OLD))
+    assert refused(nothing, sent()) == (401, "webhook_signature_wrong")
+    assert refused(nothing, {}) == refused(nothing, []) == (401, "webhook_header_missing")
