@@ -198,6 +198,6 @@ async def test_poison_stops_nobody_and_its_replay_stops_nothing(tmp_path, report
 
 @pytest.mark.soak
 async def test_one_in_a_hundred_poisoned_costs_no_throughput(tmp_path, report):
-    figures = await poisoned(tmp_path, rounds=20, burst=1000)
+    figures = await poisoned(tmp_path, rounds=40, burst=1000)
     report("T-POI", **figures)
-    assert figures["share_of_throughput"] >= 1 - LOSS - 0.03, "three points for a machine's noise"
+    assert figures["share_of_throughput"] >= 1 - LOSS - 0.02, "two points for a machine's noise"

@@ -20,8 +20,9 @@ __all__ = ["Survey", "survey"]
 
 _MAX_FAULTY = 50_000
 """Past so many faulty groups, everything that follows counts as faulty."""
-_KEPT_BYTES = 16 * 1024 * 1024
-"""An artifact up to this size is cut into pieces once, a larger one anew for its sets."""
+_KEPT_BYTES = MAX_PIECE_BYTES
+"""An artifact no larger than one transaction set may be is cut into pieces once, a larger one
+anew for its sets."""
 _BARE_BYTES = 64 * 1024
 _MARKS = ("\xef\xbb\xbf", "\xff\xfe", "\xfe\xff")
 
