@@ -27,8 +27,8 @@ BODIES = {
     "a byte order mark": b'\xef\xbb\xbf{"everything": true, "x": 1}',
     "nothing but a text": b'"everything"',
 }
-HARMLESS = (COMPARED, "beyond 64 bits")
-"""A schema may have keywords of its own, with any number."""
+HARMLESS = {(COMPARED, "beyond 64 bits"), (COMPARED, "many keys")}
+"""A schema may have keywords of its own: it is compared, or that takes too long."""
 
 INJECTIONS = (
     "'",
@@ -60,7 +60,8 @@ FILTERS = (
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_body_that_is_meant_to_hurt_is_refused(live: Live, path: str, kind: str) -> None:
     answer = live.post(path, BODIES[kind], Content_Type="application/json")
-    assert answer.status_code in {400, 413, 422} or (path, kind) == HARMLESS, answer.text
+    good = {200, 503} if (path, kind) in HARMLESS else {400, 413, 422}
+    assert answer.status_code in good, answer.text
     assert live.client.get("/readyz").status_code == 200
 
 
