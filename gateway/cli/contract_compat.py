@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["compat"]
 
+_USUAL_MODE = "FULL_TRANSITIVE"
+
 
 def compat(
     old: str = "",
     new: str = "",
     *,
-    mode: str = "FULL_TRANSITIVE",
+    mode: str = "",
     profile: str = "rw",
     cases: Path | None = None,
     seconds: float = 5.0,
@@ -36,7 +38,8 @@ def compat(
     new
         The same, for the new side.
     mode
-        BACKWARD, FORWARD, FULL, one of them with _TRANSITIVE, or NONE.
+        BACKWARD, FORWARD, FULL, one of them with _TRANSITIVE, or NONE; without it the one that
+        the contract names, else FULL_TRANSITIVE.
     profile
         rw compares what a writer may send with what a reader bears; strict, the schemas as written.
     cases
@@ -83,15 +86,17 @@ def _compared(
     """Return the report, and whether the new version rises enough for it."""
     from gateway.governance.compat import compare
 
-    chosen, level = _mode(mode), _profile(profile)
     new_subject, new_version = _subject(registry, new)
+    named = new_version or _subject(registry, old)[1]
+    chosen = _mode(mode or (named.header.compatibility if named else _USUAL_MODE))
+    level = _profile(profile)
     olds, old_version = _old_subjects(registry, old, new, transitive=chosen.transitive)
     report = compare(
         olds,
         new_subject,
         mode=chosen,
         profile=level,
-        policy=_policy(registry, new_version or old_version),
+        policy=_policy(registry, named, old_version),
         limits=_limits(seconds),
     )
     return report, _enough(report, old_version, new_version)
@@ -168,17 +173,24 @@ def _old_subjects(
     return [*earlier, subject], found
 
 
-def _policy(registry: "Registry", contract: "ContractVersion | None") -> "Policy":
+def _policy(
+    registry: "Registry", contract: "ContractVersion | None", old: "ContractVersion | None"
+) -> "Policy":
+    """Return what is held against a change: nothing was promised of what is still a draft."""
     from gateway.governance.compat import Policy
     from gateway.governance.compat.waivers import waivers_of
     from gateway.ports import SystemClock
 
     return Policy(
         contract=contract.name if contract else "",
-        stability="draft" if contract and contract.status == "draft" else "stable",
+        stability="draft" if old and old.status == "draft" else _stability(contract),
         today=SystemClock().now().date(),
         waivers=waivers_of(registry.roots[0] / "contracts" / "waivers.yaml"),
     )
+
+
+def _stability(contract: "ContractVersion | None") -> str:
+    return contract.record.stability if contract else "stable"
 
 
 def _enough(
@@ -263,7 +275,7 @@ def _case(case: dict[str, Any], mode: str, profile: str, seconds: float) -> dict
         report = compare(
             [Subject("old", case["old"])],
             Subject("new", case["new"]),
-            mode=_mode(case.get("mode") or mode),
+            mode=_mode(case.get("mode") or mode or _USUAL_MODE),
             profile=_profile(case.get("profile") or profile),
             draft=draft_named(case.get("dialect")),
             limits=_limits(seconds),

@@ -124,6 +124,40 @@ def test_a_number_that_does_not_rise_enough_is_refused(
     assert "minor is needed" in capsys.readouterr().out
 
 
+def test_a_draft_is_held_to_what_versions_in_force_promised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def known(schema: Any) -> None:
+        text = {"type": "string", "maxLength": 9, "x-phi": {"class": "direct"}}
+        schema["properties"]["memo"] = text
+
+    def less(schema: Any) -> None:
+        schema["properties"]["memo"] = {"type": "string", "maxLength": 9}
+
+    root = with_versions(tmp_path, ("1.1.0", known), ("1.2.0", less))
+    header = root / "contracts/acknowledgement/contract.yaml"
+    told = ["acknowledgement/1.1.0", "acknowledgement/1.2.0", "--root", str(root)]
+    assert main(["contract", "compat", *told]) == 0
+    text = header.read_text()
+    header.write_text(text.replace("versions:\n", "versions:\n  1.1.0: {status: active}\n"))
+    assert main(["contract", "compat", *told]) == 1
+    assert "ERR   PHI_REMOVED" in capsys.readouterr().out
+
+
+def test_without_a_mode_the_contract_says_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = with_versions(tmp_path)
+    header = root / "contracts/acknowledgement/contract.yaml"
+    header.write_text(header.read_text().replace("FULL_TRANSITIVE", "BACKWARD"))
+    pair = ["acknowledgement/1.0.0", "acknowledgement", "--root", str(root)]
+    assert main(["contract", "compat", *pair]) == 0
+    assert main(["contract", "compat", *pair, "--mode", "forward"]) == 0
+    said = capsys.readouterr().out
+    assert "(BACKWARD, rw)" in said
+    assert "(FORWARD, rw)" in said
+
+
 def test_a_transitive_mode_looks_at_older_versions_too(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
