@@ -267,14 +267,14 @@ class LaneRunner:
             self._tried.add(place)
         self._fresh_next = item.retrying
         self._order.started(item)
-        place = (item.seq, item.part_offset)
         attempt = asyncio.create_task(self._perform(item, ticket), name=item.delivery_id)
         self._flying[place] = attempt
         # Not in a `finally`: an attempt that is cut off before its first step has none.
-        attempt.add_done_callback(lambda _: self._landed(place))
+        attempt.add_done_callback(lambda _: self._landed(place, attempt))
 
-    def _landed(self, place: Place) -> None:
-        self._flying.pop(place, None)
+    def _landed(self, place: Place, attempt: "asyncio.Task[None]") -> None:
+        if self._flying.get(place) is attempt:  # the next one of that place may have begun
+            del self._flying[place]
         self.destination.leave()
 
     async def _perform(self, item: LaneItem, ticket: Ticket) -> None:

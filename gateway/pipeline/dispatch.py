@@ -149,12 +149,12 @@ class Dispatching:
                 item.unsure or not item.retrying or not await self._reading.unknown_before(item)
             )
             return item if asked else msgspec.structs.replace(item, unsure=True, again=True)
-        stands = await self._settling.stands(item, number)
-        if stands is not None:  # it is on record after all: only its answer was lost
-            return stands
         begun = await self._reading.begun_at(item, number)
         if begun:
             item = await self._when_over(begun, item, sink)
+        stands = await self._settling.stands(item, number)
+        if stands is not None:  # it is on record after all: only its answer was lost
+            return stands
         changed = await self._settling.changed(item)
         if changed is not None:
             return changed

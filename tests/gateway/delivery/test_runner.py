@@ -3,18 +3,20 @@
 import asyncio
 import random
 
+import msgspec
 import pytest
 
 from gateway.delivery.destination import Destination
 from gateway.delivery.order import KeyOrder
 from gateway.delivery.runner import CURSOR_EVERY, IDLE_SECONDS, LaneRunner, Work
+from gateway.model.states import RetryState
 from gateway.pipeline import Lanes
 from gateway.settings import RateSettings, RetrySettings
 from gateway.simulation.loop import VirtualLoop
 from gateway.simulation.store import Disk, SimulatedStore
 from gateway.simulation.surroundings import SimulatedClock, ports_of
 from gateway.store import Statement, Unit
-from tests.gateway.delivery.hand import DONE
+from tests.gateway.delivery.hand import DONE, FAULT
 
 NAMES = ("claims", "letters")
 
@@ -39,6 +41,10 @@ async def owed(store, clock, deliveries: int) -> Lanes:
     return lanes
 
 
+async def set_aside(item, code, _detail):
+    raise AssertionError((item.delivery_id, code))
+
+
 async def worked_off(disk: Disk, clock: SimulatedClock, deliveries: int) -> list[float]:
     """Return when each delivery was made, in seconds; what the rate lets through at once is all
     but the last of each lane, and noting how far a lane has come takes longer than a token."""
@@ -54,9 +60,6 @@ async def worked_off(disk: Disk, clock: SimulatedClock, deliveries: int) -> list
         made.append(clock.monotonic())
         return DONE
 
-    async def set_aside(item, code, _detail):
-        raise AssertionError((item.delivery_id, code))
-
     runners = [
         LaneRunner(
             lanes[name],
@@ -70,8 +73,9 @@ async def worked_off(disk: Disk, clock: SimulatedClock, deliveries: int) -> list
         for name in NAMES
     ]
     running = [asyncio.create_task(runner.run()) for runner in runners]
-    while len(made) < len(NAMES) * deliveries:
-        await clock.sleep(0.5)
+    async with asyncio.timeout(600):
+        while len(made) < len(NAMES) * deliveries:
+            await clock.sleep(0.5)
     for runner in runners:
         runner.stop()
     await asyncio.gather(*running)
@@ -90,3 +94,67 @@ def test_a_token_that_came_while_a_lane_was_turned_away_is_not_waited_for(loop, 
     finally:
         disk.remove()
     assert made[-1] - made[0] < IDLE_SECONDS / 5
+
+
+RETRY = {
+    "part_offset": -1,
+    "state": "waiting",
+    "due_at": 0,
+    "generation": 0,
+    "code": "",
+    "detail": "",
+    "failure": "destination",
+    "fingerprint": "",
+    "order_key": "",
+    "since": 1,
+    "amount_cents": None,
+    "correlation": "",
+}
+
+
+async def most_at_once(disk: Disk, clock: SimulatedClock) -> int:
+    """Return how many tries of one delivery were under way together; each fails, and is due again
+    by the time that is on record."""
+    ports = ports_of(clock, disk.chance, lambda _: None)
+    store = SimulatedStore(disk, ports, "node")
+    lanes = await owed(store, clock, 1)
+    billing = Destination("billing", concurrency=8, retry=RetrySettings(), clock=clock)
+    under_way = most = tries = 0
+
+    async def deliver(item):
+        nonlocal under_way, most, tries
+        under_way, tries = under_way + 1, tries + 1
+        most = max(most, under_way)
+        await clock.sleep(1)
+        under_way -= 1
+        place = {"lane_id": lanes[item.lane].lane_id, "seq": item.seq, "attempts": tries}
+        await store.commit(Unit(statements=(Statement("retry_put", RETRY | place),)))
+        return msgspec.structs.replace(FAULT, state=RetryState.WAITING, due_at=0)
+
+    runner = LaneRunner(
+        lanes["claims"],
+        Work(deliver, set_aside),
+        billing,
+        store=store,
+        lanes=lanes,
+        ports=ports,
+        order=KeyOrder(),
+    )
+    running = asyncio.create_task(runner.run())
+    async with asyncio.timeout(60):
+        while tries < 4:
+            await clock.sleep(0.5)
+    runner.stop()
+    await running
+    await store.close()
+    return most
+
+
+def test_a_delivery_that_is_due_again_when_its_failure_is_on_record_is_tried_once_at_a_time(loop):
+    clock = SimulatedClock(loop)
+    disk = Disk(shared=False, chance=random.Random(1), now_ms=lambda: 0)
+    try:
+        most = loop.run_until_complete(most_at_once(disk, clock))
+    finally:
+        disk.remove()
+    assert most == 1

@@ -125,8 +125,8 @@ def places_are_not_given_back(patch: Plant) -> None:
 
     original = LaneRunner._landed
 
-    def landed(self: Any, place: Any) -> None:
+    def landed(self: Any, *landing: Any) -> None:
         if not self.lost:
-            original(self, place)
+            original(self, *landing)
 
     patch.setattr(LaneRunner, "_landed", landed)
