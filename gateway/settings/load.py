@@ -73,6 +73,14 @@ def _may_be_named(variable: str) -> bool:
     return variable.startswith("REMITHUB_") and not variable.startswith("REMITHUB_SECRET_")
 
 
+def _names(folder: Path) -> list[str]:
+    plain = ("hub.yaml", "routes.yaml", "quality.yaml")
+    names = [name for name in plain if (folder / name).is_file()]
+    for kind in ("interfaces", "clients", "products"):
+        names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))
+    return names
+
+
 def read_config(
     folder: Path, environment: Mapping[str, str], subscriptions: Mapping[str, str] = {}
 ) -> Config:
@@ -89,13 +97,7 @@ def read_config(
             next_step="name the hub's root folder with --root, or make one with `remithub demo`.",
         )
     allowed = {k: v for k, v in environment.items() if _may_be_named(k)}
-    names = [
-        name for name in ("hub.yaml", "routes.yaml", "quality.yaml") if (folder / name).is_file()
-    ]
-    names += sorted(f"interfaces/{p.name}" for p in (folder / "interfaces").glob("*.yaml"))
-    for kind in ("clients", "products"):
-        names += sorted(f"{kind}/{p.name}" for p in (folder / kind).glob("*.yaml"))
-    files = {name: _read(folder, name, allowed) for name in names}
+    files = {name: _read(folder, name, allowed) for name in _names(folder)}
     for one, text in subscriptions.items():
         name = f"{SUBSCRIPTIONS}/{one}.yaml"
         files[name] = ConfigFile(name=name, text=text, tree=load(text, file=name))
