@@ -231,24 +231,20 @@ class _Reading:
         if head[1] != "835":
             return self._unsupported(piece, length, facts)
         if piece.cut:
-            return self._unreadable(piece, length, facts, "transaction_set_too_large")
+            return self._error(piece, length, facts, "transaction_set_too_large")
         return self._remittance(piece, end, length, facts)
 
     def _unsupported(self, piece: Piece, length: int, facts: dict[str, Any]) -> Part:
-        alone = self.survey.remittances == 0
-        return self._error(
-            piece,
-            length,
-            facts,
-            "transaction_set_not_supported",
-            severity=Severity.WARNING if alone else Severity.INFO,
-        )
-
-    def _unreadable(self, piece: Piece, length: int, facts: dict[str, Any], code: str) -> Part:
-        return self._error(piece, length, facts, code, severity=Severity.SUSPECT)
+        severity = Severity.INFO if self.survey.remittances else Severity.WARNING
+        return self._error(piece, length, facts, "transaction_set_not_supported", severity)
 
     def _error(
-        self, piece: Piece, length: int, facts: dict[str, Any], code: str, *, severity: Severity
+        self,
+        piece: Piece,
+        length: int,
+        facts: dict[str, Any],
+        code: str,
+        severity: Severity = Severity.SUSPECT,
     ) -> Part:
         self.segment += count_segments(piece.text, piece.delimiters or Delimiters())
         finding = Finding(
@@ -277,7 +273,7 @@ class _Reading:
         state = State(self.memory, delimiters)
         text, cuts = shorten(piece.text, delimiters, MAX_SEGMENT_BYTES)
         if text.count(delimiters.segment) > _MAX_SEGMENTS:
-            return self._unreadable(piece, length, facts, "transaction_set_too_large")
+            return self._error(piece, length, facts, "transaction_set_too_large")
         segments, wrapped = split_segments(text, delimiters)
         self.segment += len(segments)
         self._limit_segments(state, segments)
@@ -296,8 +292,7 @@ class _Reading:
         self._check_envelope(state, facts["version"])
         remittance = build(state, segments)
         self._check_repeated(state, remittance.key)
-        facts["segments"] = len(segments) + (end is not None)
-        facts["claims"] = len(state.claims)
+        facts |= {"segments": len(segments) + (end is not None), "claims": len(state.claims)}
         return Part(
             ordinal=self.ordinal,
             offset=piece.offset,
