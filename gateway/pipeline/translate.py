@@ -46,17 +46,7 @@ def prepare(
     """Judge one part: accepted with its messages, held, dead or ignored. Never raises for
     anything that stands in the part. What was `taken_as` an earlier major of the contract becomes
     what the interface takes now; `released` lets suspect findings pass."""
-    verdict = Prepared(
-        state=PartState.DEAD,
-        offset=part.offset,
-        length=part.length,
-        ordinal=part.ordinal,
-        findings=part.findings,
-        payment_key=part.payment_key,
-        amount_cents=part.amount_cents,
-        claims_paid_cents=part.claims_paid_cents,
-        adjustments_cents=part.provider_adjustments_cents,
-    )
+    verdict = _nothing_yet(part)
     suspects = [f.code for f in part.findings if f.severity is Severity.SUSPECT]
     if part.document is None:
         return _unreadable(verdict, part.error, suspects)
@@ -66,11 +56,11 @@ def prepare(
         message = _message(part, artifact, source, context, taken_as)
         quality = examine(message, source.outcomes)
         messages = route(message, bundle, context)
-    except QualityBroken as refusal:
-        verdict = msgspec.structs.replace(verdict, quality=refusal.findings)
-        return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
     except Reject as refusal:
-        return msgspec.structs.replace(verdict, code=refusal.code, detail=refusal.message)
+        broken = refusal.findings if isinstance(refusal, QualityBroken) else ()
+        return msgspec.structs.replace(
+            verdict, code=refusal.code, detail=refusal.message, quality=broken
+        )
     key = part.payment_key or str(messages[0].fact(source.contract.identity) or "")
     return msgspec.structs.replace(
         verdict,
@@ -79,6 +69,20 @@ def prepare(
         payment_key=key,
         amount_cents=_amount(part, messages[0]),
         quality=quality,
+    )
+
+
+def _nothing_yet(part: Part) -> Prepared:
+    return Prepared(
+        state=PartState.DEAD,
+        offset=part.offset,
+        length=part.length,
+        ordinal=part.ordinal,
+        findings=part.findings,
+        payment_key=part.payment_key,
+        amount_cents=part.amount_cents,
+        claims_paid_cents=part.claims_paid_cents,
+        adjustments_cents=part.provider_adjustments_cents,
     )
 
 
