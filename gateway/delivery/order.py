@@ -2,7 +2,8 @@
 
 Successors wait in memory and keep the lane's cursor behind them, so a restart finds them again;
 the lane's bound on what it holds in memory is what stops the cursor behind a long blockade. Of
-keys blocked by what is set aside, a bounded number is known here; beyond it the store is asked.
+what is set aside and holds its key, a bounded number is known here; beyond it the store is asked.
+A key may be held by several: by one that waits, and by a dead one before it that is replayed.
 """
 
 from collections import deque
@@ -29,10 +30,11 @@ class KeyOrder:
         self._under_way: dict[str, set[int]] = {}
         """Keys of which a try is under way, first or later, with the items' numbers: whatever
         becomes of their retry rows meanwhile, the try's end decides."""
-        self._blocked: set[str] | None = set()
-        """Keys with something set aside that holds successors; None: too many to know."""
-        self._changed: dict[str, bool] = {}
-        """Which became blocked or free since the rows began to be read that `learn` gets."""
+        self._blocked: dict[str, set[int]] | None = {}
+        """Keys with something set aside that holds successors, by number; None: too many to
+        know."""
+        self._changed: dict[tuple[str, int], bool] = {}
+        """What began or ceased to hold since the rows began to be read that `learn` gets."""
         self._retries: set[str] = set()
         """Keys of which a retry was due while another of the key was under way."""
 
@@ -42,6 +44,11 @@ class KeyOrder:
             return False
         return state is not RetryState.DEAD or self.on_dead is OnDead.HOLD
 
+    @property
+    def passed(self) -> str:
+        """Return the state that holds no successors, empty where every one does."""
+        return "" if self.blocks(RetryState.DEAD) else RetryState.DEAD.value
+
     # -- what the store knows ------------------------------------------------------------------
 
     def begin_to_learn(self) -> None:
@@ -49,16 +56,18 @@ class KeyOrder:
         self._changed.clear()
 
     def learn(self, rows: Iterable[Row]) -> None:
-        """Know which keys are blocked: `rows` are all keys and states of the lane's retry table,
+        """Know which keys are blocked: `rows` are those of the lane's retry table that hold a key,
         or the first `MAX_KEYS` + 1 of them."""
         listed = list(rows)
         if len(listed) > MAX_KEYS:
             self._blocked = None
             return
-        held = {r["order_key"] for r in listed if self.blocks(RetryState(r["state"]))}
-        for key, blocked in self._changed.items():
-            (held.add if blocked else held.discard)(key)
-        self._blocked = held
+        self._blocked = {}
+        for row in listed:
+            if self.blocks(RetryState(row["state"])):
+                self._blocked.setdefault(row["order_key"], set()).add(row["seq"])
+        for (key, seq), blocked in list(self._changed.items()):
+            self._note(key, seq, blocked=blocked)
 
     def must_ask(self, key: str) -> bool:
         """Return whether only the store can say if the key is blocked."""
@@ -70,7 +79,7 @@ class KeyOrder:
 
     def free(self, key: str) -> list[LaneItem]:
         """Nothing set aside holds the key any more: return who may go now."""
-        if key in self._under_way or (self._blocked and key in self._blocked):
+        if key in self._under_way or self._known(key):
             return []
         return self._next(key)
 
@@ -82,8 +91,7 @@ class KeyOrder:
         key = item.order_key
         if not key:
             return True
-        known = self._blocked is not None and key in self._blocked
-        if not (blocked or known or key in self._under_way or key in self._waiting):
+        if not (blocked or self._known(key) or key in self._under_way or key in self._waiting):
             return True
         self._waiting.setdefault(key, deque()).append(item)
         return False
@@ -108,11 +116,9 @@ class KeyOrder:
             self._under_way[key] = others
         if not key:
             return []
-        if self.blocks(state):
-            self._note(key, blocked=True)
-        elif item.retrying:
-            self._note(key, blocked=False)
-        if others or self.blocks(state):
+        if self.blocks(state) or item.retrying:
+            self._note(key, item.seq, blocked=self.blocks(state))
+        if others or self.blocks(state) or self._known(key):
             return []
         return self._next(key)
 
@@ -122,11 +128,17 @@ class KeyOrder:
         self._retries.discard(key)
         return there
 
-    def _note(self, key: str, *, blocked: bool) -> None:
-        self._changed[key] = blocked
+    def _known(self, key: str) -> bool:
+        return self._blocked is not None and key in self._blocked
+
+    def _note(self, key: str, seq: int, *, blocked: bool) -> None:
+        self._changed[key, seq] = blocked
         if self._blocked is None:
             return
-        (self._blocked.add if blocked else self._blocked.discard)(key)
+        holders = self._blocked.setdefault(key, set())
+        (holders.add if blocked else holders.discard)(seq)
+        if not holders:
+            del self._blocked[key]
         if len(self._blocked) > MAX_KEYS:
             self._blocked = None
 

@@ -375,8 +375,8 @@ class LaneRunner:
 
     async def _learn_blocked(self) -> None:
         self._order.begin_to_learn()
-        rows = await self._store.fetch("retry_keys", lane_id=self.lane.lane_id, limit=MAX_KEYS + 1)
-        self._order.learn(rows)
+        lane = {"lane_id": self.lane.lane_id, "passed": self._order.passed}
+        self._order.learn(await self._store.fetch("retry_keys", **lane, limit=MAX_KEYS + 1))
 
     # -- waiting -------------------------------------------------------------------------------
 

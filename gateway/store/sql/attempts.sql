@@ -87,11 +87,13 @@ WHERE lane_id = :lane_id AND seq = :seq AND generation = :generation AND number 
 SELECT seq FROM retry WHERE lane_id = :lane_id AND seq > :after_seq AND part_offset = -1
 ORDER BY seq;
 
--- Which ordering keys have something set aside, in which states; of a very long list its start.
+-- What is set aside under an ordering key, but for one state that lets its successors pass; of a
+-- very long list its start.
 -- name: retry_keys
 -- read: scan
-SELECT DISTINCT order_key, state FROM retry
-WHERE lane_id = :lane_id AND order_key > '' ORDER BY order_key, state LIMIT :limit;
+SELECT order_key, seq, state FROM retry
+WHERE lane_id = :lane_id AND order_key > '' AND state <> :passed
+ORDER BY order_key, seq LIMIT :limit;
 
 -- The same of one key.
 -- name: retry_states_of_key

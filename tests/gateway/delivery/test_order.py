@@ -17,8 +17,8 @@ def seqs(items):
     return [i.seq for i in items]
 
 
-def row(key, state):
-    return {"order_key": key, "state": state}
+def row(key, state, seq=1):
+    return {"order_key": key, "seq": seq, "state": state}
 
 
 def starts(order: KeyOrder, one: LaneItem) -> bool:
@@ -93,11 +93,11 @@ def test_a_discard_frees_its_key_but_not_one_under_way():
 
 def test_what_changed_while_the_rows_were_read_is_not_forgotten():
     order = KeyOrder(OnDead.HOLD)
-    order.learn([row("b", "dead")])
+    order.learn([row("b", "dead", 2)])
     starts(order, item(1, "a"))
     order.started(item(2, "b", retrying=True))
     order.begin_to_learn()
-    old = [row("b", "dead")]
+    old = [row("b", "dead", 2)]
     order.settled(item(1, "a"), RetryState.WAITING)
     order.settled(item(2, "b", retrying=True), None)
     order.learn(old)
@@ -128,6 +128,17 @@ def test_a_replay_never_runs_beside_a_successor_of_its_key():
     assert order.may_retry("a", 1)
     order.started(item(1, "a", retrying=True))
     assert not starts(order, item(4, "a"))
+
+
+def test_a_replay_that_ends_well_does_not_free_what_another_of_its_key_holds():
+    order = KeyOrder(OnDead.SKIP)
+    order.learn([row("a", RetryState.WAITING, 1), row("a", RetryState.WAITING, 2)])
+    assert not starts(order, item(3, "a"))
+    order.started(item(1, "a", retrying=True))
+    assert order.settled(item(1, "a", retrying=True), None) == []
+    assert not starts(order, item(4, "a"))
+    order.started(item(2, "a", retrying=True))
+    assert seqs(order.settled(item(2, "a", retrying=True), None)) == [4, 3]
 
 
 def test_other_settings_count_from_the_next_item_on():
