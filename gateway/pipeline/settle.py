@@ -76,15 +76,19 @@ class Settling:
     async def _in_its_way(
         self, item: LaneItem, number: int, plan: Plan, result: Result, at: int
     ) -> Plan | Settled | None:
-        """Return the plan that holds after a conflict: the same where this very unit did it before,
-        another where a person has changed the item; or how the attempt was settled before. None
-        where nothing explains it. The store is asked until it answers: the attempt was made, and
-        who does not know its record is not to make it again. Raises LaneLost."""
+        """Return the plan that holds after a conflict: where this very unit did it before, with
+        the state that a person has given the item since; where a person was first, what is left of
+        it; or how the attempt was settled before. None where nothing explains it.
+
+        The store is asked until it answers: the attempt was made, and who does not know its record
+        is not to make it again. Raises LaneLost.
+        """
         while True:
             try:
                 await self._lanes.must_still_hold(item.lane)
-                if await self.stands(item, number, at=at) is not None:
-                    return plan
+                done = await self.stands(item, number, at=at)
+                if done is not None:
+                    return msgspec.structs.replace(plan, state=done.state)
                 changed = await self._on_record(item, plan, result, at)
                 return changed or await self.stands(item, number)
             except StorageFault as trouble:

@@ -142,3 +142,25 @@ async def test_a_look_that_fails_after_a_lost_commit_is_no_reason_to_send_again(
     attempts = await fetch("attempts_of", lane_id=lane, seq=1)
     assert [attempt["outcome"] for attempt in attempts] == ["failed", "done"]
     assert sorted(partner.effects.values()) == [1]
+
+
+@on_both_engines
+async def test_what_a_person_discards_while_its_commit_is_lost_holds_nobody(
+    world, partner, advice, monkeypatch
+):
+    world.partner_is("key", "order_by: input.payer.name\n")
+    partner.script = [status(503)]
+    await world.start(lost_after("dispatch.after_reply", 1))
+    await world.hand_over(advice(1))
+
+    async def waits() -> bool:
+        return await world.states() == ["waiting"]
+
+    await until(waits)  # it is on record, and who wrote it does not know
+    found = await world.hub.operator.find(Selection())
+    one = Selection(ids=(found[0].id,))
+    await world.hub.operator.act(Action.DISCARD, one, actor="t", reason="not ours")
+    await world.hand_over(advice(2))
+    await world.settled(seconds=20)
+    assert sorted(partner.effects.values()) == [1]
+    assert len(partner.requests) == 2
