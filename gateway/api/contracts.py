@@ -18,7 +18,17 @@ from gateway.api.versions import Versions, recorded_usage
 from gateway.api.wire import contract_media_type
 from gateway.errors import ConfigError, NotFound, Reject, TryAgain, UsageFault
 from gateway.governance import Profile, compile_validator
-from gateway.governance.compat import CompatProfile, Limits, Mode, Policy, Report, Subject, compare
+from gateway.governance.compat import (
+    CompatProfile,
+    Limits,
+    Mode,
+    Policy,
+    Report,
+    Subject,
+    compare,
+    witness_of,
+)
+from gateway.governance.compat.waivers import waivers_of
 from gateway.governance.guard import parse_document
 from gateway.governance.lifecycle import written
 from gateway.governance.references import Reference, of_clients, referenced_by, references
@@ -38,6 +48,7 @@ COMPARE_SECONDS = 5.0
 """After so long a comparison is left to people."""
 
 MAX_FINDINGS = 200
+MAX_WITNESS_BYTES = 64 * 1024
 _LIVE = frozenset({"active", "deprecated", "sunset"})
 
 
@@ -104,13 +115,15 @@ class FindingView(msgspec.Struct, frozen=True, kw_only=True):
     level: str
     pointer_old: str
     pointer_new: str
+    breaks: list[str]
     message: str
     waived: bool
 
 
 class CompatibilityView(msgspec.Struct, frozen=True, kw_only=True):
     """What a comparison came to. `verdict`: compatible, incompatible, or review (a person has to
-    look); `accepted`: it could be published."""
+    look); `accepted`: it could be published. `witness` is a list of at most one made-up document
+    that a writer may send and a reader refuses; one of more than 64 KiB is left out."""
 
     is_compatible: bool
     verdict: str
@@ -120,6 +133,7 @@ class CompatibilityView(msgspec.Struct, frozen=True, kw_only=True):
     against: list[str]
     required_bump: str
     inclusions: dict[str, str]
+    witness: list[Any]
     findings: list[FindingView]
     findings_truncated: bool = False
 
@@ -236,7 +250,7 @@ async def check_compatibility(
     comparing: asyncio.Semaphore = request.app.state["comparing"]
     new = Subject(f"{name}/new", schema)
     run = partial(_judged, subjects, new, mode=_mode(mode, olds[-1]), profile=_profile(profile))
-    report = await _compared(hub, comparing, run)
+    report = await _compared(hub, comparing, partial(run, policy=_policy(hub, olds[-1])))
     return _compatibility(report)
 
 
@@ -262,15 +276,24 @@ async def _compared(
     limits = Limits(expired=lambda: clock.monotonic() > end)
     try:
         async with asyncio.timeout(COMPARE_SECONDS + 1), comparing:
-            return await asyncio.to_thread(
-                run, policy=Policy(today=clock.now().date()), limits=limits
-            )
+            return await asyncio.to_thread(run, limits=limits)
     except TimeoutError:
         raise TryAgain(
             "The comparison takes too long here, or others are being made.",
             next_step="use `remithub contract compat`, which may take longer.",
             retry_after_seconds=int(COMPARE_SECONDS),
         ) from None
+
+
+def _policy(hub: Services, contract: ContractVersion) -> Policy:
+    """Return what publishing holds against a change, waivers included."""
+    bases = hub.catalogue.registry.roots
+    return Policy(
+        contract=contract.name,
+        stability=contract.record.stability,
+        today=hub.ports.clock.now().date(),
+        waivers=[one for base in bases for one in waivers_of(base / "contracts/waivers.yaml")],
+    )
 
 
 def _against(hub: Services, name: str, against: str) -> list[ContractVersion]:
@@ -306,6 +329,7 @@ def _compatibility(report: Report) -> CompatibilityView:
             level=str(one.level),
             pointer_old=one.pointer_old,
             pointer_new=one.pointer_new,
+            breaks=[str(way) for way in one.breaks],
             message=one.message,
             waived=one.waiver is not None,
         )
@@ -320,9 +344,15 @@ def _compatibility(report: Report) -> CompatibilityView:
         against=list(report.old),
         required_bump=str(report.required_bump),
         inclusions={name: str(one.verdict) for name, one in report.inclusions.items()},
+        witness=_witness(report),
         findings=findings,
         findings_truncated=len(report.findings) > MAX_FINDINGS,
     )
+
+
+def _witness(report: Report) -> list[Any]:
+    found = [one for name, one in witness_of(report).items() if name == "witness"]
+    return found if len(msgspec.json.encode(found)) <= MAX_WITNESS_BYTES else []
 
 
 def version_of(hub: Services, name: str, version: str) -> ContractVersion:

@@ -77,7 +77,12 @@ def test_a_change_is_judged_before_it_is_made(live: Live) -> None:
     found = check(live, less, against="all", mode="backward", profile="strict")
     assert (found["is_compatible"], found["accepted"]) == (False, False)
     assert found["required_bump"] == "major"
-    assert check(live, schema_of(live, "2.0.0"))["against"] == ["receipt/2.0.0"]
+    (witness,) = found["witness"]
+    assert "note" not in witness
+    assert ["backward"] in [one["breaks"] for one in found["findings"]]
+    same = check(live, schema_of(live, "2.0.0"))
+    assert same["witness"] == []
+    assert same["against"] == ["receipt/2.0.0"]
 
 
 @pytest.mark.parametrize(
