@@ -216,6 +216,18 @@ INCOMPATIBLE: dict[str, tuple[Any, Any]] = {
                    for n in range(3)]},
         {"type": "object", "maxProperties": 3},
     ),
+    "branches with the same constant, closed as one": (
+        {"type": "object", "required": ["k"], "unevaluatedProperties": False, "anyOf": [
+            {"properties": {"k": {"enum": [1, 2]}, "a": TEXT}, "required": ["k", "a"]},
+            {"properties": {"k": {"enum": [2, 3]}, "b": TEXT}, "required": ["k", "b"]}]},
+        {"type": "object", "maxProperties": 2},
+    ),
+    "branches with a constant nobody has to give": (
+        {"type": "object", "unevaluatedProperties": False, "anyOf": [
+            {"properties": {"k": {"const": 1}, "a": TEXT}, "minProperties": 2},
+            {"properties": {"k": {"const": 2}, "b": TEXT}, "minProperties": 2}]},
+        {"type": "object", "required": ["k"]},
+    ),
     "a long list": (array(maxItems=10_001), array(maxItems=10_000)),
     "a bound at the end of what a float holds": (
         {"type": "number"}, {"type": "number", "minimum": -1e307}
