@@ -131,7 +131,8 @@ def test_nothing_unforeseen_is_answered_to(role: str, tmp_path: Path) -> None:
 def test_signing_out_is_as_foreseen(operation: str, tmp_path: Path) -> None:
     with world_at(tmp_path / "hub") as world:
         fuzzer = Fuzzer(world, Duty.ADMIN, tmp_path)
-        fuzzer.run([operation], "--seed", "1", "--max-examples", "2")
+        alone = ("--phases", "coverage,fuzzing")  # one operation has nothing to link to
+        fuzzer.run([operation], "--seed", "1", "--max-examples", "2", *alone)
 
 
 @pytest.mark.soak
