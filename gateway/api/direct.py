@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 from litestar import Litestar, Request, Response
 from litestar.datastructures import Headers, State
-from litestar.types import Receive, Scope, Send
+from litestar.exceptions import InternalServerException
+from litestar.types import Empty, Receive, Scope, Send
 
 from gateway.api.governed import Guarding
 from gateway.api.messages import hand_over_message
@@ -29,6 +30,20 @@ class _Request(Request[Any, Any, State]):
     @cached_property
     def headers(self) -> Headers:  # asked a dozen times, read once
         return Headers.from_scope(self.scope)
+
+    async def body(self) -> bytes:
+        """Read no further than what is announced: the word that this was all comes later."""
+        announced = self.headers.get("content-length", "")
+        if self._body is Empty and announced.isdecimal():
+            left, pieces = int(announced), []
+            while left > 0:
+                event = await self.receive()
+                if event["type"] != "http.request":
+                    raise InternalServerException("client disconnected prematurely")
+                pieces.append(event["body"])
+                left = left - len(event["body"]) if event["more_body"] else 0
+            self._body = b"".join(pieces)
+        return await super().body()
 
 
 class Direct:
