@@ -46,6 +46,13 @@ class KeyFacts(msgspec.Struct, frozen=True, kw_only=True):
         return not self.revoked_at and now < self.expires_at
 
 
+class _Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A key in memory; its facts are one object for as long."""
+
+    facts: KeyFacts
+    secret_hash: str
+
+
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it is shown once: `key` holds the secret and is kept nowhere."""
 
@@ -59,7 +66,7 @@ class Keys:
     def __init__(self, store: Store, ports: Ports) -> None:
         self._store = store
         self._ports = ports
-        self._held: dict[str, tuple[float, Row]] = {}
+        self._held: dict[str, tuple[float, _Held]] = {}
 
     def now(self) -> int:
         """Return milliseconds since the epoch."""
@@ -70,36 +77,38 @@ class Keys:
         match = KEY.fullmatch(presented)
         if match is None:
             return None
-        row = await self._row(match[1])
+        held = await self._find(match[1])
         given = hashlib.sha256(match[2].encode()).hexdigest()
-        same = hmac.compare_digest(given, row["secret_hash"] if row else _NOBODY)
-        if row is None or not same:
+        same = hmac.compare_digest(given, held.secret_hash if held else _NOBODY)
+        if held is None or not same:
             return None
-        facts, now = _facts(row), self.now()
+        facts, now = held.facts, self.now()
         if not facts.live(now):
             return None
         if now - facts.used_at >= _USED_MS:
             await self._used(facts, now)
         return facts
 
-    async def _row(self, key_id: str) -> Row | None:
+    async def _find(self, key_id: str) -> "_Held | None":
         moment = self._ports.clock.monotonic()
-        until, row = self._held.get(key_id, (0.0, None))
-        if row is not None and moment < until:
-            return row
+        until, held = self._held.get(key_id, (0.0, None))
+        if held is not None and moment < until:
+            return held
         rows = await self._store.fetch("api_key_get", key_id=key_id)
         if not rows:
             return None
         if len(self._held) >= _HELD:
             self._held.clear()
-        self._held[key_id] = (moment + HELD_SECONDS, rows[0])
-        return rows[0]
+        found = _Held(facts=_facts(rows[0]), secret_hash=rows[0]["secret_hash"])
+        self._held[key_id] = (moment + HELD_SECONDS, found)
+        return found
 
     async def _used(self, facts: KeyFacts, now: int) -> None:
         """Keep that it was used; where the store cannot, the request goes on all the same."""
         if facts.key_id in self._held:
-            until, row = self._held[facts.key_id]
-            self._held[facts.key_id] = (until, {**row, "used_at": now})
+            until, held = self._held[facts.key_id]
+            used_now = msgspec.structs.replace(held.facts, used_at=now)
+            self._held[facts.key_id] = (until, msgspec.structs.replace(held, facts=used_now))
         try:
             used = Statement("api_key_used", {"key_id": facts.key_id, "at": now})
             await self._store.commit(Unit(statements=(used,)))

@@ -1,6 +1,7 @@
 """The security headers of every answer, whatever gave it: they are put on at the door."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gateway.settings import AccessSettings
 
@@ -38,8 +39,13 @@ def with_security(given: Iterable[tuple[bytes, bytes]], access: AccessSettings) 
     HSTS goes along where the hub, or a proxy before it, ends TLS (RFC 6797, 7.2).
     """
     headers = list(given)
-    names = {name.lower() for name, _ in headers}
-    headers += [header for header in (*_ALWAYS, *_UNLESS_SAID) if header[0] not in names]
+    headers += _unsaid(tuple(name for name, _ in headers))
     if access.tls is not None or access.proxies:
         headers += _OVER_TLS
     return headers
+
+
+@lru_cache(maxsize=256)
+def _unsaid(names: tuple[bytes, ...]) -> Headers:
+    said = {name.lower() for name in names}
+    return [header for header in (*_ALWAYS, *_UNLESS_SAID) if header[0] not in said]

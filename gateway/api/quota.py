@@ -99,6 +99,8 @@ class _Book:
         self.product = product
         self.client = client
         self.under_way = 0
+        self.share = 0
+        """How many may be under way here at a time, by the last look; 0: it is not bounded."""
         quota = product.quota
         self.requests = _window(client, product, quota.requests, "requests", "requests")
         self.bytes = _window(client, product, quota.bytes, "bytes", BYTES)
@@ -137,8 +139,8 @@ class Quotas:
     async def enter(self, client: str, product: ProductSettings, announced: int) -> Admission:
         """Let a request in, with a body of so many bytes. Raises QuotaExceeded."""
         book = self._book(client, product)
-        share = self._share(product)
-        if share and book.under_way >= share:
+        book.share = self._share(product)
+        if book.share and book.under_way >= book.share:
             name = f"{product.product}-parallel"
             raise QuotaExceeded((name,), retry_after_seconds=BUSY_SECONDS)
         book.under_way += 1
@@ -159,9 +161,8 @@ class Quotas:
             return []
         now = self._now()
         limits = [one.limit(now) for one in book.windows]
-        share = self._share(book.product)
-        if share:
-            left = max(0, share - book.under_way)
+        if book.share:
+            left = max(0, book.share - book.under_way)
             limits.append(Limit(name=f"{book.product.product}-parallel", remaining=left))
         return [
             (b"ratelimit-policy", book.policies),
@@ -185,8 +186,14 @@ class Quotas:
         owed = [(book.bytes, announced), (book.requests, 1)]
         due = [(window, amount) for window, amount in owed if window is not None and amount]
         paid: list[tuple[_Window, int]] = []
+        now = self._now()
         for window, amount in due:
-            if not await self._take(window, amount):
+            window.at(now)
+            if window.left >= amount:
+                window.left -= amount
+            elif await self._take(window, amount):
+                now = self._now()
+            else:
                 for other, back in paid:
                     other.left += back
                 wait = window.limit(self._now()).reset_seconds or BUSY_SECONDS

@@ -46,7 +46,8 @@ class Reading:
             return recent
         (found,) = await self._store.fetch("artifact_by_id", artifact_id=name)
         row = dict(found)
-        meta = self._sealer.open_small(f"artifact.meta.{name}", row.pop("meta"))
+        sealed = row.pop("meta")
+        meta = self._sealer.open_small(f"artifact.meta.{name}", sealed) if sealed else b"{}"
         return msgspec.convert({**row, "meta": msgspec.json.decode(meta)}, Artifact)
 
     async def bundle(self, artifact: Artifact, item: LaneItem, bundles: Bundles) -> Bundle:
