@@ -19,7 +19,7 @@ from gateway.api.products import operation_of, products_for, products_of
 from gateway.api.quota import QuotaExceeded, Quotas
 from gateway.api.rules import Kind, Rule, rule_of
 from gateway.api.services import HubRequest, Services
-from gateway.api.use import KEY, Use, use_of
+from gateway.api.use import KEY, Use, Way, use_of
 from gateway.api.wire import Malformed
 from gateway.errors import NotFound, UsageFault
 from gateway.pipeline import Bundle
@@ -90,6 +90,7 @@ class _Admitted(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: Catalogue
     decision: Decision
     product: ProductSettings
+    way: Way
 
 
 class Guarding:
@@ -110,28 +111,32 @@ class Guarding:
         kind = connection.headers.get("content-type", "")
         key = (caller.actor.credential, connection.scope["path_params"]["contract"], kind)
         kept = self._kept.get(key)
+        bundle, catalogue = hub.bundle, hub.catalogue
         if (
             kept is not None
             and kept.actor is caller.actor
-            and kept.bundle is hub.bundle
-            and kept.catalogue is hub.catalogue
+            and kept.bundle is bundle
+            and kept.catalogue is catalogue
         ):
             await _enter(connection, caller, kept.product)
             reason_of(connection)
             caller.decision = kept.decision
+            use_of(connection).way = kept.way
             return
         await guarded(connection, handler)
-        product = use_of(connection).product
-        if product is None or not _names_version(connection):
+        use = use_of(connection)
+        if use.product is None or not _names_version(connection):
             return  # a person; or what is meant depends on pins
+        use.way = Way()
         if len(self._kept) >= _REMEMBERED:
             self._kept.clear()
         self._kept[key] = _Admitted(
             actor=caller.actor,
-            bundle=hub.bundle,
-            catalogue=hub.catalogue,
+            bundle=bundle,  # as it was before anything was waited for
+            catalogue=catalogue,
             decision=caller.decision,
-            product=product,
+            product=use.product,
+            way=use.way,
         )
 
 

@@ -14,7 +14,7 @@ from gateway.api.conditional import not_modified, tag_of, tagged
 from gateway.api.conversion import EXACT, converted, same_document
 from gateway.api.deliveries import deliveries_of
 from gateway.api.documents import DeliveryView, MessageRow, message_row
-from gateway.api.envelopes import enclosed
+from gateway.api.envelopes import Opened, enclosed
 from gateway.api.events import Outgoing, outgoing, put_on_record
 from gateway.api.files import Given, must_be_raw, must_fit, one_block, take
 from gateway.api.governed import lists, must_cover, must_know, shows_full
@@ -24,6 +24,7 @@ from gateway.api.negotiation import (
     accepted_types,
     content_type,
     given_version,
+    lasts,
     taken_version,
     used,
 )
@@ -79,17 +80,18 @@ async def hand_over_message(
     contract is refused at once (422) with pointers and rules, never with values. It may be the data
     of a CloudEvent, whose source and id then count as an Idempotency-Key does.
     """
-    hub = services(request)
-    name, source = _intake(hub, contract, interface)
+    hub, way = services(request), use_of(request).way
+    known: tuple[str, Source, Meant] | None = way.found if way else None
+    name, source = known[:2] if known else _intake(hub, contract, interface)
     must_be_raw(request)
     must_fit(request, min(MAX_DOCUMENT_BYTES, source.settings.max_bytes))
     event = await enclosed(request, contract)
-    if event is None:
-        _must_be_json(request)
-    meant = await taken_version(
-        request, contract, source.contract.version, event.version if event else ""
-    )
-    await must_cover(request, contract, meant.version.version)
+    if known and event is None:
+        meant = known[2]
+    else:
+        meant = await _meant(request, contract, source, event)
+        if way and event is None and lasts(meant.version):
+            way.found = name, source, meant
     raw = event.document if event else await request.body()
     product = use_of(request).product
     strips = product is not None and product.unknown_fields is Unknown.STRIP
@@ -98,6 +100,18 @@ async def hand_over_message(
     same = partial(same_document, raw)
     given = event.given(same, more) if event else Given(same=same, meta=more)
     return await take(request, name, one_block(raw), given)
+
+
+async def _meant(
+    request: HubRequest, contract: str, source: Source, event: Opened | None
+) -> Meant:
+    """Return the version that is sent, which the product covers. Raises as those do."""
+    if event is None:
+        _must_be_json(request)
+    enclosed_version = event.version if event else ""
+    meant = await taken_version(request, contract, source.contract.version, enclosed_version)
+    await must_cover(request, contract, meant.version.version)
+    return meant
 
 
 def _intake(hub: Services, contract: str, interface: str) -> tuple[str, Source]:

@@ -8,9 +8,16 @@ from litestar.types import Message, Send
 from gateway.api.quota import Admission
 from gateway.settings import ProductSettings
 
-__all__ = ["KEY", "Use", "answer_with", "use_of"]
+__all__ = ["KEY", "Use", "Way", "answer_with", "use_of"]
 
 KEY = "remithub.use"
+
+
+class Way:
+    """What `hand_over_message` finds out once for all messages that are alike in who sends them,
+    contract and media type; `found` is its own."""
+
+    found: Any = None
 
 
 class Use:
@@ -23,6 +30,8 @@ class Use:
         self.admission: Admission | None = None
         self.headers: list[tuple[bytes, bytes]] = []
         self.received = 0
+        self.way: Way | None = None
+        """Where messages like this one go, where that is remembered."""
         self.held: Callable[[Send, Message], Awaitable[None]] | None = None
         """Where the answer goes before it leaves, see `once`."""
 

@@ -53,6 +53,9 @@ def record(live: Live, version: str = "1.0.0") -> VersionRecord:
 def test_one_proposes_and_another_carries_it_out(live: Live) -> None:
     ada, cleo = Person(live, "ada", Duty.ENGINEER), Person(live, "cleo", Duty.ADMIN)
     step = f"{VERSION}/deprecate"
+    callers = Callers(live)
+    before = [callers("wide").send(receipt_of(n), V1) for n in (1, 2)]
+    assert [(one.status_code, "sunset" in one.headers) for one in before] == [(202, False)] * 2
     tag = ada.tag()
     refused = ada(step, ENDS, If_Match=tag)
     assert (refused.status_code, refused.json()["code"]) == (403, "approval_required")
@@ -70,8 +73,7 @@ def test_one_proposes_and_another_carries_it_out(live: Live) -> None:
     assert (found.author, found.approved_by) == ("person:ada", "person:cleo")
     assert found.sunset_at == "2199-01-01T00:00:00Z"
     # From now on, without a reload, every answer says so.
-    callers = Callers(live)
-    assert "sunset" in callers("wide").send(receipt_of(1), V1).headers
+    assert "sunset" in callers("wide").send(receipt_of(3), V1).headers
     callers.close()
     rows = live.run(live.hub.store.fetch("audit_tail", object_id="receipt/1.0.0", limit=5))
     assert [(row["actor"], row["action"]) for row in rows] == [

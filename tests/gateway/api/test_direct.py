@@ -1,5 +1,6 @@
 """A message is answered alike without the framework's layers and through them."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -148,6 +149,40 @@ def test_what_was_granted_once_is_gone_with_the_configuration_or_the_key(
     key = caller.client.headers["authorization"].partition(" ")[2].partition(".")[0]
     assert live.post(f"/v1/keys/{key}/revoke").is_success
     assert code()[0] == 401
+
+
+def test_a_document_right_after_another_on_one_connection_is_taken(
+    live: Live, callers: Callers
+) -> None:
+    key = callers("wide").client.headers["authorization"]
+    asked = b"".join(
+        f"POST /v1/messages/receipt HTTP/1.1\r\nHost: here\r\nAuthorization: {key}\r\n"
+        f"Content-Type: {V1}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+        for body in (msgspec.json.encode(receipt_of(n)) for n in (4001, 4002, 4003))
+    )
+    with socket.create_connection(("127.0.0.1", httpx.URL(live.url).port or 0), 30) as wire:
+        for start in range(0, len(asked), 100):  # no piece ends where a document does
+            wire.sendall(asked[start : start + 100])
+        said = b""
+        while said.count(b"HTTP/1.1 202 ") < 3:
+            more = wire.recv(65536)
+            assert more, "it has closed the connection"
+            said += more
+    assert said.count(b"HTTP/1.1 ") == 3
+
+
+def test_a_body_that_ends_early_is_no_document(live: Live, callers: Callers) -> None:
+    key, body = callers("wide").client.headers["authorization"], b'{"receipt_id": "r-1"}'
+    head = (
+        f"POST /v1/messages/receipt HTTP/1.1\r\nHost: here\r\nAuthorization: {key}\r\n"
+        f"Content-Type: {V1}\r\nContent-Length: {len(body) + 1}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", httpx.URL(live.url).port or 0), 30) as wire:
+        wire.sendall(head.encode() + body)
+        wire.shutdown(socket.SHUT_WR)
+        assert b" 202 " not in wire.recv(65536)
+    assert callers("wide").send(receipt_of(4004)).status_code == 202
 
 
 def test_a_version_that_a_pin_decides_is_asked_for_every_time(
