@@ -264,6 +264,7 @@ class Destination:
         self._heard = said
         if own:
             return
+        self._news = None  # what did not get through until now is older than this
         if not row["opened"]:
             if self._breaker.opened:
                 self._breaker.close()

@@ -56,6 +56,8 @@ def _left(world: World) -> list[Row]:
 
 
 def _may_wait(world: World, row: Row) -> bool:
+    if not row["destination"]:
+        return False
     if row["destination"] == world.options.dead_partner or world.network.cursed(
         row["delivery_id"]
     ):

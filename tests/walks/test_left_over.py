@@ -29,7 +29,7 @@ async def nodes(tmp_path, partner, postgres):
     await there.close()
 
 
-async def _nothing_owed_yet(_bundle) -> None:
+async def _nothing_owed_yet(_bundle, _ended) -> None:
     """The check passed a moment before something came for the route."""
 
 

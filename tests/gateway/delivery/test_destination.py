@@ -306,6 +306,15 @@ def test_an_opening_and_closing_between_two_looks_is_noticed(opened, clock):
     assert opened.it.breaker is BreakerState.CLOSED
 
 
+def test_an_opening_that_did_not_get_through_is_no_news_after_another_node_has_closed(
+    opened, clock
+):
+    opened.it.not_told(opened.it.news())
+    opened.it.hear({"open_until": int(clock.now().timestamp() * 1000), "opened": 0})
+    assert opened.it.breaker is BreakerState.CLOSED
+    assert opened.it.news() is None
+
+
 def test_an_old_row_does_not_close_a_breaker_that_has_just_opened(lane):
     lane.it.hear(row(None))
     lane.end(FAULT, FAULT, FAULT)

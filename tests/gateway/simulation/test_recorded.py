@@ -12,6 +12,7 @@ RECORDED = {
     3010688: "a try was taken for its own repetition: both began at the same millisecond",
     3010863: "an outage answered what a crashed process had tried: a later refusal raised the key",
     3011237: "one lane of two got every probe, with an item that always fails",
+    25003440: "a breaker's opening that got through late opened all that had closed since",
     23001340: "what a person discarded while its commit was lost held its key for ever",
     23001473: "a replay that ended well freed what another of its key still held",
     24000040: "one delivery was tried twice at once: it was due when its failure was on record",
