@@ -49,11 +49,9 @@ class Presented(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_presented(scope: Any, settings: AccessSettings) -> Presented:
     """Read an ASGI scope. Headers of a proxy count only from the addresses that are configured."""
-    named: dict[bytes, bytes] = {}
-    repeated = False
-    for name, value in scope["headers"]:
-        repeated = repeated or (name == b"authorization" and name in named)
-        named[name] = value
+    headers: list[tuple[bytes, bytes]] = scope["headers"]
+    named = dict(headers)
+    repeated = len(named) < len(headers) and _times(headers, b"authorization") > 1
     client = scope.get("client")
     peer = client[0] if client else ""
     through = _is_proxy(peer, settings.proxies)
@@ -71,6 +69,10 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
         around=not (through or settings.tls or _is_loopback(peer)),
         thumbprint=_thumbprint(named, settings) if through else "",
     )
+
+
+def _times(headers: list[tuple[bytes, bytes]], wanted: bytes) -> int:
+    return sum(name == wanted for name, _ in headers)
 
 
 @lru_cache(maxsize=4096)
@@ -105,6 +107,8 @@ def _source(peer: str, named: dict[bytes, bytes], settings: AccessSettings) -> s
 
 def _cookie(header: bytes) -> str:
     """Return the session's cookie; where two of that name came, none counts."""
+    if not header:
+        return ""
     wanted = COOKIE.encode()
     pairs = [piece.strip().partition(b"=") for piece in header.split(b";")]
     found = [value for name, _, value in pairs if name == wanted]

@@ -7,7 +7,7 @@ __all__ = ["artifact_id", "delivery_id", "message_id", "process_id", "text_id"]
 
 def text_id(prefix: str, *parts: object) -> str:
     """Return `prefix` + "_" + 32 hexadecimal digits of the SHA-256 over the parts."""
-    joined = "\x1f".join(str(part) for part in parts)
+    joined = "\x1f".join(map(str, parts))
     return f"{prefix}_{sha256(joined.encode()).hexdigest()[:32]}"
 
 
