@@ -14,7 +14,7 @@ PLANTED_IN = (custody, deliveries, owners)
 CHUNKS = 8
 SEEDS_PER_CHUNK = 25
 SOAK_SEEDS = 2000
-QUICK_SEEDS = 60
+QUICK_SEEDS = 100
 SOAK_HUNT_SEEDS = 500
 
 RARE = {"the_epoch_is_not_checked", "the_generation_is_raised_after_an_unknown"}
