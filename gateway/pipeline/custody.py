@@ -69,10 +69,9 @@ class Custody:
     async def _keep(
         self, blocks: AsyncIterator[bytes], arrival: Arrival, bundle: Bundle, limit: int
     ) -> tuple[Artifact, bool]:
-        upload = self._ports.ids.new("bod")
         received = await receive(
             blocks,
-            upload_id=upload,
+            ids=self._ports.ids,
             max_bytes=limit,
             store=self._store,
             fail_point=self._ports.fail_point,
@@ -93,7 +92,7 @@ class Custody:
         duplicate = done.affected[0] == 0
         if duplicate and received.spilled:
             with contextlib.suppress(StorageFault):  # it is ours all the same; a start forgets
-                await forget(upload, self._store)
+                await forget(received.body_id, self._store)
         return artifact, duplicate
 
     async def _artifact(self, arrival: Arrival, received: Received, bundle: Bundle) -> Artifact:

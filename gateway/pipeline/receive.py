@@ -9,7 +9,7 @@ import msgspec
 
 from gateway.errors import Reject, StorageFault
 from gateway.model.ids import text_id
-from gateway.ports import Clock, FailPoint
+from gateway.ports import Clock, FailPoint, Ids
 from gateway.store import CHUNK_BYTES, Body, Statement, Store, Unit
 
 __all__ = ["Received", "arrived", "forget", "forget_unfinished", "receive"]
@@ -32,7 +32,7 @@ class Received(msgspec.Struct, frozen=True, kw_only=True):
 async def receive(
     blocks: AsyncIterator[bytes],
     *,
-    upload_id: str,
+    ids: Ids,
     max_bytes: int,
     store: Store,
     fail_point: FailPoint,
@@ -41,6 +41,7 @@ async def receive(
     stream that ends early is removed again."""
     digest = hashlib.sha256()
     pending: list[bytes] = []
+    upload_id = ""
     size = chunk = held = 0
     try:
         async for block in blocks:
@@ -54,6 +55,7 @@ async def receive(
                 whole = b"".join([*pending, block[: CHUNK_BYTES - held]])
                 block = block[CHUNK_BYTES - held :]  # noqa: PLW2901 - what is left of it
                 pending, held = [], 0
+                upload_id = upload_id or ids.new("bod")
                 body = Body(body_id=upload_id, data=whole, chunk=chunk, last=False)
                 await store.commit(Unit(bodies=(body,), statements=_begin(upload_id, chunk)))
                 chunk += 1

@@ -30,7 +30,7 @@ async def taken(store, size: int, block: int, *, max_bytes: int = len(BODY)):
 
     return await receive(
         blocks(),
-        upload_id="bod_one",
+        ids=Ports().ids,
         max_bytes=max_bytes,
         store=store,
         fail_point=lambda _: None,
