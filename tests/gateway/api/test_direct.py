@@ -185,6 +185,23 @@ def test_a_body_that_ends_early_is_no_document(live: Live, callers: Callers) -> 
     assert callers("wide").send(receipt_of(4004)).status_code == 202
 
 
+def test_what_is_known_beside_a_document_is_sealed_where_there_is_any(
+    live: Live, callers: Callers
+) -> None:
+    kept = []
+    for number, more in ((4101, {}), (4102, {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"})):
+        answer = callers("wide").client.post(
+            "/v1/messages/receipt",
+            content=msgspec.json.encode(receipt_of(number)),
+            headers={"content-type": V1} | more,
+        )
+        name = answer.json()["artifact_id"]
+        (row,) = live.run(live.hub.store.fetch("artifact_by_id", artifact_id=name))
+        kept.append(row["meta"])
+    assert kept[0] is None
+    assert b"1" * 32 not in kept[1]
+
+
 def test_a_version_that_a_pin_decides_is_asked_for_every_time(
     live: Live, callers: Callers
 ) -> None:
