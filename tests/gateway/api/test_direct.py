@@ -188,7 +188,7 @@ def test_a_body_that_ends_early_is_no_document(live: Live, callers: Callers) -> 
 def test_what_is_known_beside_a_document_is_sealed_where_there_is_any(
     live: Live, callers: Callers
 ) -> None:
-    kept = []
+    kept, known = [], []
     for number, more in ((4101, {}), (4102, {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"})):
         answer = callers("wide").client.post(
             "/v1/messages/receipt",
@@ -198,8 +198,11 @@ def test_what_is_known_beside_a_document_is_sealed_where_there_is_any(
         name = answer.json()["artifact_id"]
         (row,) = live.run(live.hub.store.fetch("artifact_by_id", artifact_id=name))
         kept.append(row["meta"])
+        reading = live.hub.flow.reading
+        known += [live.run(reading.artifact(name)) for _ in range(2)][1:]  # once from memory
     assert kept[0] is None
     assert b"1" * 32 not in kept[1]
+    assert [list(one.meta) for one in known] == [[], ["traceparent"]]
 
 
 def test_a_version_that_a_pin_decides_is_asked_for_every_time(
