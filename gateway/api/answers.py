@@ -114,7 +114,7 @@ def _at(*starts: str) -> Rule:
 
 def _version(shape: Shape) -> bool:
     """A document of a contract goes in or out, in the version that is asked for."""
-    return shape.body is Body.DOCUMENT or shape.path.startswith("/v1/messages/")
+    return shape.body is Body.DOCUMENT or shape.path.startswith(("/v1/messages/", "/v1/feeds/"))
 
 
 def _ready(shape: Shape) -> bool:

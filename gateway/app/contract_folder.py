@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway.errors import UsageFault
+from gateway.errors import Conflict
 from gateway.governance.compat import Policy
 from gateway.governance.compat.waivers import waivers_of
 from gateway.governance.consumers import ContractReads, read_declared
@@ -99,7 +99,7 @@ class ContractFolder:
         """Return what a version's record becomes by a step: what `decide` makes of it and of its
         surroundings. `known` is who names the version beside what lies in the folder.
 
-        Raises what `decide` raises; UsageFault for a version that came with the program.
+        Raises what `decide` raises; Conflict for a version that came with the program.
         """
         faults: tuple[str, ...] = ()
         if to == Status.ACTIVE:
@@ -108,9 +108,9 @@ class ContractFolder:
         facts = facts_of(self.registry, contract, named, now=now, usage=usage, faults=faults)
         record = decide(contract.record, facts)
         if not contract.folder.resolve().is_relative_to(self.root):
-            raise UsageFault(
+            raise Conflict(
                 f"{contract.identity} came with the program.",
-                next_step="name the folder its contract.yaml lies in with --root.",
+                next_step="put its folder into contracts/ of the root folder; the CLI takes --root.",
             )
         return record
 

@@ -139,7 +139,7 @@ def test_a_wrong_body_is_named_by_its_place(live: Live, body: Any, place: str) -
 
 def test_what_came_with_the_program_is_not_changed(live: Live) -> None:
     refused = live.post("/v1/contracts/work-item/versions/0.1.0/withdraw")
-    assert refused.status_code == 400
+    assert refused.status_code == 409
     assert "came with the program" in refused.json()["detail"]
     unknown = live.post("/v1/contracts/receipt/versions/7.0.0/deprecate", ENDS)
     assert unknown.json()["code"] == "contract_version_not_found"

@@ -288,7 +288,7 @@ def test_what_came_with_the_program_is_not_changed_from_elsewhere(
 ) -> None:
     words = ("acknowledgement", "1.0.0", "--successor", "9.0.0", "--sunset-at", "2199-01-01")
     assert run(site, "deprecate", *words) == 5
-    assert run(site, "withdraw", "work-item", "0.1.0") == 2
+    assert run(site, "withdraw", "work-item", "0.1.0") == 5
     assert "came with the program" in capsys.readouterr().err
 
 
