@@ -196,14 +196,13 @@ async def list_messages(
     limit: Limit = 100,
 ) -> MessagePage:
     """List by one of correlation, artifact or contract; without one, over all contracts."""
-    store = services(request).store
+    store, place = services(request).store, _place(before)
     if correlation or artifact:
         query = "messages_by_correlation" if correlation else "messages_of_artifact"
         asked = {"correlation": correlation} if correlation else {"artifact_id": artifact}
         rows = await store.fetch(query, **asked)
         shown = await _own(request, rows)
         return MessagePage(messages=[message_row(row) for row in shown[:limit]], next="")
-    place = _place(before)
     names = [contract] if contract else [r["contract"] for r in await _contracts(request)]
     found: list[Row] = []
     for name in names:
@@ -238,7 +237,7 @@ def _place(before: str) -> dict[str, Any]:
     if not before:
         return {}
     at, _, name = before.partition(".")
-    if not at.isdecimal():
+    if not (before.isascii() and at.isdecimal()):
         raise UsageFault("`before` is what `next` of the page before said.")
     return {"before_at": int(at), "before_id": name}
 
