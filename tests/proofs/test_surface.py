@@ -1,7 +1,7 @@
 """F-API: Schemathesis, with every check it has, against a running hub, as each role and as nobody.
 
-The document it works from is the hub's own. The short cut asks each role about a quarter of the
-operations, another quarter for the next role, with the same cases every time; the full length asks
+The document it works from is the hub's own. The short cut asks each role about a sixth of the
+operations, another sixth for the next role, with the same cases every time; the full length asks
 every role about all of them, with new cases each time.
 """
 
@@ -28,7 +28,7 @@ ROLES = [*(duty.value for duty in Duty), NOBODY]
 SIGN_OUTS = ("end_session", "end_other", "end_person")
 """Each may end the session that all the rest needs: they are asked alone."""
 
-SLICES = 4
+SLICES = 6
 CREDENTIALS = ("Authorization", "Cookie", "X-CSRF-Token")
 """Written as the program looks for them, to leave them out."""
 
