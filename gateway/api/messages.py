@@ -237,7 +237,7 @@ def _place(before: str) -> dict[str, Any]:
     if not before:
         return {}
     at, _, name = before.partition(".")
-    if not (before.isascii() and at.isdecimal()):
+    if not (before.isascii() and at.isdecimal() and len(at) <= _AT_DIGITS):
         raise UsageFault("`before` is what `next` of the page before said.")
     return {"before_at": int(at), "before_id": name}
 
@@ -276,6 +276,8 @@ async def show_message(
 
 
 _NO_MESSAGE = "There is no such message."
+_AT_DIGITS = 18
+"""Of a moment in milliseconds since the epoch, at most: it fits in 64 bits."""
 
 
 class _Form(StrEnum):

@@ -201,8 +201,9 @@ def test_what_is_not_there_is_a_problem(live: Live, path: str) -> None:
 
 
 def test_a_parameter_of_the_wrong_form_is_named_without_its_value(live: Live) -> None:
-    by_correlation = {"before": "\u0663", "correlation": "c"}
-    for query in ({"limit": SECRET_NAMES[0]}, {"before": SECRET_NAMES[0]}, by_correlation):
+    beside = {"before": "\u0663", "correlation": "c"}
+    far = {"before": "9" * 19}
+    for query in ({"limit": SECRET_NAMES[0]}, {"before": SECRET_NAMES[0]}, beside, far):
         answer = live.client.get("/v1/messages", params=query)
         assert answer.status_code == 400
         assert next(iter(query)) in answer.json()["detail"]
