@@ -23,7 +23,7 @@ async def show_artifact(
     request: HubRequest,
     artifact_id: FromPath[str],
     after: Annotated[
-        int, QueryParameter(ge=-1, le=2**62, description="Offset of the last part seen.")
+        int, QueryParameter(ge=-1, le=10**15, description="Offset of the last part seen.")
     ] = -1,
 ) -> ArtifactView:
     """Return what was taken, and the verdict on each of its parts with amounts and findings."""
