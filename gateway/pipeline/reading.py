@@ -46,8 +46,7 @@ class Reading:
             return recent
         (found,) = await self._store.fetch("artifact_by_id", artifact_id=name)
         row = dict(found)
-        sealed = row.pop("meta")
-        meta = self._sealer.open_small(f"artifact.meta.{name}", sealed) if sealed else b"{}"
+        meta = self._sealer.open_small(f"artifact.meta.{name}", row.pop("meta"))
         return msgspec.convert({**row, "meta": msgspec.json.decode(meta)}, Artifact)
 
     async def bundle(self, artifact: Artifact, item: LaneItem, bundles: Bundles) -> Bundle:

@@ -38,14 +38,11 @@ class Records:
         """Return the statements that take custody of an artifact and owe it to `process`."""
         name = artifact.artifact_id
         row = msgspec.structs.asdict(artifact)
-        row["meta"] = self._sealed_meta(artifact) if artifact.meta else None
+        meta = msgspec.json.encode(artifact.meta)
+        row["meta"] = self._sealer.seal_small(f"artifact.meta.{name}", meta)
         lane = process_lane(artifact.interface)
         owe = self.owe(lane, name, process_id(lane, name), "", artifact.received_at)
         return [Statement("artifact_insert", row), owe]
-
-    def _sealed_meta(self, artifact: Artifact) -> bytes:
-        meta = msgspec.json.encode(artifact.meta)
-        return self._sealer.seal_small(f"artifact.meta.{artifact.artifact_id}", meta)
 
     @staticmethod
     def source_seen(artifact: Artifact, fingerprint: str) -> Statement:

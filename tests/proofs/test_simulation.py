@@ -17,7 +17,11 @@ SOAK_SEEDS = 2000
 QUICK_SEEDS = 100
 SOAK_HUNT_SEEDS = 500
 
-RARE = {"the_epoch_is_not_checked", "the_generation_is_raised_after_an_unknown"}
+RARE = {
+    "the_breaker_never_closes",
+    "the_epoch_is_not_checked",
+    "the_generation_is_raised_after_an_unknown",
+}
 """Bugs that need a coincidence: hunted at full length only."""
 
 
