@@ -35,7 +35,7 @@ def run(
     from gateway.app.logs import set_up_logging
     from gateway.app.server import Listening, serve
     from gateway.cli.output import Output
-    from gateway.store import BACKUP_NOTICE
+    from gateway.store import BACKUP_NOTICE, keep_large_blocks
 
     set_up_logging()
     output = Output(json=json)
@@ -52,7 +52,7 @@ def run(
         output.say(f"Key file {root / settings.store.key_file}: {BACKUP_NOTICE}")
 
     _spare_the_collector()
-    _spare_the_kernel()
+    keep_large_blocks()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(serve(root, announce, role=role, port=port))
     return 0
@@ -69,16 +69,6 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)
-
-
-def _spare_the_kernel() -> None:
-    """Have the memory of one large file serve for the next.
-
-    Where blocks of megabytes are freed, glibc gives their pages back and takes them anew, unless
-    it has seen a block freed that was larger: it learns from up to 32 MiB, and then keeps up to
-    twice as much (mallopt(3), M_MMAP_THRESHOLD). Reading a file of 10 MB costs half of it.
-    """
-    bytes(32 * 1024 * 1024 - 64 * 1024)
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:

@@ -10,6 +10,7 @@ from gateway.store.interface import (
     WriterShape,
 )
 from gateway.store.keys import BACKUP_NOTICE, KeyRing
+from gateway.store.memory import keep_large_blocks
 from gateway.store.opening import open_store
 from gateway.store.space import Room, Space
 from gateway.store.units import (
@@ -43,6 +44,7 @@ __all__ = [
     "Unit",
     "UnitConflict",
     "WriterShape",
+    "keep_large_blocks",
     "open_store",
     "verify_chain",
 ]

@@ -14,6 +14,7 @@ import msgspec
 from gateway.errors import HubError, StorageFault, UsageFault
 from gateway.store.group import Outcome
 from gateway.store.keys import KeyRing
+from gateway.store.memory import keep_large_blocks
 from gateway.store.sqlite.connection import statement_fault
 from gateway.store.sqlite.engine import Engine, EngineSettings
 from gateway.store.units import Committed, StoreUnavailable, Unit, UnitConflict
@@ -174,6 +175,7 @@ def serve() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    keep_large_blocks()
     parent = os.getppid()
     encode = msgspec.msgpack.Encoder().encode
     groups = msgspec.msgpack.Decoder(_Group)
