@@ -1,6 +1,7 @@
 """Sealed bytes: every change, cut and move is noticed, and a key change rewrites only the head."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,6 +10,13 @@ from gateway.store.sealing import HEADER_BYTES, chunk_place, open_sealed, seal
 
 _KEK, _KEY_ID = b"k" * 32, b"12345678"
 _PLACE = chunk_place("msg_1", 0, last=True)
+_CLAIMS = b"CLP*A1*1*100*80~" * 20
+_BY_ZLIB = bytes.fromhex(
+    "013132333435363738e332329d046ba4e56acd00d032fe63bbde9eb2ebbaf1a94fbd24e458985e140122"
+    "575894b3d733e86a10a76816002cfd35b1fbd6788fe708def3895b492b817a754d1df3bac557f04c9e67"
+    "d2718fee914055de2655758152f01b86820377f06eb626e642a5f14528bac8a2ecb7"
+)
+"""Those claims, as they were sealed before Zstandard."""
 
 
 def _sealed(data: bytes, place: bytes = _PLACE) -> bytes:
@@ -18,6 +26,17 @@ def _sealed(data: bytes, place: bytes = _PLACE) -> bytes:
 @pytest.mark.parametrize("data", [b"", b"x", b"abc " * 5000, bytes(range(256)) * 3])
 def test_what_was_sealed_comes_back(data):
     assert open_sealed(_sealed(data), _PLACE, kek=_KEK) == data
+
+
+def test_what_was_sealed_before_still_opens():
+    assert open_sealed(_BY_ZLIB, _PLACE, kek=_KEK) == _CLAIMS
+
+
+def test_many_threads_seal_and_open_at_once():
+    bodies = [b"%d " % number * 20_000 for number in range(200)]
+    with ThreadPoolExecutor(8) as threads:
+        opened = threads.map(lambda body: open_sealed(_sealed(body), _PLACE, kek=_KEK), bodies)
+        assert list(opened) == bodies
 
 
 def test_every_one_of_300_random_bit_flips_is_detected():
