@@ -6,6 +6,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from gateway.cli.materials import bill_of_materials, packages
 from tests.gateway.cli.live_verbs import Typed
@@ -77,6 +79,15 @@ def test_the_bill_of_materials_names_every_package(typed: Typed) -> None:
     assert len({one["bom-ref"] for one in named.values()}) == len(named)
     assert sum("licenses" in one for one in named.values()) > len(named) * 0.9
     assert bill_of_materials() == bill
+
+
+def test_the_public_schema_of_cyclonedx_accepts_the_bill(typed: Typed) -> None:
+    judge = JsonStrictValidator(SchemaVersion.V1_6)
+    text = typed("inventory", "--sbom")
+    assert judge.validate_str(text) is None
+    bill = json.loads(text)
+    bill["components"][0]["licenses"] = [{"license": {"id": "no-such-licence"}}]
+    assert judge.validate_str(json.dumps(bill)), "the judge finds what is wrong"
 
 
 def test_what_is_not_installed_has_no_packages() -> None:
