@@ -37,7 +37,7 @@ class Tree(msgspec.Struct, frozen=True):
     def line_of(self, path: str) -> int:
         """Return the line of that path or of its nearest parent."""
         while path not in self.lines and path:
-            path = re.sub(r"(\.[^.\[]+|\[[0-9.]*\])$", "", path) if path != "$" else ""
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get(path, 1)
 
 

@@ -44,6 +44,12 @@ def test_a_figure_of_any_length_is_a_text(digits: str) -> None:
     assert load(f"a: {digits}\n", file="x.yaml").data == {"a": digits}
 
 
+def test_a_key_of_any_characters_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text('tenant: x\n"a[b`c": 1\n')
+    with pytest.raises(ConfigError, match="unknown field"):
+        read_config(tmp_path, {})
+
+
 @pytest.fixture
 def feed(tmp_path: Path) -> Callable[[str], Path]:
     """Write an interface whose title is that text."""
