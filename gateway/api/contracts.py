@@ -14,7 +14,7 @@ from litestar.status_codes import HTTP_200_OK
 from gateway.api.conditional import tag_of, tagged
 from gateway.api.negotiation import announce
 from gateway.api.services import HubRequest, Services, services
-from gateway.api.versions import Versions, recorded_usage
+from gateway.api.versions import Versions, recorded_usage, using_clients
 from gateway.api.wire import contract_media_type
 from gateway.errors import ConfigError, NotFound, Reject, TryAgain, UsageFault
 from gateway.governance import Profile, compile_validator
@@ -31,7 +31,7 @@ from gateway.governance.compat import (
 from gateway.governance.compat.waivers import waivers_of
 from gateway.governance.guard import parse_document
 from gateway.governance.lifecycle import written
-from gateway.governance.references import Reference, of_clients, referenced_by, references
+from gateway.governance.references import Reference, referenced_by, references
 from gateway.registry import ContractVersion, VersionRecord
 
 __all__ = [
@@ -193,9 +193,8 @@ async def named_by(hub: Services, name: str) -> list[Reference]:
     """Return every place that names a contract, subscriptions among the interfaces, and the
     clients that are configured and have used it."""
     config = hub.bundle.config
-    pins = await hub.store.fetch("contract_pins_of", contract=name)
-    used = [(one["client"], one["major"]) for one in pins if one["client"] in config.clients]
-    return [*references(hub.catalogue.registry, config), *of_clients(name, used)]
+    named = references(hub.catalogue.registry, config)
+    return [*named, *await using_clients(hub.store, name, config.clients)]
 
 
 @get("/v1/contracts/{name:str}/usage", summary="Who calls it", tags=["contracts"])

@@ -7,24 +7,34 @@ counting.
 """
 
 import logging
+from collections.abc import Container
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from gateway.errors import HubError
 from gateway.governance.lifecycle import Call
+from gateway.governance.references import Reference, of_clients
 from gateway.pipeline import milliseconds
 from gateway.ports import Clock
 from gateway.store import Row, Statement, Store, Unit
 
-__all__ = ["Pin", "RecordedUsage", "Versions", "recorded_usage"]
+__all__ = ["Pin", "RecordedUsage", "Records", "Versions", "recorded_usage", "using_clients"]
 
 log = logging.getLogger("remithub.api")
 
 DAY_MS = 24 * 3600 * 1000
 WRITE_EVERY_MS = 10_000
 RECENT_DAYS = 30
+
+
+class Records(Protocol):
+    """Where named queries are read: a store, or what looks at one from beside it."""
+
+    async def fetch(self, query: str, **params: Any) -> list[Row]:
+        """Run a named read query."""
+        ...
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +65,20 @@ class RecordedUsage:
         ]
 
 
-async def recorded_usage(store: Store, contract: str, now: datetime) -> RecordedUsage:
+async def recorded_usage(store: Records, contract: str, now: datetime) -> RecordedUsage:
     """Read who called which version of a contract, with the calls of the last 30 days."""
     since = milliseconds(now) // DAY_MS - RECENT_DAYS
     rows = await store.fetch("contract_uses", contract=contract, since_day=since)
     return RecordedUsage(contract, rows)
+
+
+async def using_clients(
+    store: Records, contract: str, configured: Container[str]
+) -> list[Reference]:
+    """Return the clients, of those configured, that have used a contract."""
+    pins = await store.fetch("contract_pins_of", contract=contract)
+    used = [(one["client"], one["major"]) for one in pins if one["client"] in configured]
+    return of_clients(contract, used)
 
 
 class Versions:

@@ -5,7 +5,8 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-from gateway.errors import Conflict
+from gateway.app.beside import subscriptions_beside
+from gateway.errors import Conflict, HubError
 from gateway.governance.compat import Policy
 from gateway.governance.compat.waivers import waivers_of
 from gateway.governance.consumers import ContractReads, read_declared
@@ -14,25 +15,58 @@ from gateway.governance.lifecycle import Facts, Status, Usage
 from gateway.governance.lock import LOCK_FILE, extend_lock, unreleased
 from gateway.governance.publishing import Surroundings, facts_of, publication_faults
 from gateway.governance.references import Reference, references
+from gateway.ports import SystemClock
 from gateway.registry import ContractVersion, Registry, VersionRecord, starter_root, with_record
 from gateway.settings import Config, read_config
 from gateway.translation import Limits
 
-__all__ = ["ContractFolder", "Decide"]
+__all__ = ["ContractFolder", "Decide", "Subscribed", "contract_folder"]
 
 WAIVERS = "contracts/waivers.yaml"
 
 Decide = Callable[[VersionRecord, Facts], VersionRecord]
 """What a record becomes, in its surroundings; raises GateClosed."""
 
+Subscribed = Callable[[Config], Mapping[str, str]]
+"""What clients of a configuration have subscribed to at the API: the texts of interfaces, by name."""
+
+
+def contract_folder(
+    root: Path,
+    environment: Mapping[str, str],
+    *,
+    unread: Callable[[HubError], object] | None = None,
+) -> "ContractFolder":
+    """Open a root folder, and look for subscriptions in the store that it names. `unread` hears why
+    that cannot be read, and they are left out; without it that is raised where they are needed."""
+
+    def subscribed(config: Config) -> Mapping[str, str]:
+        try:
+            return subscriptions_beside(root, config.hub, environment)
+        except HubError as error:
+            if unread is None:
+                raise
+            unread(error)
+            return {}
+
+    limits = Limits(monotonic=SystemClock().monotonic)
+    return ContractFolder(root, environment, limits, subscribed)
+
 
 class ContractFolder:
     """The contracts of a root folder over those that came with the program. Reads when asked."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], limits: Limits) -> None:
+    def __init__(
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        limits: Limits,
+        subscribed: Subscribed,
+    ) -> None:
         self.root = root.resolve()
         self.environment = environment
         self.limits = limits
+        self._subscribed = subscribed
 
     @cached_property
     def registry(self) -> Registry:
@@ -42,11 +76,14 @@ class ContractFolder:
 
     @cached_property
     def config(self) -> Config | None:
-        """The configuration; None where the folder has none. Raises ConfigError."""
+        """The configuration, subscriptions among the interfaces; None where the folder has none.
+        Raises ConfigError."""
         folder = self.root / "config"
         if not any((folder / name).exists() for name in ("hub.yaml", "routes.yaml", "interfaces")):
             return None
-        return read_config(folder, self.environment)
+        config = read_config(folder, self.environment)
+        subscribed = self._subscribed(config)
+        return read_config(folder, self.environment, subscribed) if subscribed else config
 
     @cached_property
     def declared(self) -> list[ContractReads]:

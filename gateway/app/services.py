@@ -99,7 +99,10 @@ class HubServices:
         clock = self.ports.clock
         limits = Limits(monotonic=clock.monotonic)
         async with self._changing:
-            folder = ContractFolder(self.hub.root, self.hub.bundles.environment, limits)
+            bundles = self.hub.bundles
+            folder = ContractFolder(
+                self.hub.root, bundles.environment, limits, lambda _: bundles.subscriptions
+            )
             now = folder.registry.contract(version.name, version.version)
             if now.record != version.record:
                 raise Conflict("It has changed meanwhile.", next_step="read it again.")

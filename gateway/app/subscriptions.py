@@ -5,7 +5,7 @@ by a name of their own in `${secret:...}`. Raising the number of a key changes t
 every node opens the connector again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -14,7 +14,7 @@ from gateway.pipeline import milliseconds
 from gateway.ports import Clock
 from gateway.store import KeyRing, Row, Store
 
-__all__ = ["PREFIX", "Kept", "Key", "Subscriptions"]
+__all__ = ["PREFIX", "Kept", "Key", "Subscriptions", "texts_without_keys"]
 
 PREFIX = "subscription."
 """How the names of their secrets begin."""
@@ -72,6 +72,14 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
             "retry": {"schedule_seconds": SCHEDULE_SECONDS},
         }
         return msgspec.json.format(msgspec.json.encode(interface), indent=2).decode()
+
+
+def texts_without_keys(rows: Iterable[Row]) -> dict[str, str]:
+    """Return the text of each that is alive, by name, for who only looks: the keys stay sealed, and
+    the secret that a text names is nowhere."""
+    sealed = (Key(number=0, secret=""),)
+    kept = [msgspec.convert({**row, "keys": sealed}, Kept) for row in rows]
+    return {one.name: one.text(0) for one in kept if not one.ended_at}
 
 
 class Subscriptions:

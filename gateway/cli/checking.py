@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.access import access_faults
 from gateway.app import registry_of
-from gateway.app.contract_folder import ContractFolder
+from gateway.app.contract_folder import contract_folder
 from gateway.cli.contract_checking import contract_faults
 from gateway.cli.mapping_folder import MappingFolder
 from gateway.cli.product_checking import product_faults
@@ -101,10 +101,13 @@ def _contracts(registry: Registry) -> Iterator[Trouble]:
 
 def _life(root: Path, environment: Mapping[str, str]) -> Iterator[Trouble]:
     """Steps of versions, quality rules, migrations, consumers."""
-    limits = Limits(monotonic=SystemClock().monotonic)
-    folder = ContractFolder(root, environment, limits)
+    unread: list[HubError] = []
+    folder = contract_folder(root, environment, unread=unread.append)
     for fault in contract_faults(folder, SystemClock().now()):
         yield Trouble(file=fault.file, line=fault.line, reason=fault.reason)
+    for error in unread:
+        reason = f"subscriptions are not looked at: {error.message}"
+        yield Trouble(file="config/hub.yaml", reason=reason, weight=Weight.WARNING)
 
 
 def _schemas(folder: Path) -> Iterator[Trouble]:

@@ -19,14 +19,18 @@ def check(name: str = "", *, root: Path = Path(), json: bool = False) -> int:
     """
     import os
 
-    from gateway.app.contract_folder import ContractFolder
+    from gateway.app.contract_folder import contract_folder
     from gateway.cli.contract_checking import contract_faults
     from gateway.cli.exits import Exit
     from gateway.cli.output import Output
     from gateway.ports import SystemClock
-    from gateway.translation import Limits
 
-    folder = ContractFolder(root, dict(os.environ), Limits(monotonic=SystemClock().monotonic))
+    output = Output(json=json)
+    folder = contract_folder(
+        root,
+        os.environ,
+        unread=lambda error: output.say(f"Subscriptions are not looked at: {error.message}"),
+    )
     if name:
         folder.registry.contract(name)
     found = [
@@ -34,7 +38,6 @@ def check(name: str = "", *, root: Path = Path(), json: bool = False) -> int:
         for fault in contract_faults(folder, SystemClock().now(), reviewed=True)
         if not name or fault.contract == name
     ]
-    output = Output(json=json)
     if json:
         output.data([{"file": one.file, "reason": one.reason} for one in found])
         return Exit.FAILED if found else Exit.OK

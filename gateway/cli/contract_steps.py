@@ -95,8 +95,8 @@ def retire(
 ) -> int:
     """Propose that a version is served to nobody any more.
 
-    Refused while a mapping, interface, route, consumer or client names it, and while it was called
-    within 30 days. Clients and calls are known to a running hub; without one, say why they need
+    Refused while a mapping, interface, route, consumer, subscription or client names it, and while
+    it was called within 30 days. Calls are known where a hub has run; elsewhere, say why they need
     not be looked at.
 
     Parameters
@@ -202,17 +202,15 @@ def _propose(name: str, version: str, step: "ProposedStep", *, by: str, root: Pa
 def _folder(root: Path) -> "ContractFolder":
     import os
 
-    from gateway.app.contract_folder import ContractFolder
+    from gateway.app.contract_folder import contract_folder
     from gateway.errors import UsageFault
-    from gateway.ports import SystemClock
-    from gateway.translation import Limits
 
     if not (root / "contracts").is_dir():
         raise UsageFault(
             "There is no contracts folder here.",
             next_step="run it in the root folder, or name it with --root.",
         )
-    return ContractFolder(root, dict(os.environ), Limits(monotonic=SystemClock().monotonic))
+    return contract_folder(root, os.environ)
 
 
 def _take(
@@ -225,9 +223,7 @@ def _take(
     from gateway.ports import SystemClock
 
     wanted = to == "retired"
-    usage, clients = (
-        asked_at(folder.root, contract.name, contract.version) if wanted else (None, [])
-    )
+    usage, clients = asked_at(folder, contract.name, contract.version) if wanted else (None, [])
     now = SystemClock().now()
     record = folder.decided(contract, to, decide, now=now, known=clients, usage=usage)
     folder.put(contract, record)

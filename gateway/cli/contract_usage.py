@@ -1,14 +1,17 @@
-"""Who called which version of a contract and who names it, as the hub of a root folder knows."""
+"""Who called which version of a contract and who names it, as the hub of a root folder or its store knows."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from gateway.errors import NotFound
 from gateway.governance.lifecycle import Call, moment
 from gateway.governance.references import Reference
+
+if TYPE_CHECKING:
+    from gateway.app.contract_folder import ContractFolder
+    from gateway.governance.lifecycle import Usage
 
 __all__ = ["CountedCalls", "asked_at", "counted_calls", "named_at"]
 
@@ -70,13 +73,35 @@ def named_at(api: _Api, contract: str, version: str) -> list[Reference]:
 
 
 def asked_at(
-    root: Path, contract: str, version: str
-) -> tuple[CountedCalls | None, list[Reference]]:
-    """Ask the hub that runs on a root folder who called a contract, and who names a version of it;
-    None and nobody where none runs there."""
+    folder: "ContractFolder", contract: str, version: str
+) -> "tuple[Usage | None, list[Reference]]":
+    """Ask the hub that runs on a root folder, else its store, who called a contract and who names a
+    version of it; None and nobody where there is neither. Raises HubError."""
     from gateway.cli.remote import running_hub
 
-    with running_hub(root) as hub:
-        if hub is None:
-            return None, []
-        return counted_calls(hub, contract), named_at(hub, contract, version)
+    with running_hub(folder.root) as hub:
+        if hub is not None:
+            return counted_calls(hub, contract), named_at(hub, contract, version)
+    return _kept_at(folder, contract)
+
+
+def _kept_at(folder: "ContractFolder", contract: str) -> "tuple[Usage | None, list[Reference]]":
+    import asyncio
+
+    from gateway.api.versions import recorded_usage, using_clients
+    from gateway.app.beside import Beside
+    from gateway.ports import SystemClock
+
+    config = folder.config
+    if config is None:
+        return None, []
+    store = Beside(folder.root, config.hub, folder.environment)
+
+    async def read() -> "tuple[Usage, list[Reference]]":
+        usage = await recorded_usage(store, contract, SystemClock().now())
+        return usage, await using_clients(store, contract, config.clients)
+
+    try:
+        return asyncio.run(read())
+    except NotFound:
+        return None, []

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gateway.app.contract_folder import ContractFolder
-    from gateway.cli.contract_usage import CountedCalls
     from gateway.cli.output import Output
+    from gateway.governance.lifecycle import Usage
 
 __all__ = ["uses"]
 
@@ -14,9 +14,9 @@ __all__ = ["uses"]
 def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     """Show who names a contract, what of it they read, and who called it last.
 
-    Mappings, interfaces, routes and declared consumers, and what the running hub knows: clients at
-    the newest major that they have used. A range such as ^1.0 means the newest version in force
-    that fits it.
+    Mappings, interfaces, routes and declared consumers, and what the hub knows, running or not:
+    subscriptions, and clients at the newest major that they have used. A range such as ^1.0 means
+    the newest version in force that fits it.
 
     Parameters
     ----------
@@ -29,20 +29,18 @@ def uses(contract: str, *, root: Path = Path(), json: bool = False) -> int:
     """
     import os
 
-    from gateway.app.contract_folder import ContractFolder
+    from gateway.app.contract_folder import contract_folder
     from gateway.cli.contract_usage import asked_at
     from gateway.cli.output import Column, Output
     from gateway.governance.consumers import reads_of
     from gateway.governance.references import referenced_by
-    from gateway.ports import SystemClock
-    from gateway.translation import Limits
 
     name, _, version = contract.partition("/")
-    folder = ContractFolder(root, dict(os.environ), Limits(monotonic=SystemClock().monotonic))
+    folder = contract_folder(root, os.environ)
     found = folder.registry.contract(name, version or "*")
     wanted = found.version if version else ""
     reads = reads_of(folder.reads, name)
-    usage, clients = asked_at(folder.root, name, found.version)
+    usage, clients = asked_at(folder, name, found.version)
     named = sorted({*folder.references, *clients})
     rows = [
         {
@@ -71,7 +69,7 @@ def _tell_calls(output: "Output", calls: list[dict[str, object]] | None, contrac
     from gateway.cli.output import Column
 
     if calls is None:
-        output.say("No hub runs on this folder that counts calls.")
+        output.say("No hub has run on this folder that counts calls.")
         return
     output.line("")
     titles = ("version", "client", "last_at", "calls")
@@ -80,7 +78,7 @@ def _tell_calls(output: "Output", calls: list[dict[str, object]] | None, contrac
 
 
 def _calls(
-    folder: "ContractFolder", usage: "CountedCalls | None", name: str, version: str
+    folder: "ContractFolder", usage: "Usage | None", name: str, version: str
 ) -> list[dict[str, object]] | None:
     """Return who called which version, the last one first; None where nobody counts."""
     from gateway.governance.lifecycle import written

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from gateway.app import read_bundle
+from gateway.app.beside import subscriptions_beside
 from gateway.app.stores import store_settings
 from gateway.cli.remote import Remote, running_hub
 from gateway.errors import HubError
@@ -67,6 +68,8 @@ def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
         )
     except HubError as error:
         yield _sight(Mark.BROKEN, "configuration", error.message, "`remithub check` shows all.")
+    else:
+        yield from _subscriptions(root, bundle.config.hub)
     settings = bundle.config.hub if bundle else HubSettings()
     yield _disk(root, settings, clock)
     yield from _files(root, settings)
@@ -76,6 +79,31 @@ def examine(root: Path, clock: Clock | None = None) -> Iterator[Sight]:
         yield from _database(root / settings.store.path)
     with running_hub(root) as hub:
         yield from _hub(hub, root)
+
+
+def _subscriptions(root: Path, settings: HubSettings) -> Iterator[Sight]:
+    """Say how many clients have made at the API, and whether the configuration still bears them.
+    Of a database that cannot be read, which is another sight, nothing is said."""
+    try:
+        made = subscriptions_beside(root, settings, os.environ)
+    except HubError:
+        return
+    if not made:
+        return
+    about = "subscriptions"
+    try:
+        bundle = read_bundle(root, os.environ, subscriptions=made)
+    except HubError as error:
+        advice = "no hub starts so: put back what it follows."
+        yield _sight(Mark.BROKEN, about, error.message, advice)
+        return
+    refused = [name for name in sorted(made) if (one := bundle.sinks[name].grant) and one.refused]
+    found = f"{len(made)}, {len(refused)} of them granted by no product"
+    if refused:
+        advice = f"grant {', '.join(refused)} again, or end it."
+        yield _sight(Mark.ODD, about, found, advice)
+    else:
+        yield _sight(Mark.OK, about, f"{len(made)}, each granted")
 
 
 def _machine(clock: Clock) -> Iterator[Sight]:

@@ -253,6 +253,7 @@ async def _open(root: Path) -> tuple[Any, Any, str]:
         )
     hub = await Hub.open(root)
     try:
+        await hub.subscribing.begin(root)
         await hub.lanes.ensure(hub.bundles.current.lanes())
         token = hub.ports.ids.new("tok")
         return hub, application(HubServices(hub), token, root=root), token

@@ -57,6 +57,7 @@ NOUNS = {
     "mapping": "Test, run and explain a mapping.",
     "message": "Messages with their deliveries and attempts.",
     "store": "The database itself: move it to another engine.",
+    "subscription": "What clients have sent to URLs of their own: look, stop, end.",
 }
 """What each noun is about."""
 
@@ -206,6 +207,16 @@ VERBS = (
         "End a key at once.",
         'key revoke rhk_0f3a --reason "the laptop was stolen"',
     ),
+    *(
+        _verb(Group.RUN, f"subscription {verb}", summary, f"subscription {verb}{more}")
+        for verb, summary, more in (
+            ("list", "List what clients have sent to URLs of their own.", ""),
+            ("show", "Show one with what becomes of the next message.", " sub-0f3a"),
+            ("disable", "Send nothing there for now; it waits.", " sub-0f3a"),
+            ("enable", "Send there again.", " sub-0f3a"),
+            ("end", "End it, with what it is still owed.", " sub-0f3a"),
+        )
+    ),
     _verb(
         Group.RUN,
         "reload",
@@ -315,34 +326,27 @@ VERBS = (
                 "Propose that a draft is given up.",
                 "withdraw work-item 2.0.0",
             ),
+            (
+                "contract_compat",
+                "compat",
+                "Prove that a new version of a contract breaks nobody, or show who it breaks.",
+                "compat remittance-advice/1.0.0 changed.json",
+            ),
+            (
+                "contract_export",
+                "export",
+                "Write the contracts as OpenAPI, AsyncAPI or ODCS.",
+                "export --format openapi --out var/exports",
+                "export remittance-advice --format odcs",
+            ),
+            (
+                "contract_export",
+                "catalogue",
+                "Write the contracts as static pages that a partner can be sent.",
+                "catalogue --out var/catalogue",
+                "catalogue --out var/catalogue --own --root .",
+            ),
         )
-    ),
-    Verb(
-        name="contract compat",
-        target="gateway.cli.contract_compat:compat",
-        summary="Prove that a new version of a contract breaks nobody, or show who it breaks.",
-        group=Group.WRITE,
-        examples=("remithub contract compat remittance-advice/1.0.0 changed.json",),
-    ),
-    Verb(
-        name="contract export",
-        target="gateway.cli.contract_export:export",
-        summary="Write the contracts as OpenAPI, AsyncAPI or ODCS.",
-        group=Group.WRITE,
-        examples=(
-            "remithub contract export --format openapi --out var/exports",
-            "remithub contract export remittance-advice --format odcs",
-        ),
-    ),
-    Verb(
-        name="contract catalogue",
-        target="gateway.cli.contract_export:catalogue",
-        summary="Write the contracts as static pages that a partner can be sent.",
-        group=Group.WRITE,
-        examples=(
-            "remithub contract catalogue --out var/catalogue",
-            "remithub contract catalogue --out var/catalogue --own --root .",
-        ),
     ),
     _verb(
         Group.WRITE,

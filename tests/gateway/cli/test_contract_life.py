@@ -217,7 +217,7 @@ def test_uses_tells_who_names_a_version_and_what_of_it_they_read(
     assert run(site, "uses", "receipt") == 0
     told = capsys.readouterr()
     assert "all of it" in told.out
-    assert "No hub runs on this folder" in told.err
+    assert "No hub has run on this folder" in told.err
 
 
 class ScriptedHub:
