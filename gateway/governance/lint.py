@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from gateway.errors import ConfigError
+from gateway.governance.compat.regex import nests_repetition
 from gateway.governance.finding import LintFinding
 from gateway.governance.formats import FORMATS
 from gateway.governance.masking import PHI_CLASSES, Mask
@@ -213,17 +214,18 @@ def _number(part: Part) -> Iterator[str]:
 
 
 def _pattern(part: Part) -> Iterator[str]:
-    text = part.schema.get("pattern")
-    if text is None:
-        return
-    if not (text.startswith("^") and text.endswith("$")):
-        yield "a pattern is anchored with ^ and $."
-    if _UNPORTABLE.search(text):
-        yield "a pattern uses ASCII classes like [0-9] only, no \\d, look-around or back-reference."
-    try:
-        compile_validator({"type": "string", "pattern": text}, Profile.AS_WRITTEN)
-    except ConfigError:
-        yield "a pattern compiles under the linear engine."
+    of_names: dict[str, Schema] = part.schema.get("patternProperties", {})
+    for text in (part.schema.get("pattern", "^$"), *of_names):
+        if not (text.startswith("^") and text.endswith("$")):
+            yield "a pattern is anchored with ^ and $."
+        if _UNPORTABLE.search(text):
+            yield "a pattern has ASCII classes like [0-9] only, no \\d, look-around or back-reference."
+        if nests_repetition(text):
+            yield "a pattern repeats nothing that repeats: other engines than ours can be stalled."
+        try:
+            compile_validator({"type": "string", "pattern": text}, Profile.AS_WRITTEN)
+        except ConfigError:
+            yield "a pattern is one, and small: how long a text may be is for maxLength to say."
 
 
 def _format(part: Part) -> Iterator[str]:

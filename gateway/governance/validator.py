@@ -12,6 +12,7 @@ from gateway.governance.profiles import Profile, apply_profile
 from gateway.governance.quicker import quicker
 from gateway.governance.subschemas import Schema, pointer
 from gateway.governance.violation import Violation, code_of
+from gateway.translation.patterns import LINEAR
 
 __all__ = ["RustValidator", "compile_validator"]
 
@@ -65,7 +66,7 @@ def _compiled(
         formats=formats,
         validate_formats=True,
         ignore_unknown_formats=False,
-        pattern_options=jsonschema_rs.RegexOptions(),
+        pattern_options=LINEAR,
         registry=jsonschema_rs.Registry(list(resources.items())) if resources else None,
         offline=True,
         mask=MASK,
@@ -76,7 +77,7 @@ def compile_validator(schema: Schema, profile: Profile) -> RustValidator:
     """Compile a schema that stands alone (see `Registry.bundled_schema`) for one profile.
 
     Raises ConfigError where it is no valid 2020-12 schema, has a reference to elsewhere, an
-    unknown format or a pattern that a linear engine cannot run.
+    unknown format or a pattern that a linear engine cannot run, or not in a short time.
     """
     try:
         return RustValidator(apply_profile(schema, profile))

@@ -1,6 +1,5 @@
 """Checks a compiled value against its place in the target, and writes it as documents hold it."""
 
-import re
 from typing import Any
 
 from gateway.translation.emitter import Emitter
@@ -8,6 +7,7 @@ from gateway.translation.errors import MappingError, Rule, RunCode
 from gateway.translation.kinds import Kind, Value
 from gateway.translation.numbers import decimal_number, decimal_text
 from gateway.translation.paths import CHECKS
+from gateway.translation.patterns import accepts
 from gateway.translation.shapes import Shape
 
 __all__ = ["Outputs", "misfit"]
@@ -176,5 +176,5 @@ def _constant(constant: Any, target: Shape) -> None:
     if not node.get("minLength", 0) <= len(constant) <= node.get("maxLength", len(constant)):
         raise MappingError(Rule.CONSTANT_REFUSED, "the text is too short or long for the target")
     pattern = node.get("pattern")
-    if pattern is not None and re.search(pattern, constant) is None:
+    if pattern is not None and not accepts(pattern, constant):
         raise MappingError(Rule.CONSTANT_REFUSED, "the text does not fit the target's pattern")

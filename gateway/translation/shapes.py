@@ -1,11 +1,11 @@
 """A read-only view of a JSON Schema: properties, kinds, decimal places, PHI classes."""
 
-import re
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Final
 
 from gateway.translation.errors import MappingError, Rule
 from gateway.translation.kinds import Kind
+from gateway.translation.patterns import accepts
 
 __all__ = ["UNKNOWN_PHI", "Shape", "open_shape"]
 
@@ -26,10 +26,7 @@ _MAX_REFERENCES: Final = 32
 
 def _places(pattern: str) -> tuple[int, int] | None:
     """Return fewest and most decimal places a pattern takes, None where it is not decimal."""
-    try:
-        accept = re.compile(pattern).search
-    except re.error:
-        return None
+    accept = partial(accepts, pattern)
     if accept("A") or accept("x1y") or not (accept("-1.25") or accept("1.5") or accept("1.25")):
         return None
     found = [n for n in range(_MAX_PLACES + 1) if accept("1." + "5" * n if n else "1")]

@@ -29,7 +29,9 @@ _ESCAPE = re.compile(r"\\(.)")
 _OURS = re.compile(r"application/vnd\.remithub\.([a-z][a-z0-9-]{0,62})\+json")
 _VERSION = re.compile(r"(0|[1-9][0-9]{0,5})(\.(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5}))?")
 _WEIGHT = re.compile(r"(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
-_SPLIT = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^",])+')
+_SPLIT = re.compile(r'(?:"(?:[^"\\]|\\.)*"?|[^",])+')
+"""A quote that is not closed goes on to the end: looked for again from each place, its other end
+took time that grew with the square of the header."""
 
 
 class MediaType(msgspec.Struct, frozen=True):

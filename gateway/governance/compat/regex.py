@@ -8,7 +8,10 @@ Look-around, back references, `\\b` and `\\p{..}` are not regular or not read: N
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["ANY", "Nfa", "NotRegular", "Ranges", "compile_literal", "compile_pattern", "conjuncts"]
+__all__ = [
+    "ANY", "Nfa", "NotRegular", "Ranges", "compile_literal", "compile_pattern", "conjuncts",
+    "nests_repetition",
+]  # fmt: skip
 
 Ranges = tuple[tuple[int, int], ...]
 ANY: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
@@ -315,13 +318,38 @@ class Nfa:
         return end
 
 
-@lru_cache(maxsize=2048)
-def compile_pattern(pattern: str) -> Nfa:
-    """Return the automaton of "the pattern finds something in the text". Raises NotRegular."""
+def _tree(pattern: str) -> Any:
     parser = _Parser(pattern)
     tree = parser.alternatives()
     if parser.peek():
         raise NotRegular("a bracket is closed that was not opened")
+    return tree
+
+
+def nests_repetition(pattern: str) -> bool:
+    """Tell whether something is repeated in which the number of repetitions is open, as in
+    "(a+)+": an engine that tries one after the other may try them all. False where the pattern
+    is not regular."""
+    try:
+        return _nests(_tree(pattern), inside=False)
+    except NotRegular:
+        return False
+
+
+def _nests(tree: Any, *, inside: bool) -> bool:
+    match tree:
+        case ("cat" | "alt", parts):
+            return any(_nests(part, inside=inside) for part in parts)
+        case ("rep", part, low, high):
+            return (inside and low != high) or _nests(part, inside=inside or high != 1)
+        case _:
+            return False
+
+
+@lru_cache(maxsize=2048)
+def compile_pattern(pattern: str) -> Nfa:
+    """Return the automaton of "the pattern finds something in the text". Raises NotRegular."""
+    tree = _tree(pattern)
     nfa = Nfa()
     first = nfa.state()
     nfa.moves[nfa.start] += [(low, high, nfa.start) for low, high in ANY]

@@ -1,4 +1,7 @@
-"""The lint: clean on our contracts, and each planted fault is found where it was planted."""
+"""The lint: clean on our contracts, and each planted fault is found where it was planted.
+
+F-RE: so is a pattern with a repetition in a repetition, and one that is large.
+"""
 
 import json
 from copy import deepcopy
@@ -94,6 +97,10 @@ FAULTS = [
     ("pattern", "/properties/name", "/properties/name/pattern", "^(?!a)b$"),
     ("pattern", "/properties/name", "/properties/name/pattern", "^[\u00e9]$"),
     ("pattern", "/properties/name", "/properties/name/pattern", "^(a{1000}){1000}$"),
+    ("pattern", "/properties/name", "/properties/name/pattern", "^(a+)+$"),
+    ("pattern", "/properties/name", "/properties/name/pattern", "^([0-9]{1,3}-){2}$"),
+    ("pattern", "/properties/name", "/properties/name/pattern", "^.{1,500}$"),
+    ("pattern", "/$defs/entry", "/$defs/entry/patternProperties", {"^(a+)+$": TEXT}),
     ("format", "/properties/name", "/properties/name/format", "email"),
     ("name", "", "/properties/lastName", TEXT),
     ("date_format", "", "/properties/start_date", TEXT),
