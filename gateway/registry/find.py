@@ -3,11 +3,13 @@
 import difflib
 from collections.abc import Mapping
 from functools import cached_property
+from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gateway.errors import ConfigError, NotFound
 from gateway.registry.bundling import Bundle
+from gateway.registry.places import file_below
 from gateway.registry.reading import json_object, read_contracts, read_mapping, read_migration
 from gateway.registry.sources import (
     ContractVersion,
@@ -106,8 +108,8 @@ class Registry:
             return self.contract(contract, side.version)
         if not side.schema:
             return None
-        file = mapping.folder / side.schema
-        if not file.resolve().is_relative_to(mapping.folder.resolve()):
+        file = file_below(mapping.folder / side.schema, (mapping.folder,))
+        if file is None:
             raise ConfigError("a schema lies beside its mapping.", file=mapping.place)
         return self.bundle(self.shared(file), file)
 
@@ -147,22 +149,16 @@ class Registry:
         return self._read[file]
 
     def locate(self, reference: str, file: Path) -> Path:
-        """Return the file a relative reference means, in whichever root has it."""
-        target = (file.parent / reference).resolve()
-        if target.is_file() and self._ours(target, file):
-            return target
-        for root in self.roots:
-            tail = target.parts[-3:]
-            other = root.joinpath("contracts", *tail).resolve()
-            if other.is_file():
-                return other
+        """Return the file a relative reference means, in whichever root has it. It lies beside the
+        one that names it, or among the contracts: no schema can show what else the disk holds."""
+        shelves = [root / "contracts" for root in self.roots]
+        tail = PurePosixPath(normpath(file.parent / reference)).parts[-3:]
+        meant = [file.parent / reference, *(shelf.joinpath(*tail) for shelf in shelves)]
+        for name in meant:
+            found = file_below(name, (file.parent, *shelves))
+            if found is not None:
+                return found
         raise ConfigError(f"'{reference}' leads to no file of ours.", file=str(file))
-
-    def _ours(self, target: Path, file: Path) -> bool:
-        """Tell whether a file lies beside the one that names it, or among the contracts: no
-        schema can show what else the disk holds."""
-        places = [file.parent, *(root / "contracts" for root in self.roots)]
-        return any(target.is_relative_to(place.resolve()) for place in places)
 
     @cached_property
     def _read(self) -> dict[Path, dict[str, Any]]:

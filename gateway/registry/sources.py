@@ -8,6 +8,7 @@ import msgspec
 
 from gateway.errors import ConfigError
 from gateway.registry.header import ContractHeader, VersionRecord
+from gateway.registry.places import file_below
 
 __all__ = [
     "ContractVersion",
@@ -114,8 +115,8 @@ class MappingSource(msgspec.Struct, frozen=True, kw_only=True):
 
     def table(self, name: str) -> str:
         """Return the text of a lookup table beside the mapping. Raises ConfigError."""
-        file = (self.folder / name).resolve()
-        if not file.is_relative_to(self.folder.resolve()) or not file.is_file():
+        file = file_below(self.folder / name, (self.folder,))
+        if file is None:
             raise ConfigError(f"there is no table '{name}' beside the mapping.", file=self.place)
         return file.read_text(encoding="utf-8")
 

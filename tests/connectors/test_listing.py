@@ -1,4 +1,4 @@
-"""Names, settling, order and caps, without any file."""
+"""Names, settling, order and caps, without any file (F-PATH: the names of a partner)."""
 
 import string
 

@@ -1,4 +1,4 @@
-"""What an SFTP listing may say (guide: reliability, A7): hostile names, old files, false times."""
+"""What an SFTP listing may say (T-SFTP-NAMES, F-PATH): hostile names, old files, false times."""
 
 import asyncio
 import os

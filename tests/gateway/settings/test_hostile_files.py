@@ -1,5 +1,10 @@
-"""A configuration file may be broken or hostile: it is refused with its place, at little cost."""
+"""A configuration file may be broken or hostile: it is refused with its place, at little cost.
 
+F-PATH: the name of a secret leads to a file of its folder, and to no other.
+"""
+
+import contextlib
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.settings import read_config
+from gateway.settings import Secrets, read_config
 from gateway.settings.yaml_text import load
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -80,3 +85,20 @@ def test_a_secret_cannot_be_named_as_a_setting(feed: Callable[[str], Path], name
     with pytest.raises(ConfigError, match="is not set") as caught:
         read_config(feed(f"${{env:{name}}}"), ENVIRONMENT)
     assert "Quillmark" not in str(caught.value)
+
+
+def test_of_ten_thousand_hostile_names_of_secrets_none_leads_out(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "secrets", tmp_path / "outside"
+    for place, text in ((folder / "token", "Larkspur"), (outside, "Quillmark")):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(text)
+    secrets, chance, found = Secrets(folder, {}), random.Random(4), 0
+    steps = (
+        *("..", "../", "/", "//", ".", "\\", "\0", "\n", "~", "%2e%2e/", "x" * 200, "\ud800", ""),
+        *("token", "token", "outside", str(outside), "../outside"),
+    )
+    for _ in range(10_000):
+        with contextlib.suppress(KeyError):
+            assert secrets("".join(chance.choices(steps, k=chance.randint(1, 4)))) == "Larkspur"
+            found += 1
+    assert found > 10
