@@ -5,7 +5,8 @@ import time
 
 __all__ = ["OneLine", "set_up_logging"]
 
-MAX_CHARACTERS = 8192
+MAX_BYTES = 8192
+"""Of a record as it is written, its escapes counted, its line end not."""
 
 _NOISY = (
     "alembic",
@@ -32,12 +33,15 @@ class OneLine(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line, shortened where it is very long."""
-        text = super().format(record)
-        if len(text) > MAX_CHARACTERS:
-            text = f"{text[:MAX_CHARACTERS]}... ({len(text)} characters)"
-        if text.isprintable():
+        whole = super().format(record)
+        text = whole[:MAX_BYTES]
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else _escaped(c) for c in text)
+        raw = text.encode()
+        if len(whole) <= MAX_BYTES and len(raw) <= MAX_BYTES:
             return text
-        return "".join(c if c.isprintable() else _escaped(c) for c in text)
+        more = f"... ({len(whole)} characters)"
+        return raw[: MAX_BYTES - len(more)].decode(errors="ignore") + more
 
 
 def _escaped(character: str) -> str:

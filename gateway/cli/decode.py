@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from gateway.cli.exits import Exit
+from gateway.cli.output import Output, json_line
 
 if TYPE_CHECKING:
     from gateway.formats import Part
@@ -57,10 +58,8 @@ def _decode_file(file: Path, show: "Callable[[str, Part], None]", *, production:
     except BrokenPipeError:
         raise  # the reader of our output went away: the command line ends quietly
     except OSError as error:
-        print(
-            f"{_shown(file)}: {error.strerror or 'cannot be read'}. Next: check the path.",
-            file=sys.stderr,
-        )
+        reason = error.strerror or "cannot be read"
+        Output().say(f"{_shown(file)}: {reason}. Next: check the path.")
         return Exit.NOT_FOUND
 
 
@@ -114,8 +113,6 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _print_line(name: str, part: "Part") -> None:
-    import msgspec
-
     line: dict[str, object] = {"file": name}
     if part.interchange or part.document is not None:
         line["interchange"] = part.interchange
@@ -131,4 +128,4 @@ def _print_line(name: str, part: "Part") -> None:
     else:
         line["message"] = part.document
     line["findings"] = part.findings
-    sys.stdout.buffer.write(msgspec.json.encode(line) + b"\n")
+    sys.stdout.buffer.write(json_line(line))

@@ -51,10 +51,9 @@ def generate(
         with out.open("wb") as stream:
             _write(stream, pieces)
     except OSError as error:
-        print(
-            f"{out}: {error.strerror or 'cannot be written'}. Next: check the path.",
-            file=sys.stderr,
-        )
+        from gateway.cli.output import Output
+
+        Output().say(f"{out}: {error.strerror or 'cannot be written'}. Next: check the path.")
         return Exit.NOT_FOUND
     return Exit.OK
 

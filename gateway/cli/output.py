@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.ports import Clock, SystemClock
 
-__all__ = ["Column", "Output", "Progress", "cell"]
+__all__ = ["Column", "Output", "Progress", "cell", "json_line"]
 
 LINE_EVERY_SECONDS = 10.0
 
@@ -46,6 +46,27 @@ def _harmless(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "?" for c in text)
 
 
+def _flat(value: object) -> str:
+    """Write one value for people on one line: a name with a line break makes no row of its own."""
+    return _harmless(cell(value)).replace("\n", " ").replace("\t", " ")
+
+
+def json_line(document: object) -> bytes:
+    """Write a document as one line of JSON in which a terminal finds nothing to obey, either: what
+    cannot be printed is an escape, which means the same."""
+    raw = msgspec.json.encode(document)
+    if not raw.isascii() or b"\x7f" in raw:
+        text = raw.decode()
+        if not text.isprintable():
+            raw = "".join(c if c.isprintable() else _escape(c) for c in text).encode()
+    return raw + b"\n"
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
 class Output:
     """Where a verb writes. Rich tables and bars on a terminal, plain aligned lines elsewhere;
     NO_COLOR is honoured. With `json` every data method prints exactly one JSON document a line."""
@@ -70,7 +91,7 @@ class Output:
 
     def data(self, document: object) -> None:
         """Print one JSON document on a line of stdout, whatever the mode."""
-        self._stdout.write(msgspec.json.encode(document).decode() + "\n")
+        self._stdout.write(json_line(document).decode())
 
     def line(self, text: str) -> None:
         """Print one line of data on stdout."""
@@ -90,7 +111,7 @@ class Output:
             self.line(title)
         width = max((len(name) for name in values), default=0)
         for name, value in values.items():
-            self.line(f"{name.replace('_', ' '):<{width}}  {cell(value)}")
+            self.line(f"{name.replace('_', ' '):<{width}}  {_flat(value)}")
 
     def table(
         self,
@@ -126,12 +147,12 @@ class Output:
         for column in columns:
             table.add_column(column.title, justify="right" if column.figures else "left")
         for row in rows:
-            table.add_row(*(Text(_harmless(cell(row.get(column.key)))) for column in columns))
+            table.add_row(*(Text(_flat(row.get(column.key))) for column in columns))
         Console(file=self._stdout).print(table)
 
     def _plain_table(self, columns: Sequence[Column], rows: list[Mapping[str, Any]]) -> None:
         lines = [[column.title for column in columns]]
-        lines += [[cell(row.get(column.key)) for column in columns] for row in rows]
+        lines += [[_flat(row.get(column.key)) for column in columns] for row in rows]
         widths = [max(len(line[at]) for line in lines) for at in range(len(columns))]
         for line in lines:
             cells = (

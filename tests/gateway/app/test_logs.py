@@ -1,4 +1,4 @@
-"""One record is one line, whatever names and words of others hold."""
+"""One record is one line, whatever names and words of others hold (F-LOG)."""
 
 import io
 import logging
@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from gateway.app.logs import MAX_CHARACTERS, OneLine
+from gateway.app.logs import MAX_BYTES, OneLine
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|ERROR) +remithub\.t: ")
 ODD = ["\r\n", "\n", "\r", "\x1b[2J", "\x07", "\x00", "\x85", "\u2028", "\u202e", "\ud800", "%s"]
@@ -47,7 +47,21 @@ def test_a_traceback_and_a_very_long_word_are_one_line_too(
         logger.error("Failed", exc_info=True)  # noqa: G201  as a library might
     (line,) = stream.getvalue().splitlines()
     assert LINE.match(line)
-    assert len(line) < MAX_CHARACTERS + 1000
+    assert len(line) == MAX_BYTES
+
+
+@pytest.mark.parametrize("piece", ["a", "é", "漢", "\x1b", "\x9b", "\U000e0001", "😀\n", "\ud800"])
+@pytest.mark.parametrize("length", [0, 500, 4_000, 9_000, 200_000])
+def test_no_record_is_longer_than_8_kib_as_it_is_written(
+    said: tuple[logging.Logger, io.StringIO], piece: str, length: int
+) -> None:
+    logger, stream = said
+    logger.info("Took %s.", piece * length)
+    (line,) = stream.getvalue().splitlines()
+    assert LINE.match(line)
+    assert line.isprintable()
+    assert len(line.encode()) <= MAX_BYTES
+    assert line.endswith((".", " characters)"))
 
 
 def test_times_are_utc(said: tuple[logging.Logger, io.StringIO]) -> None:

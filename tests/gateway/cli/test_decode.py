@@ -84,6 +84,19 @@ def test_a_folder_is_named_and_not_a_traceback(tmp_path, capfd):
     assert "directory" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("summary", [False, True])
+def test_the_name_of_a_file_steers_no_terminal(make, tmp_path, capfd, summary):
+    """F-LOG: a partner chose it."""
+    odd = "\x1b]0;owned\x07\x9b2J\u202e\nclean.835"
+    there = make().rename(tmp_path / odd)
+    assert decode([there, tmp_path / f"{odd}.gone"], summary=summary) == 4
+    captured = capfd.readouterr()
+    for text in (captured.out, captured.err.replace(f"{tmp_path}", "")):
+        assert "owned" in text
+        assert all(char.isprintable() or char == "\n" for char in text)
+    assert not any(line.startswith("clean.835") for line in captured.out.splitlines())
+
+
 def test_standard_input_is_read(make, capfdbinary, monkeypatch):
     data = make().read_bytes()
 

@@ -1,6 +1,11 @@
-"""Output: plain lines off a terminal, tables on it, one JSON document for programs."""
+"""Output: plain lines off a terminal, tables on it, one JSON document for programs.
+
+F-LOG: names and values of others steer no terminal, and make no line of their own.
+"""
 
 import io
+import json
+import random
 import re
 
 import msgspec
@@ -140,3 +145,76 @@ def test_what_a_terminal_would_obey_is_shown_as_question_marks() -> None:
     for text in (out.getvalue(), err.getvalue()):
         assert "owned" in text
         assert all(char.isprintable() or char == "\n" for char in text)
+
+
+ODD = (
+    *(
+        "\x1b[2J",
+        "\x1b]0;owned\x07",
+        "\x9b31m",
+        "\x85",
+        "\x08",
+        "\x7f",
+        "\x00",
+        "\u2028",
+        "\u202e",
+    ),
+    *("\u2066", "\ufeff", "\U000e0001", "\r\n", "\n", "\r", "\t", "\v", "\f"),
+    *(
+        "harbor-835       up",
+        "\nclear-835  down",
+        "[red]x[/red]",
+        "\\",
+        '"',
+        "é",
+        "漢",
+        "😀",
+        "ISA",
+    ),
+)
+
+
+def hostile(count: int, *more: str) -> list[str]:
+    chance = random.Random(12)
+    return ["".join(chance.choices((*ODD, *more), k=5)) for _ in range(count)]
+
+
+def test_ten_thousand_hostile_values_are_ten_thousand_rows_of_a_table() -> None:
+    out, names = io.StringIO(), hostile(10_000, "\ud800")
+    columns = [Column(key="name", title="Name"), Column(key="list", title="List")]
+    Output(stdout=out).table(columns, [{"name": name, "list": [name, 1]} for name in names])
+    lines = out.getvalue().split("\n")
+    assert len(lines) == 10_002  # the titles, and nothing behind the last line end
+    assert all(line.isprintable() for line in lines)
+    assert len(out.getvalue().splitlines()) == 10_001
+
+
+def test_a_record_with_hostile_values_has_a_line_for_each() -> None:
+    out, names = io.StringIO(), hostile(1_000, "\ud800")
+    Output(stdout=out).record({f"name_{at}": name for at, name in enumerate(names)})
+    assert len(out.getvalue().splitlines()) == 1_000
+    assert all(line.isprintable() for line in out.getvalue().splitlines())
+
+
+def test_a_table_on_a_terminal_holds_nothing_that_it_obeys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "400")
+    out = Terminal()
+    rows = [{"name": name} for name in hostile(300, "\ud800")]
+    Output(stdout=out).table([Column(key="name", title="Name")], rows)
+    ours = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())  # rich's own bold
+    assert all(line.isprintable() for line in ours.split("\n"))
+    assert len(ours.strip().split("\n")) == len(rows) + 2
+
+
+def test_ten_thousand_hostile_values_are_ten_thousand_documents_that_steer_nothing() -> None:
+    out, names = io.StringIO(), hostile(10_000)
+    output = Output(json=True, stdout=out)
+    for name in names:
+        output.record({"name": name})
+    lines = out.getvalue().split("\n")[:-1]
+    assert all(line.isprintable() for line in lines)
+    assert [json.loads(line)["name"] for line in lines] == names
