@@ -83,6 +83,10 @@ def test_a_subscription_is_listed_stopped_resumed_and_ended(live: Live, typed: T
     assert other in typed("subscription", "list", "--client", "wharf")
     assert name not in typed.out
     assert URL in typed("subscription", "show", name)
+    named = [one["by"] for one in typed.json("contract", "uses", "receipt/1.0.0")["named_by"]]
+    assert sorted(by for by in named if "sub-" in by) == sorted(
+        f"interface {one}" for one in (name, other)
+    )
     assert "is disabled" in typed("subscription", "disable", name, "--reason", "they move")
     assert typed.json("subscription", "show", name)["state"] == "disabled"
     assert "is active" in typed("subscription", "enable", name)
