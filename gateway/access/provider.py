@@ -55,7 +55,7 @@ class Provider:
         """Return the discovery document (OpenID Connect Discovery 1.0, 4). Raises TryAgain."""
         if self._clock.monotonic() - self._read_at < FRESH_SECONDS:
             return self._document
-        raw = await self._fetcher.get(self.settings.issuer.rstrip("/") + _WELL_KNOWN)
+        raw = await self._get(self.settings.issuer.rstrip("/") + _WELL_KNOWN)
         try:
             document = json.loads(raw)
         except ValueError:
@@ -68,10 +68,13 @@ class Provider:
             must_be_secure(document[name])
         if self._keys is None or document["jwks_uri"] != self._document.get("jwks_uri"):
             self._keys = KeySource(
-                url=document["jwks_uri"], file=None, fetch=self._fetcher.get, clock=self._clock
+                url=document["jwks_uri"], file=None, fetch=self._get, clock=self._clock
             )
         self._document, self._read_at = document, self._clock.monotonic()
         return document
+
+    async def _get(self, url: str) -> bytes:
+        return await self._fetcher.get(url, self.settings.network)
 
     async def authorization_url(self, *, state: str, nonce: str, challenge: str) -> str:
         """Return where to send a browser (OpenID Connect Core 3.1.2.1, RFC 7636 4.3)."""
@@ -116,7 +119,7 @@ class Provider:
         headers |= self._credentials(document, form)
         body = urlencode(form).encode()
         answer = await self._fetcher.ask(
-            "POST", document["token_endpoint"], headers=headers, body=body
+            "POST", document["token_endpoint"], self.settings.network, headers=headers, body=body
         )
         if answer.status != _OK:
             raise Bad("code")
@@ -225,7 +228,10 @@ class Provider:
         if not isinstance(endpoint, str) or not isinstance(token, str) or not token.isascii():
             return {}
         answer = await self._fetcher.ask(
-            "GET", endpoint, headers={"authorization": f"Bearer {token}"}
+            "GET",
+            endpoint,
+            self.settings.network,
+            headers={"authorization": f"Bearer {token}"},
         )
         if answer.status != _OK:
             return {}

@@ -8,7 +8,8 @@ from typing import Any
 
 from gateway.access.actor import Actor
 from gateway.access.authenticate import system_actor
-from gateway.access.jwks import Fetch, KeySource
+from gateway.access.fetching import Get
+from gateway.access.jwks import KeySource
 from gateway.access.refusals import Unauthenticated
 from gateway.access.signed import Bad, peek, verify
 from gateway.ports import Clock
@@ -25,7 +26,7 @@ class AccessTokens:
     """Judges access tokens by the issuers and clients of the configuration in force."""
 
     def __init__(
-        self, *, config: Callable[[], Config], root: Path, fetch: Fetch, clock: Clock
+        self, *, config: Callable[[], Config], root: Path, fetch: Get, clock: Clock
     ) -> None:
         self._config = config
         self._root = root
@@ -65,7 +66,7 @@ class AccessTokens:
             self._sources[issuer] = KeySource(
                 url=issuer.jwks_url,
                 file=self._root / issuer.jwks_file if issuer.jwks_file else None,
-                fetch=self._fetch,
+                fetch=lambda url: self._fetch(url, issuer.network),
                 clock=self._clock,
             )
         return self._sources[issuer]

@@ -6,6 +6,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from connectors.ssrf import Network
+
 __all__ = [
     "MAX_KEY_DAYS",
     "AccessSettings",
@@ -24,6 +26,13 @@ Name = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s?#]+$")]
 Algorithm = Annotated[str, Meta(pattern=r"^(RS256|ES256|EdDSA|Ed25519)$")]
 _ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
+InNetwork = Annotated[
+    Network,
+    Meta(
+        description="`public`: connected to at public addresses only. `internal`: anywhere; for a"
+        " provider in a network of ours."
+    ),
+]
 
 
 class Certificate(StrEnum):
@@ -53,6 +62,7 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     algorithms: Annotated[
         tuple[Algorithm, ...], Meta(min_length=1, description="Signatures that are taken.")
     ] = _ALGORITHMS
+    network: InNetwork = Network.PUBLIC
     leeway_seconds: Annotated[
         int, Meta(ge=0, le=300, description="How far its clock may be off.")
     ] = 30
@@ -62,6 +72,7 @@ class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """How people sign in: OpenID Connect, code flow with PKCE."""
 
     issuer: Annotated[Url, Meta(description="The provider; its discovery document is read there.")]
+    network: InNetwork = Network.PUBLIC
     client_id: Annotated[str, Meta(min_length=1, description="How it knows the hub.")]
     client_secret: Annotated[
         str, Meta(description="The name of the secret it knows the hub by; none: a public client.")

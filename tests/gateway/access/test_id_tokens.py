@@ -10,6 +10,7 @@ from joserfc import jws
 from joserfc.jwk import RSAKey
 
 from connectors.http import Answer
+from connectors.ssrf import Network
 from gateway.access import Duty, People, Sessions
 from gateway.access.provider import Provider
 from gateway.access.signed import Bad
@@ -51,13 +52,21 @@ class Scripted:
             "jwks_uri": f"{ISSUER}/keys",
         } | changes
 
-    async def get(self, url: str) -> bytes:
+    async def get(self, url: str, network: Network) -> bytes:
+        assert network is Network.PUBLIC
         keys = {"keys": [KEY.as_dict(private=False)]}
         return json.dumps(keys if url.endswith("/keys") else self._document).encode()
 
     async def ask(
-        self, method: str, url: str, *, headers: dict[str, str], body: bytes = b""
+        self,
+        method: str,
+        url: str,
+        network: Network,
+        *,
+        headers: dict[str, str],
+        body: bytes = b"",
     ) -> Answer:
+        assert network is Network.PUBLIC
         self.asked.append(body)
         said = self._tokens if url.endswith("/token") else self._userinfo
         return Answer(status=200, headers={}, body=json.dumps(said).encode())

@@ -29,6 +29,7 @@ api: {{port: 0}}
 access:
   people:
     issuer: {issuer}
+    network: internal
     client_id: remithub
     client_secret: provider-secret
     public_url: {hub}

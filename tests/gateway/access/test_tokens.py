@@ -15,6 +15,7 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from connectors.ssrf import Network
 from gateway.access import AccessTokens, Actor, Duty, Unauthenticated
 from gateway.errors import TryAgain
 from gateway.settings import (
@@ -75,8 +76,8 @@ class Issuer:
         self.calls = 0
         self.away = False
 
-    async def fetch(self, url: str) -> bytes:
-        assert url == "https://login.example/keys"
+    async def fetch(self, url: str, network: Network) -> bytes:
+        assert (url, network) == ("https://login.example/keys", Network.PUBLIC)
         self.calls += 1
         if self.away:
             raise TryAgain("away")
