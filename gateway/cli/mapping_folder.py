@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway.errors import ConfigError, HubError, NotFound, Reject
-from gateway.formats import READERS, Origin
+from gateway.formats import READERS, UNREADABLE, Origin
 from gateway.governance.profiles import Profile
 from gateway.governance.validator import compile_validator
 from gateway.governance.violation import Validator
@@ -174,7 +174,7 @@ def _parts(raw: bytes, format_name: str) -> Iterator[Given]:
 def _json_documents(raw: bytes) -> Iterator[Given]:
     try:
         whole = _DECODER.decode(raw)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         lines = enumerate(raw.splitlines(), 1)
         yield from (_line(line, number) for number, line in lines if line.strip())
     else:
@@ -184,7 +184,7 @@ def _json_documents(raw: bytes) -> Iterator[Given]:
 def _line(line: bytes, number: int) -> Given:
     try:
         return _object(_DECODER.decode(line), number)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return Reject(f"line {number}: not JSON.", code="not_json")
 
 
