@@ -37,7 +37,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
         try:
             raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
             return msgspec.msgpack.decode(raw, type=cls)
-        except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
+        except (UnicodeError, binascii.Error, msgspec.DecodeError):
             raise UsageFault(
                 "The cursor is none of ours.",
                 code="request_invalid",

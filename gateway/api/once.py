@@ -145,7 +145,8 @@ def _template(request: Request[Any, Any, Any]) -> str:
 
 def _fingerprint(body: bytes) -> str:
     """Return the hash of the canonical body: what means the same is the same."""
-    with contextlib.suppress(msgspec.DecodeError):  # then the order itself will be refused
+    unreadable = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+    with contextlib.suppress(*unreadable):  # then the order itself will be refused
         body = msgspec.json.Encoder(order="sorted").encode(msgspec.json.decode(body or b"{}"))
     return hashlib.sha256(body).hexdigest()
 

@@ -73,7 +73,7 @@ def _read(text: str) -> dict[str, int]:
     try:
         raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         return msgspec.json.decode(raw, type=dict[str, int])
-    except (UnicodeEncodeError, binascii.Error, msgspec.DecodeError):
+    except (UnicodeError, binascii.Error, msgspec.DecodeError):
         raise UsageFault(
             "`before` is none of ours.",
             code="request_invalid",

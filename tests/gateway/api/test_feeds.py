@@ -138,7 +138,7 @@ def test_a_late_one_beside_a_page_that_is_read_is_not_lost(live: Live, callers: 
     assert set(late) <= given
 
 
-@pytest.mark.parametrize("text", ["x", "AAAA", "é", "!" * 5, "kwAAAA"])
+@pytest.mark.parametrize("text", ["x", "AAAA", "é", "!" * 5, "kwAAAA", "lAGh_wAA"])
 def test_a_cursor_of_somebody_else_is_refused(live: Live, text: str) -> None:
     with pytest.raises(UsageFault):
         Cursor.parse(text)

@@ -1,5 +1,6 @@
 """F-JSON, F-SQL: bodies and filters that are meant to hurt are refused or find nothing."""
 
+import base64
 import json
 from typing import Any
 
@@ -59,9 +60,10 @@ FILTERS = (
 @pytest.mark.parametrize("path", [ORDER, MESSAGE, COMPARED])
 @pytest.mark.parametrize("kind", BODIES)
 def test_a_body_that_is_meant_to_hurt_is_refused(live: Live, path: str, kind: str) -> None:
-    answer = live.post(path, BODIES[kind], Content_Type="application/json")
     good = {200, 503} if (path, kind) in HARMLESS else {400, 413, 422}
-    assert answer.status_code in good, answer.text
+    for header in ({}, {"Idempotency_Key": f"{len(path)}-{kind.replace(' ', '-')}"}):
+        answer = live.post(path, BODIES[kind], Content_Type="application/json", **header)
+        assert answer.status_code in good, answer.text
     assert live.client.get("/readyz").status_code == 200
 
 
@@ -79,6 +81,13 @@ def test_a_filter_is_only_ever_a_value(live: Live, text: str) -> None:
             assert answer.status_code == 200, (path, name, answer.text)
             assert found(answer.json()) == [], (path, name)
     assert live.get("/v1/messages")["messages"]
+
+
+@pytest.mark.parametrize("raw", [b'{"\xff": 1}', b'{"a":' * 5000, b"x"])
+def test_a_place_in_a_list_that_is_none_of_ours_is_refused(live: Live, raw: bytes) -> None:
+    place = base64.urlsafe_b64encode(raw).decode()
+    answer = live.client.get("/v1/audit", params={"before": place})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 
 
 def test_a_whole_number_may_have_a_point(live: Live) -> None:
