@@ -7,9 +7,12 @@ from gateway.translation.errors import MappingError, Rule
 from gateway.translation.expressions import ExpressionCompiler, merged
 from gateway.translation.kinds import Kind, Type, Value
 from gateway.translation.shapes import Shape
-from gateway.translation.syntax import Comprehension, Path
+from gateway.translation.syntax import Comprehension, Path, size
 
 __all__ = ["AGGREGATES", "compile_aggregate"]
+
+_NODES_A_STEP: Final = 4
+"""Of an expression that is worked out for each item, so many parts count as one more item."""
 
 Step = Callable[[ExpressionCompiler, Comprehension, str], Value]
 
@@ -34,7 +37,7 @@ def compile_aggregate(compiler: ExpressionCompiler, node: Comprehension) -> Valu
         return total
     emitter = compiler.emitter
     result = emitter.let(aggregate.start, stem="a")
-    with compiler.loop(node.source, node.variable):
+    with compiler.loop(node.source, node.variable, times=1 + size(node) // _NODES_A_STEP):
         if node.condition is None:
             found = aggregate.step(compiler, node, result)
         else:

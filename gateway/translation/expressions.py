@@ -349,14 +349,17 @@ class ExpressionCompiler:
 
     # Loops
 
-    def spend(self, items: str) -> None:
+    def spend(self, items: str, times: int = 1) -> None:
         """Count the items of a list against the budget before they are visited."""
-        self.emitter.put(f"steps -= len({items})")
+        self.emitter.put(
+            f"steps -= len({items}) * {times}" if times > 1 else f"steps -= len({items})"
+        )
         self.emitter.put("if steps < mark: mark = tick(steps, used)")
 
     @contextmanager
-    def loop(self, source: Path, variable: str) -> Iterator[Shape]:
-        """Write a `for` over an input array; inside, `variable` is its current item."""
+    def loop(self, source: Path, variable: str, *, times: int = 1) -> Iterator[Shape]:
+        """Write a `for` over an input array; inside, `variable` is its current item, each of which
+        counts so many times against the budget."""
         found = self.compile(source)
         items = self.as_kind(found, Kind.LIST)
         code = items.code
@@ -365,7 +368,7 @@ class ExpressionCompiler:
         self.emitter.loops += 1
         if self.emitter.loops > MAX_LOOP_DEPTH:
             raise MappingError(Rule.TOO_LARGE, "loops nested too deeply")
-        self.spend(code)
+        self.spend(code, times)
         item = self.emitter.fresh("i")
         self.emitter.put(f"for {item} in {code}:")
         shape = items.type.shape.items if items.type.shape else open_shape()

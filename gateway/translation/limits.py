@@ -47,8 +47,12 @@ MAX_TABLE_ROWS: Final = 100_000
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What one run may cost. `monotonic` gives seconds; without it time is not watched."""
 
-    steps: int = 5_000_000
-    """Items visited by all loops together."""
+    steps: int = 20_000_000
+    """Items visited by all loops together; one with much to do for each counts more than once."""
+    free_steps: int = 100_000
+    """So many whatever the document, and as many more as it holds items times `steps_per_item`: a
+    loop that runs away over a small document is stopped at once."""
+    steps_per_item: int = 1_000
     rows: int = 100_000
     """Rows of one output array."""
     output_bytes: int = 64 * 1024 * 1024

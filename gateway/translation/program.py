@@ -99,6 +99,16 @@ def _weigh(value: Any) -> int:
             return 8
 
 
+def _items(value: Any) -> int:
+    match value:
+        case dict():
+            return sum(_items(item) for item in value.values())
+        case list():
+            return len(value) + sum(_items(item) for item in value)
+        case _:
+            return 0
+
+
 def without(value: Any, path: tuple[str, ...]) -> Any:
     """Return a copy of `value` without what lies at `path`; `name[]` goes into each item."""
     if not isinstance(value, dict):
@@ -165,14 +175,13 @@ class Program:
             raise MappingError(Rule.TOO_LARGE, "too much within each other") from None
         self._run: Callable[..., Any] = names["program"]
         self._mark = _next_mark(limits.steps)
-        self._untimed = None if limits.monotonic is not None else self._tick()
 
     def run(self, document: Any, context: Mapping[str, Any], trace: Trace | None = None) -> Any:
         """Run once. Raises Failure with code and places."""
         before = getcontext()
         setcontext(EXACT)
         try:
-            tick = self._untimed or self._tick()
+            tick = self._tick(document)
             return self._run(document, context, tick, trace, self.limits.steps, self._mark)
         except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             failure = self._failure(error, document, None)
@@ -184,13 +193,17 @@ class Program:
             setcontext(before)
         raise failure
 
-    def _tick(self) -> Callable[[int, int], int]:
+    def _tick(self, document: Any) -> Callable[[int, int], int]:
         limits = self.limits
         watch = limits.monotonic
         end = watch() + limits.seconds if watch is not None else 0.0
+        least, counted = max(0, limits.steps - limits.free_steps), False
 
         def tick(steps: int, used: int) -> int:
-            if steps < 0:
+            nonlocal least, counted
+            if steps < least and not counted:
+                least, counted = max(0, least - _items(document) * limits.steps_per_item), True
+            if steps < least:
                 raise Refused(RunCode.LIMIT_STEPS)
             if used > limits.output_bytes:
                 raise Refused(RunCode.LIMIT_OUTPUT)

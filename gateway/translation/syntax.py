@@ -16,6 +16,7 @@ __all__ = [
     "Path",
     "Unary",
     "children",
+    "size",
 ]
 
 
@@ -101,3 +102,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return parts if node.condition is None else (*parts, node.condition)
         case Literal() | ListLiteral() | Path():
             return ()
+
+
+def size(node: Node) -> int:
+    """Return of how many parts an expression is made."""
+    return 1 + sum(size(child) for child in children(node))

@@ -1,4 +1,4 @@
-"""No document and no mapping makes a run endless or its output boundless."""
+"""No document and no mapping makes a run endless or its output boundless (F-TPL)."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +30,39 @@ def test_loops_within_loops_run_out_of_steps(compile_text: Compile, document: Do
     started = time.process_time()
     assert refused(mapping, document).code == "LIMIT_STEPS"
     assert time.process_time() - started < 5
+
+
+INNER = (
+    "d == id", "hash_id('x', d, c, b, a) == id", "days_between(seen, add_days(seen, 1)) == 7",
+    "round_half_up(amount / (amount + 1.00), 2) == 0.01", "contains(upper(concat(d, c, b, a)), 'Q')",
+    " and ".join(["contains(upper(concat(d, c)), 'Q')"] * 40),
+    " + ".join(["length(concat(d, id))"] * 50) + " == 1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("inner", INNER, ids=range(len(INNER)))
+@pytest.mark.parametrize("items", [40, 200])
+def test_a_loop_that_runs_away_over_a_small_document_is_stopped_at_once(
+    items: int, inner: str, compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text(
+        "fields:\n  id: id\n  count: count(a for a in tags if"
+        f" any(any(any({inner} for d in tags) for c in tags) for b in tags))\n"
+    )
+    document["tags"] = ["x"] * items
+    started = time.process_time()
+    assert refused(mapping, document).code == "LIMIT_STEPS"
+    assert time.process_time() - started < 0.2 * 10  # of a machine that does other things
+
+
+def test_a_large_document_may_be_looked_through_again_and_again(
+    compile_text: Compile, document: Document
+) -> None:
+    mapping = compile_text(
+        "fields:\n  id: id\n  count: count(a for a in tags if any(b == a for b in tags))\n"
+    )
+    document["tags"] = [str(at) for at in range(500)]
+    assert mapping.run(document, {})["count"] == 500
 
 
 def test_rows_are_counted(compile_text: Compile, document: Document) -> None:
