@@ -21,3 +21,5 @@ def waivers_of(file: Path) -> Sequence[Waiver]:
         return msgspec.convert(found, list[Waiver], strict=False)
     except (yaml.YAMLError, msgspec.ValidationError) as fault:
         raise ConfigError(str(fault), file=str(file)) from None
+    except (ValueError, RecursionError):  # no UTF-8, no day of the calendar, too deep
+        raise ConfigError("this is no readable YAML.", file=str(file)) from None

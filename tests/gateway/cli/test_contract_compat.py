@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.cli import main
+from gateway.errors import ConfigError
+from gateway.governance.compat.waivers import waivers_of
 from gateway.registry import starter_root
 
 OLD: dict[str, Any] = {
@@ -87,6 +89,14 @@ def test_a_field_that_goes_needs_a_waiver(
     (tmp_path / "contracts/waivers.yaml").write_text(json.dumps(waivers))
     assert main(["contract", "compat", *pair]) == 0
     assert "(waived by ann)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"- expires: 2026-13-45", b"[" * 5000, b"- 1", b"a: *b"])
+def test_waivers_that_cannot_be_read_are_refused_by_name(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / "waivers.yaml").write_bytes(raw)
+    with pytest.raises(ConfigError) as caught:
+        waivers_of(tmp_path / "waivers.yaml")
+    assert caught.value.file.endswith("waivers.yaml")
 
 
 def test_our_own_contract_is_compatible_with_itself(capsys: pytest.CaptureFixture[str]) -> None:
