@@ -1,4 +1,7 @@
-"""No spelling of an address of ours is connected to where only public addresses may be."""
+"""No spelling of an address of ours is connected to where only public addresses may be.
+
+F-SSRF, for webhooks; `tests/gateway/access/test_fetching.py` has the same for keys and discovery.
+"""
 
 import socket
 import sys
