@@ -4,6 +4,8 @@ import aiohttp
 import httpx
 import msgspec
 
+from connectors.ssrf import ADDRESS_REFUSED
+
 __all__ = [
     "Answer",
     "ConnectTimedOut",
@@ -33,6 +35,11 @@ class NotSent(httpx.ConnectError):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+    @property
+    def for_a_person(self) -> bool:
+        """Tell whether no later try mends it: a certificate, or an address, is refused."""
+        return self.code.startswith("tls_") or self.code == ADDRESS_REFUSED
 
 
 class ConnectTimedOut(NotSent, httpx.ConnectTimeout):

@@ -115,7 +115,7 @@ class _ClientCredentials:
         try:
             answer = await exchange(self._transport, self._request())
         except NotSent as fault:
-            failure = Failure.CREDENTIAL if fault.code.startswith("tls_") else Failure.DESTINATION
+            failure = Failure.CREDENTIAL if fault.for_a_person else Failure.DESTINATION
             raise CredentialFault(failure, f"token_{fault.code}") from None
         except OutcomeUnknown as fault:
             raise CredentialFault(Failure.DESTINATION, f"token_{fault.code}") from None

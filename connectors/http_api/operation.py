@@ -191,7 +191,7 @@ class Runner:
             self._context.fail_point("http_api.after_answer")
         except NotSent as fault:
             run.ended(effect_possible=False)
-            failure = Failure.CREDENTIAL if fault.code.startswith("tls_") else Failure.DESTINATION
+            failure = Failure.CREDENTIAL if fault.for_a_person else Failure.DESTINATION
             raise run.failed(failure, fault.code, detail) from None
         except OutcomeUnknown as fault:
             run.ended(effect_possible=True)

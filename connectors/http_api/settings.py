@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from connectors.base import Idempotency
 from connectors.secret_text import SECRET_PATTERN
+from connectors.ssrf import Network
 
 __all__ = [
     "ApiKeyAuth",
@@ -306,6 +307,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     base_url: Annotated[
         str, Meta(pattern="^https?://[^\\s?#]+$", description="Address all paths are below.")
     ]
+    network: Annotated[
+        Network,
+        Meta(
+            description="`internal`: connects to any address. `public`: to public addresses only, "
+            "for a system on the internet; what a name server says then leads nowhere else."
+        ),
+    ] = Network.INTERNAL
     auth: Annotated[Auth, Meta(description="Credential.")] = NoAuth()
     headers: Annotated[dict[str, str], Meta(description="Headers of every request.")] = {}
     tls: Annotated[Tls, Meta(description="Trust and client certificate.")] = Tls()

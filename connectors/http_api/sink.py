@@ -28,6 +28,7 @@ from connectors.http_api.probe import probe
 from connectors.http_api.requests import compile_result, compile_step
 from connectors.http_api.settings import Settings, Step, Tls
 from connectors.secret_text import with_secrets
+from connectors.ssrf import restrict
 from connectors.tls import tls_context
 
 __all__ = ["HttpApiSink"]
@@ -61,6 +62,7 @@ class HttpApiSink:
         self._transport = context.transport(
             connections=settings.connections, verify=_verify(settings.tls)
         )
+        restrict(self._transport, settings.network)
         self._auth = authenticator(settings.auth, context, self._transport, timeouts)
         self._runner = Runner(
             context=context,

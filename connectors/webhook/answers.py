@@ -6,7 +6,6 @@ from datetime import datetime
 from connectors.base import Delivered, Failed, Failure, Outcome, Unknown
 from connectors.http import Answer, NotSent
 from connectors.retry_after import retry_after_seconds
-from connectors.ssrf import ADDRESS_REFUSED
 
 __all__ = ["GONE", "not_sent", "outcome_of"]
 
@@ -50,5 +49,5 @@ def outcome_of(
 def not_sent(fault: NotSent) -> Failed:
     """Judge a request that did not leave. A certificate or an address that is refused waits for
     a person: no later try mends it, and neither should happen to an honest subscriber."""
-    person = fault.code.startswith("tls_") or fault.code == ADDRESS_REFUSED
-    return Failed(failure=Failure.CREDENTIAL if person else Failure.DESTINATION, code=fault.code)
+    failure = Failure.CREDENTIAL if fault.for_a_person else Failure.DESTINATION
+    return Failed(failure=failure, code=fault.code)

@@ -250,3 +250,32 @@ async def test_the_trace_goes_along(opened, scripted, http_answer):
             call = msgspec.structs.replace(sink.call(), traceparent=trace)
             await sink.deliver(call, DOCUMENT)
     assert partner.requests[0].headers["traceparent"] == trace
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_a_system_on_the_internet_is_never_found_in_a_network_of_ours(
+    opened, scripted, http_answer, host
+):
+    async with scripted(lambda _: http_answer()) as partner:
+        url = partner.url.replace("127.0.0.1", host)
+        async with opened(url, {"network": "public"}) as sink:
+            outcome = await sink.deliver(sink.call(), DOCUMENT)
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure, outcome.code) == (Failure.CREDENTIAL, "address_refused")
+    assert partner.connections == 0
+
+
+async def test_nor_is_where_its_tokens_come_from(opened, scripted, http_answer):
+    async with scripted(lambda _: http_answer()) as partner:
+        auth = {
+            "type": "oauth2_client_credentials",
+            "token_url": f"{partner.url}/token",
+            "client_id": "${secret:ID}",
+            "client_secret": "${secret:SECRET}",
+        }
+        settings = {"network": "public", "auth": auth}
+        async with opened(partner.url, settings, ID="hub", SECRET="s") as sink:
+            outcome = await sink.deliver(sink.call(), DOCUMENT)
+    assert isinstance(outcome, Failed)
+    assert (outcome.failure, outcome.code) == (Failure.CREDENTIAL, "token_address_refused")
+    assert partner.connections == 0
