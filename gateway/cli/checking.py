@@ -15,6 +15,7 @@ from gateway.app.contract_folder import contract_folder
 from gateway.cli.contract_checking import contract_faults
 from gateway.cli.mapping_folder import MappingFolder
 from gateway.cli.product_checking import product_faults
+from gateway.cli.secret_checking import literal_secrets
 from gateway.cli.sprawling import doubled_interfaces, doubled_mappings
 from gateway.errors import ConfigError, HubError
 from gateway.governance import LintFinding, Profile, compile_validator
@@ -203,7 +204,9 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
         return
     yield from _secrets(root, config, environment)
     yield from (_trouble(fault, "config/") for fault in access_faults(config))
-    yield from _products(config, registry)
+    for fault in (*product_faults(config, registry), *literal_secrets(config)):
+        weight = Weight.FAILURE if fault.grave else Weight.WARNING
+        yield msgspec.structs.replace(_trouble(fault.error, "config/"), weight=weight)
     while True:
         try:
             bundle = compile_bundle(config, registry)
@@ -219,13 +222,6 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
                 file = f"config/interfaces/{sprawl.second}.yaml"
                 yield Trouble(file=file, reason=sprawl.words, weight=Weight.WARNING)
             return
-
-
-def _products(config: Config, registry: Registry) -> Iterator[Trouble]:
-    for fault in product_faults(config, registry):
-        trouble = _trouble(fault.error, "config/")
-        weight = Weight.FAILURE if fault.grave else Weight.WARNING
-        yield msgspec.structs.replace(trouble, weight=weight)
 
 
 def _without(config: Config, error: HubError) -> Config | None:

@@ -8,19 +8,19 @@ from gateway.errors import ConfigError
 from gateway.registry import ContractVersion, Registry
 from gateway.settings import Classification, Config, ProductSettings
 
-__all__ = ["ProductFault", "product_faults"]
+__all__ = ["ConfigFault", "product_faults"]
 
 _GONE = frozenset({"retired", "withdrawn"})
 
 
-class ProductFault(msgspec.Struct, frozen=True):
+class ConfigFault(msgspec.Struct, frozen=True):
     """One thing that is wrong, with file and line; `grave` where it can only be a mistake."""
 
     error: ConfigError
     grave: bool = True
 
 
-def product_faults(config: Config, registry: Registry) -> Iterator[ProductFault]:
+def product_faults(config: Config, registry: Registry) -> Iterator[ConfigFault]:
     """Yield what products offer that nobody can get."""
     versions: dict[str, list[ContractVersion]] = {}
     for one in registry.contracts():
@@ -32,7 +32,7 @@ def product_faults(config: Config, registry: Registry) -> Iterator[ProductFault]
                 place = f"$.contracts.{contract}[{at}]"
                 for reason, grave in _offer(product, contract, major, there):
                     file = f"products/{product.product}.yaml"
-                    yield ProductFault(config.place(file, place, reason), grave)
+                    yield ConfigFault(config.place(file, place, reason), grave)
 
 
 def _offer(

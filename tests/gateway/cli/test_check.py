@@ -128,3 +128,56 @@ def test_a_product_that_offers_what_is_not_there_is_named_with_its_line(
     (wrong, *_) = [one for one in told if words in one]
     assert wrong.startswith(f"{name}:{line}: ")
     assert ("warning" in wrong) is not grave
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("headers.Authorization", "Bearer not-for-a-file"),
+        ("headers.X-Api-Key", "k1"),
+        ("headers.cookie", "session=1"),
+        ("headers.X-Note", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJub2JvZHkifQ."),
+        ("base_url", "https://hub:not-for-a-file@partner.example.test"),
+        ("note", "-----BEGIN PRIVATE KEY-----"),
+        ("note", "rhk_0f3a.0123456789abcdefghijklmnop"),
+    ],
+)
+def test_a_credential_that_stands_in_a_file_is_refused_and_not_repeated(
+    typed: Typed, place: str, value: str
+) -> None:
+    *parents, name = place.split(".")
+    inner = f"{{{name}: {json.dumps(value)}}}"
+    for parent in reversed(parents):
+        inner = f"{{{parent}: {inner}}}"
+    write(typed.root, "quality.yaml", f"settings: {inner}\n")
+    lines = typed("check", code=Exit.FAILED).splitlines()
+    (wrong,) = [one for one in lines if f"settings.{place}' holds a credential" in one]
+    assert wrong.startswith("config/quality.yaml:1: ")
+    assert value not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    "value", ["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd1", "q7Zx0Lr2Vw9Tn4Bk6Hs1Yd8Fm3Gp"]
+)
+def test_what_looks_drawn_by_chance_is_worth_a_word(typed: Typed, value: str) -> None:
+    write(typed.root, "quality.yaml", f"settings: {{note: {value}}}\n")
+    lines = typed("check", code=Exit.FAILED).splitlines()
+    (odd,) = [one for one in lines if "looks like a credential" in one]
+    assert odd.startswith("config/quality.yaml:1: warning: ")
+    assert value not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "headers: {Authorization: 'Bearer ${secret:TOKEN}', X-CSRF-Token: fetch, Accept: text/xml}",
+        "base_url: https://partner.example.test:8443/in",
+        "thumbprints: [q7Zx0Lr2Vw9Tn4Bk6Hs1Yd8Fm3Gpq7Zx0Lr2Vw9Tn4B]",
+        "host_keys: ['ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGq7Zx0Lr2Vw9Tn4Bk6Hs1Yd8Fm3Gp']",
+        "mapping: x12-835-to-remittance-advice-of-hilltop-2",
+        "id: 0f8fad5b-d9cb-469f-a165-70867728950e",
+    ],
+)
+def test_what_is_no_credential_is_not_taken_for_one(typed: Typed, setting: str) -> None:
+    write(typed.root, "quality.yaml", f"settings: {{{setting}}}\n")
+    assert "credential" not in typed("check", code=Exit.FAILED)
