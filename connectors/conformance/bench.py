@@ -62,11 +62,11 @@ class Bench:
         self, settings: Mapping[str, Any] | None = None, secrets: Mapping[str, str] | None = None
     ) -> Any:
         """Open the connector with the partner's settings and these over them."""
-        raise NotImplementedError
+        raise NotImplementedError  # a bench of sources opens a source, one of sinks a sink
 
     async def once(self) -> None:
         """Open, use, close twice."""
-        raise NotImplementedError
+        raise NotImplementedError  # as above
 
     def canaries(self) -> list[str]:
         """Return what must never be seen: the secrets, and the mark of the payload."""

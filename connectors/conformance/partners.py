@@ -117,7 +117,7 @@ class SourcePartner(_Partner):
 
     async def put(self, name: str, content: bytes, *, age_seconds: int = 100) -> None:
         """Make a whole thing available, last changed that many seconds ago."""
-        raise NotImplementedError(name, len(content), age_seconds)
+        raise NotImplementedError  # no row applies where nothing can be offered
 
     async def begin(self, name: str, content: bytes) -> None:
         """Write what is there so far of a thing that is still being written."""
@@ -150,11 +150,11 @@ class SinkPartner(_Partner):
     def document(self, mark: str) -> Document:
         """Return a document the partner takes; `mark` must stand in its payload, not in its
         name: the kit looks for it where no payload may be."""
-        raise NotImplementedError
+        raise NotImplementedError  # only the partner knows its own documents and books
 
     async def effects(self, key: str, document: Document) -> Sequence[str]:
         """Return the partner's own numbers of the effects of that key, by its own books."""
-        raise NotImplementedError
+        raise NotImplementedError  # only the partner knows its own documents and books
 
     def possible(self, fault: Fault) -> bool:
         """Say whether the partner can be made to do this."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.app.stores import store_settings
 from gateway.app.subscriptions import texts_without_keys
-from gateway.errors import HubError, NotFound, StorageFault
+from gateway.errors import NotFound, StorageFault
 from gateway.settings import HubSettings
 from gateway.store import PostgresSettings, Row
 from gateway.store.migrations import HEAD_REVISION
@@ -69,23 +69,14 @@ async def _in_postgres(
 ) -> list[Row]:
     # The driver is loaded where it is used.
     from gateway.store.postgres.compiling import compiled_read
-    from gateway.store.postgres.faults import store_fault
+    from gateway.store.postgres.looking import reading
     from gateway.store.postgres.migrate import schema_version
-    from gateway.store.postgres.session import connect
 
     _, piece = compiled_read(query)
-    try:
-        connection = await connect(settings, reading=True)
-        try:
-            _must_be_ours(await schema_version(connection))
-            found = await connection.fetch(piece.sql, *piece.values(params, query))
-            return [dict(row) for row in found]
-        finally:
-            await connection.close()
-    except HubError:
-        raise
-    except Exception as error:
-        raise store_fault(error) from error
+    async with reading(settings) as connection:
+        _must_be_ours(await schema_version(connection))
+        found = await connection.fetch(piece.sql, *piece.values(params, query))
+        return [dict(row) for row in found]
 
 
 def _must_be_ours(schema: str) -> None:

@@ -79,7 +79,7 @@ class Ledger(SinkPartner):
 
     async def lines(self, key) -> list[tuple[str, str]]:
         """Return amount (credits below zero) and text of each line of the key's only journal."""
-        raise NotImplementedError
+        raise NotImplementedError  # each ledger is asked in its own way
 
 
 @asynccontextmanager

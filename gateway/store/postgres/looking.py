@@ -1,5 +1,7 @@
-"""What `doctor` sees of a PostgreSQL database: it only reads, and claims nothing."""
+"""Looks at a PostgreSQL database from beside its hubs: it only reads, and claims nothing."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -10,7 +12,7 @@ from gateway.store.postgres.faults import store_fault
 from gateway.store.postgres.migrate import schema_version
 from gateway.store.postgres.session import LOCK_CLASS, connect
 
-__all__ = ["Seen", "look", "must_be_durable"]
+__all__ = ["Seen", "look", "must_be_durable", "reading"]
 
 _SIZE = "SELECT pg_database_size(current_database())"
 _WRITERS = (
@@ -32,16 +34,24 @@ async def look(settings: PostgresSettings | StoreSettings) -> Seen:
     """Return what is seen. Raises StoreUnavailable, StorageFault (`store_unsafe`)."""
     if not isinstance(settings, PostgresSettings):
         raise StorageFault("The store is no PostgreSQL.")
+    async with reading(settings) as connection:
+        await must_be_durable(connection, settings)
+        return Seen(
+            version=await connection.fetchval("SHOW server_version"),
+            bytes=await connection.fetchval(_SIZE),
+            schema=await schema_version(connection),
+            writers=await writers(connection),
+        )
+
+
+@asynccontextmanager
+async def reading(settings: PostgresSettings) -> AsyncIterator[Any]:
+    """Give a connection that only reads. What fails on it is raised as StoreUnavailable or
+    StorageFault."""
     try:
         connection = await connect(settings, reading=True)
         try:
-            await must_be_durable(connection, settings)
-            return Seen(
-                version=await connection.fetchval("SHOW server_version"),
-                bytes=await connection.fetchval(_SIZE),
-                schema=await schema_version(connection),
-                writers=await writers(connection),
-            )
+            yield connection
         finally:
             await connection.close()
     except HubError:

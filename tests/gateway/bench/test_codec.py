@@ -18,8 +18,8 @@ def test_the_codec_bench_returns_the_figures_and_ratios_it_names():
 
 
 def test_the_ratios_are_there_where_the_other_readers_are():
-    pytest.importorskip("oxedi")
-    pytest.importorskip("pyx12")
+    pytest.importorskip("oxedi", reason="needs the extra `bench`")
+    pytest.importorskip("pyx12", reason="needs the extra `bench`")
     ratios = run(megabytes=0.2, claims=10, turns=1)["ratios"]
     assert set(ratios) == {"vs_oxedi", "vs_pyx12"}
     assert ratios["vs_pyx12"] > 1

@@ -95,8 +95,8 @@ def test_an_unknown_fault_is_refused():
 
 
 def test_other_readers_find_no_fault_in_what_is_written():
-    oxedi = pytest.importorskip("oxedi")
-    pytest.importorskip("pyx12")
+    oxedi = pytest.importorskip("oxedi", reason="needs the extra `bench`")
+    pytest.importorskip("pyx12", reason="needs the extra `bench`")
     from pyx12.params import params
     from pyx12.x12n_document import x12n_document
 
