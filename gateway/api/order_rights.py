@@ -1,20 +1,17 @@
 """Whether an order over what is set aside may be given: one by one, or as a bulk order."""
 
+import msgspec
+
 from gateway.access import Resource, Right
 from gateway.api.guard import may, must_be_allowed
 from gateway.api.resources import is_test
 from gateway.api.services import HubRequest, Services, services
 from gateway.delivery import Action, Aside, Selection
-from gateway.errors import NotFound
-from gateway.model.states import RetryState
 
 __all__ = ["MANY", "allowed_selection"]
 
 MANY = 100
 """A larger order is a bulk order, with a right of its own."""
-
-UNSURE = ("unknown", "unconfirmed")
-"""Failures of a delivery that may have arrived: tried again, it may take effect twice."""
 
 
 def _right(action: Action) -> Right:
@@ -34,8 +31,9 @@ async def allowed_selection(
 ) -> Selection:
     """Ask for the rights that depend on what is selected, and return what was asked about.
 
-    For whoever may do it to anything that is the selection itself, for others the ids that it
-    has now: what joins it later was not asked about. Raises Forbidden, NotFound.
+    For whoever may do it to anything that is the selection itself, for others what it has now:
+    what joins it later was not asked about. A bulk order tries nothing again that may have arrived,
+    unless who gives it might do that one by one. Raises Forbidden, NotFound.
     """
     right = _right(action)
     if may(request, right, Right.RETRY_MANY, Right.FORCE) or selection.empty:
@@ -44,19 +42,14 @@ async def allowed_selection(
     found = await hub.operator.find(selection, limit=MANY + 1)
     if len(found) > MANY:
         await must_be_allowed(request, Right.RETRY_MANY, Resource(kind="bulk order"))
-        return selection
-    if not found:
-        raise NotFound("Nothing of that kind is set aside.")
+        sure = action is Action.REPLAY and not may(request, Right.FORCE)
+        return msgspec.structs.replace(selection, sure=sure)
     for aside in found:
         resource = _resource(hub, aside)
         await must_be_allowed(request, right, resource)
-        if action is Action.REPLAY and _may_have_arrived(aside):
+        if action is Action.REPLAY and aside.may_have_arrived:
             await must_be_allowed(request, Right.FORCE, resource)
-    return Selection(ids=tuple(aside.id for aside in found))
-
-
-def _may_have_arrived(aside: Aside) -> bool:
-    return aside.state is RetryState.PARKED and aside.failure in UNSURE
+    return msgspec.structs.replace(selection, only=frozenset(aside.id for aside in found))
 
 
 def _resource(hub: Services, aside: Aside) -> Resource:

@@ -163,7 +163,7 @@ class Operator(Shelf):
     async def _begin(self, order: _Order, selection: Selection, actor: str, reason: str) -> bool:
         """Put the order on record, or learn how far it had come; False where it had ended."""
         key = {"scope": SCOPE, "idem_key": order.order_id}
-        wanted = text_id("ord", order.action, msgspec.json.encode(selection).hex())
+        wanted = text_id("ord", order.action, msgspec.json.encode(selection.ordered).hex())
         now = milliseconds(self._ports.clock.now())
         order.kept = order.text()
         row = {

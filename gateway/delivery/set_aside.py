@@ -47,6 +47,9 @@ ALLOWED = {
     Action.DISCARD: set(RetryState),
 }
 
+_UNSURE = ("unknown", "unconfirmed")
+"""Failures of a delivery that may have arrived."""
+
 MUST_GIVE_A_REASON = (Action.CONFIRM, Action.DISCARD)
 
 
@@ -58,6 +61,15 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     state: RetryState | None = None
     interface: str = ""
     everything: bool = False
+    only: frozenset[str] | None = None
+    """Of all that, these: what there were rights for. It is no part of what was ordered."""
+    sure: bool = False
+    """Of all that, nothing that may have arrived: to try that again may take effect twice."""
+
+    @property
+    def ordered(self) -> "Selection":
+        """What was asked for, whatever there were rights for."""
+        return msgspec.structs.replace(self, only=None, sure=False)
 
     @property
     def empty(self) -> bool:
@@ -91,6 +103,11 @@ class Aside(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     part_offset: int
     order_key: str
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether it is a delivery that waits for a person because nobody knows."""
+        return self.state is RetryState.PARKED and self.failure in _UNSURE
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,11 +185,22 @@ class Shelf:
         return aside, [r for r in rows if r["part_offset"] in (aside.part_offset, -1)]
 
     async def select(self, selection: Selection, *, after: str = "") -> AsyncIterator[Aside]:
-        """Give what is selected, in the order it was owed or named; `after` is an id.
+        """Give what is selected, in the order it was owed or named; `after` is an id. Of several
+        that are named, those that somebody else has dealt with meanwhile are passed over.
         Raises NotFound."""
+        async for aside in self._asked_for(selection, after):
+            allowed = selection.only is None or aside.id in selection.only
+            if allowed and not (selection.sure and aside.may_have_arrived):
+                yield aside
+
+    async def _asked_for(self, selection: Selection, after: str) -> AsyncIterator[Aside]:
         if selection.ids:
             for name in selection.ids[selection.ids.index(after) + 1 if after else 0 :]:
-                yield await self.one(name)
+                aside = await self._found(name)
+                if aside is not None:
+                    yield aside
+                elif len(selection.ids) == 1:
+                    raise _gone()
             return
         place = await self._place(after) if after else {}
         while True:
@@ -201,13 +229,24 @@ class Shelf:
 
     async def one(self, name: str) -> Aside:
         """Return one by its id. Raises NotFound."""
+        aside = await self._found(name)
+        if aside is None:
+            raise _gone()
+        return aside
+
+    async def _found(self, name: str) -> Aside | None:
+        """Return one by its id, None where it is set aside no more. Raises NotFound for what never
+        was owed."""
         delivery, part = _named(name)
         owed = await self._store.fetch("owed_by_delivery_id", delivery_id=delivery)
-        if owed:
-            rows = await self._store.fetch(
-                "retry_one", lane_id=owed[0]["lane_id"], seq=owed[0]["seq"], part_offset=part
-            )
-            if rows:
-                owed_facts = {k: owed[0][k] for k in ("item_id", "delivery_id")}
-                return _aside({**rows[0], **owed_facts})
-        raise NotFound("Nothing is set aside under that id.", next_step="see `remithub dlq list`.")
+        if not owed:
+            raise _gone()
+        rows = await self._store.fetch(
+            "retry_one", lane_id=owed[0]["lane_id"], seq=owed[0]["seq"], part_offset=part
+        )
+        owed_facts = {k: owed[0][k] for k in ("item_id", "delivery_id")}
+        return _aside({**rows[0], **owed_facts}) if rows else None
+
+
+def _gone() -> NotFound:
+    return NotFound("Nothing is set aside under that id.", next_step="see `remithub dlq list`.")

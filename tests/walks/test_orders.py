@@ -3,11 +3,12 @@
 import asyncio
 from collections import Counter
 
+import msgspec
 import pytest
 
 from gateway.delivery import Action, Operator, Selection
 from gateway.delivery import orders as orders_module
-from gateway.errors import Conflict
+from gateway.errors import Conflict, NotFound
 from gateway.model.states import RetryState
 from gateway.ports import Ports
 from tests.walks.world import on_both_engines, silence, status
@@ -233,3 +234,46 @@ async def test_a_cancelled_order_ends_though_another_node_carries_it_out_too(dea
     report = await here.act(Action.PARK, DEAD, actor="ann", order_id="ord_1")
     assert (report.count, report.cancelled) == (4, True)
     assert Counter(await dead.states()) == {"parked": 4, "dead": 17}
+
+
+async def test_of_what_is_named_the_rest_is_tried_where_some_is_dealt_with_already(dead, partner):
+    names = [aside.id for aside in await dead.hub.operator.find(DEAD)]
+    await dead.hub.operator.act(Action.REPLAY, Selection(ids=tuple(names[:5])), actor="ann")
+    await dead.settled()
+    everything = Selection(ids=tuple(names))
+    report = await dead.hub.operator.act(Action.REPLAY, everything, actor="bob", order_id="ord_1")
+    assert report.count == 16
+    await dead.settled()
+    assert len(partner.effects) == 21
+    assert await dead.states() == []
+    with pytest.raises(NotFound, match="Nothing is set aside"):
+        await dead.hub.operator.act(Action.REPLAY, Selection(ids=(names[0],)), actor="bob")
+    with pytest.raises(NotFound, match="Nothing is set aside"):
+        await dead.hub.operator.act(Action.REPLAY, Selection(ids=(*names, "dlv_x")), actor="bob")
+
+
+async def test_an_order_is_the_same_whatever_there_are_rights_for_by_now(dead, partner):
+    names = [aside.id for aside in await dead.hub.operator.find(DEAD)]
+    reports = []
+    for only in (names[:3], []):
+        allowed = msgspec.structs.replace(DEAD, only=frozenset(only))
+        report = await dead.hub.operator.act(Action.REPLAY, allowed, actor="ann", order_id="ord_1")
+        reports.append(report.count)
+        await dead.settled()
+    assert reports == [3, 3]
+    assert len(partner.effects) == 3
+
+
+async def test_what_may_have_arrived_can_be_left_out(world, partner, advice):
+    partner.script = [silence, status(422)]
+    world.partner_is("none")
+    await world.start()
+    for number in range(2):
+        await world.hand_over(advice(number))
+    await world.settled()
+    assert sorted(await world.states()) == ["dead", "parked"]
+    wanted = Selection(everything=True, sure=True)
+    report = await world.hub.operator.act(Action.REPLAY, wanted, actor="ann")
+    await world.settled()
+    assert report.count == 1
+    assert await world.states() == ["parked"]
