@@ -117,7 +117,8 @@ class SourcePartner(_Partner):
 
     async def put(self, name: str, content: bytes, *, age_seconds: int = 100) -> None:
         """Make a whole thing available, last changed that many seconds ago."""
-        raise NotImplementedError  # no row applies where nothing can be offered
+        # No row applies where nothing can be offered.
+        raise NotImplementedError(name, len(content), age_seconds)
 
     async def begin(self, name: str, content: bytes) -> None:
         """Write what is there so far of a thing that is still being written."""
