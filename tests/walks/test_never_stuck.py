@@ -94,7 +94,7 @@ async def test_what_was_done_before_an_order_failed_goes_on(world, partner, advi
     await world.hand_over(b"no json at all")
     await world.settled()
     dead = {a.code: a.id for a in await world.hub.operator.find(Selection())}
-    both = Selection(ids=(dead["http_422"], dead["not_json"]))
+    several = Selection(ids=(dead["http_422"], dead["not_json"], "dlv_never_owed"))
     await world.hub.operator.act(Action.PARK, Selection(ids=(dead["not_json"],)), actor="t")
     with pytest.raises(Conflict):
         await world.hub.operator.act(Action.RELEASE, Selection(ids=(dead["http_422"],)), actor="t")
@@ -102,7 +102,7 @@ async def test_what_was_done_before_an_order_failed_goes_on(world, partner, advi
         Action.DISCARD, Selection(ids=(dead["not_json"],)), actor="t", reason="no file"
     )
     with pytest.raises(Exception, match="Nothing is set aside"):
-        await world.hub.operator.act(Action.REPLAY, both, actor="t")
+        await world.hub.operator.act(Action.REPLAY, several, actor="t")
     await world.settled()
     assert len(partner.effects) == 1
 
