@@ -42,8 +42,12 @@ class Wire:
             if self._fault is Fault.RST_ON_ACCEPT:
                 self._strike()
                 self._reset_socket()
+                self._client.close()
                 return
             reader, self._near = await asyncio.open_connection(sock=self._client)
+            if self._deaf:  # hung up while it was being connected: asyncio had the socket
+                self._reset_socket()
+                return
             with contextlib.suppress(OSError):
                 await self._serve(reader)
         finally:
@@ -224,8 +228,6 @@ class Wire:
             self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if self._near is not None:
             self._near.transport.abort()
-        else:
-            self._client.close()
 
     def _end(self) -> None:
         if self._struck:
