@@ -15,7 +15,8 @@ from gateway.api.subscribing import (
     SubscriptionState,
     Tried,
 )
-from gateway.app.hub import PAUSED_BY_A_PERSON, Hub
+from gateway.app.hub import Hub
+from gateway.app.pauses import PAUSED_BY_A_PERSON
 from gateway.app.subscriptions import Kept, Key
 from gateway.errors import Conflict, NotFound, Reject, UsageFault
 from gateway.model.states import DestinationState

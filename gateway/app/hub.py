@@ -7,16 +7,15 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from connectors.base import TransportFactory
 from connectors.http import AiohttpTransport
-from connectors.webhook import GONE
 from gateway.app.bundles import IN_FORCE, BundleShelf, read_bundle
 from gateway.app.connections import LiveConnections
 from gateway.app.node_mark import NodeMark
+from gateway.app.pauses import Pauses
 from gateway.app.stores import store_settings
 from gateway.app.subscribing import Subscribing
 from gateway.app.subscriptions import Subscriptions
@@ -30,7 +29,7 @@ from gateway.delivery import (
     Workers,
     decider,
 )
-from gateway.errors import ConfigError, NotFound
+from gateway.errors import ConfigError
 from gateway.model.roles import Role
 from gateway.model.states import DestinationState, LaneKind
 from gateway.pipeline import Bundle, Flow, Lanes, forget_unfinished, milliseconds
@@ -40,7 +39,6 @@ from gateway.store import (
     BACKUP_NOTICE,
     AuditEntry,
     KeyRing,
-    Row,
     Space,
     Statement,
     Store,
@@ -51,8 +49,6 @@ from gateway.store import (
 __all__ = ["Hub", "Reloaded"]
 
 log = logging.getLogger("remithub")
-
-PAUSED_BY_A_PERSON = "paused by a person"
 
 MARKS = "var/nodes"
 """Below the root folder: which nodes its processes are."""
@@ -75,6 +71,9 @@ class Reloaded(msgspec.Struct, frozen=True):
 
 class Hub:
     """A hub over one root folder. Use `await Hub.open(...)`, then `start`, then `close`."""
+
+    ready = False
+    """Whether it has started and is not closing: only then it takes anything."""
 
     def __init__(
         self,
@@ -103,11 +102,11 @@ class Hub:
         self._executor = ThreadPoolExecutor(2, thread_name_prefix="process")
         self.space = self._make_space(bundle)
         self.flow = self._make_flow()
-        self._paused: dict[str, str] = {}
         self._refused = ""
         self._mark: NodeMark | None = None
         self.workers = Workers(flow=self.flow, store=store, lanes=self.lanes, ports=ports)
-        self.pollers = self._make_pollers(ticks or SchedulerTicks())
+        paused: dict[str, str] = {}
+        self.pollers = self._make_pollers(ticks or SchedulerTicks(), paused)
         self.node = Node(store, self.lanes, ports, role)
         self.ownership = self._make_ownership()
         self.operator = Operator(store, self.lanes, ports, self.workers.look_again)
@@ -115,7 +114,7 @@ class Hub:
         self.subscribing = Subscribing(
             self.subscriptions, self.bundles, store, self._follow, self._reloading
         )
-        self.ready = False
+        self.pauses = self._make_pauses(paused)
 
     def _make_space(self, bundle: Bundle) -> Space:
         where = bundle.config.hub.store
@@ -123,9 +122,20 @@ class Hub:
         low = 0 if self.store.shared else where.free_bytes_low
         return Space((self.root / where.path).parent, low, self.ports.clock)
 
-    def _make_pollers(self, ticks: Ticks) -> Pollers:
+    def _make_pollers(self, ticks: Ticks, paused: dict[str, str]) -> Pollers:
         return Pollers(
-            flow=self.flow, store=self.store, ports=self.ports, ticks=ticks, paused=self._paused
+            flow=self.flow, store=self.store, ports=self.ports, ticks=ticks, paused=paused
+        )
+
+    def _make_pauses(self, reasons: dict[str, str]) -> Pauses:
+        return Pauses(
+            reasons,
+            store=self.store,
+            clock=self.ports.clock,
+            bundles=self.bundles,
+            workers=self.workers,
+            pollers=self.pollers,
+            subscribing=self.subscribing,
         )
 
     def _make_ownership(self) -> Ownership:
@@ -248,7 +258,7 @@ class Hub:
             bundle = await self._read()
             changed = bundle.hash != self.bundles.current.hash
             opened = await self._follow(bundle)
-            await self._resume(actor)
+            await self.pauses.end_those_of_faults(actor=actor)
         return Reloaded.by(bundle, opened, changed=changed)
 
     async def _read(self) -> Bundle:
@@ -303,43 +313,8 @@ class Hub:
                 log.error("This node cannot follow the configuration in force: %s", fault)  # noqa: TRY400 - the text says it all
 
     async def _look_around(self) -> None:
-        """Do as other nodes, or this one before a restart, have decided: what is paused stays so
-        until a person resumes it, a stopped destination until a probe succeeds."""
         self.workers.share_among(self.node.fellows(LaneKind.DELIVER))
-        for seen in await self.store.fetch("destinations"):
-            row, name = seen, seen["name"]
-            if self._is_paused(name) != bool(_pause_of(seen)):
-                # It may have been paused or resumed here since that was read: this read is later.
-                (row,) = await self.store.fetch("destination_by_name", name=name)
-            self._apply_pause(name, _pause_of(row))
-            if name in self.workers.destinations:
-                self.workers.destinations[name].hear(row)
-
-    def _is_paused(self, name: str) -> bool:
-        destination, poller = self.workers.destinations.get(name), self.pollers.by_name.get(name)
-        if destination is not None:
-            return bool(destination.paused)
-        return poller.state.paused if poller is not None else bool(self._paused.get(name))
-
-    def _apply_pause(self, name: str, reason: str) -> None:
-        self.subscribing.hear(name, reason, before=self._paused.get(name, ""))
-        self._paused[name] = reason
-        poller = self.pollers.by_name.get(name)
-        if poller is not None and poller.state.paused != bool(reason):
-            poller.pause(reason) if reason else poller.resume()
-        destination = self.workers.destinations.get(name)
-        if destination is not None and bool(destination.paused) != bool(reason):
-            if reason:
-                destination.paused = reason
-            else:
-                self.workers.resume(name)
-
-    async def _resume(self, actor: str) -> None:
-        """Run again what a fault has paused: a reload says that it is mended. What a person has
-        paused stays so, and a subscriber that wants no more events gets none."""
-        for name, reason in list(self._paused.items()):  # a look around may add one meanwhile
-            if reason not in ("", PAUSED_BY_A_PERSON, GONE):
-                await self.resume(name, actor=actor)
+        await self.pauses.look()
 
     # -- what people ask of it -----------------------------------------------------------------
 
@@ -350,40 +325,14 @@ class Hub:
 
     async def resume(self, interface: str, *, actor: str) -> None:
         """Let a paused destination be tried, or a paused source be polled again. Raises NotFound."""
-        await self._set_pause(interface, DestinationState.RUN, "", actor)
-        if interface in self.workers.destinations:
-            self.workers.resume(interface)
+        await self.pauses.put(interface, DestinationState.RUN, actor=actor, reason="")
 
     async def pause(self, interface: str, *, actor: str, reason: str) -> None:
         """Try nothing at that destination, or poll that source no more, until it is resumed.
 
         The reason, a person's own words, goes on the audit record only. Raises NotFound.
         """
-        await self._set_pause(interface, DestinationState.PAUSED, reason, actor)
-
-    async def _set_pause(
-        self, name: str, state: DestinationState, reason: str, actor: str
-    ) -> None:
-        bundle = self.bundles.current
-        polled = {n for n, source in bundle.sources.items() if source.polled}
-        able = {*self.workers.destinations, *polled}
-        if name not in able:
-            known = ", ".join(sorted(able))
-            raise NotFound(f"Nothing is tried or polled there (but at: {known}).")
-        row: dict[str, Any] = {
-            "name": name,
-            "state": state.value,
-            "reason": PAUSED_BY_A_PERSON if state is DestinationState.PAUSED else "",
-            "since": milliseconds(self.ports.clock.now()),
-            "detail": "",
-        }
-        audit = AuditEntry(actor, f"interface.{state}", name, reason)
-        statements = [Statement("destination_put", row)]
-        if state is DestinationState.RUN:  # a person says it is well: no breaker stays open
-            closed = {"name": name, "open_until": row["since"], "opened": 0}
-            statements.append(Statement("destination_breaker", closed))
-        await self.store.commit(Unit(statements=tuple(statements), audit=(audit,)))
-        self._apply_pause(name, row["reason"])
+        await self.pauses.put(interface, DestinationState.PAUSED, actor=actor, reason=reason)
 
     async def drained(self, *, within_seconds: float) -> bool:
         """Wait until nothing new is owed and nothing is under way; False when time ran out."""
@@ -393,8 +342,3 @@ class Hub:
                     await self.ports.clock.sleep(0.02)
                 return True
         return False
-
-
-def _pause_of(row: Row) -> str:
-    """Return why a stored destination is paused; empty where it is not."""
-    return str(row["reason"]) if row["state"] == DestinationState.PAUSED else ""

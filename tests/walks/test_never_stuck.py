@@ -386,7 +386,7 @@ async def test_what_a_person_decides_is_not_undone_by_a_look_that_began_before(w
         return rows
 
     hub.store.fetch = slow
-    await hub._look_around()
+    await hub.pauses.look()
     assert bool(destination.paused) is not before
-    await hub._look_around()
+    await hub.pauses.look()
     assert bool(destination.paused) is not before
