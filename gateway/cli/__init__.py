@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.exits import Exit, exit_code
-from gateway.cli.verbs import NOUNS, VERBS, Group, prologue
+from gateway.cli.verb import Group, prologue
+from gateway.cli.verbs import NOUNS, VERBS
 from gateway.errors import HubError
 
 if TYPE_CHECKING:

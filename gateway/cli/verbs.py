@@ -4,48 +4,9 @@ Nothing is imported for the list, so `remithub --help` stays quick: a verb's mod
 the verb is called. The README's table of verbs is generated from here.
 """
 
-from collections.abc import Iterable
-from enum import StrEnum
+from gateway.cli.verb import Group, Verb, verb
 
-import msgspec
-
-__all__ = ["NOUNS", "VERBS", "Group", "Verb", "prologue"]
-
-
-class Group(StrEnum):
-    """Who a verb is for; the headings of `remithub --help`."""
-
-    TRY = "See it work"
-    RUN = "Run and watch the hub"
-    WRITE = "Write interfaces, mappings and contracts"
-    BUILD = "Work on RemitHub itself"
-
-
-class Verb(msgspec.Struct, frozen=True, kw_only=True):
-    """One command. `name` is a verb or "noun verb"; `target` is "module:function", or "module:app"
-    for a command tree of its own."""
-
-    name: str
-    target: str
-    summary: str
-    group: Group
-    examples: tuple[str, ...]
-
-    @property
-    def noun(self) -> str:
-        """The noun of "noun verb", else an empty string."""
-        return self.name.rpartition(" ")[0]
-
-    @property
-    def prologue(self) -> str:
-        """How this verb's help begins."""
-        return prologue(self.examples)
-
-
-def prologue(lines: Iterable[str]) -> str:
-    """Return the examples that a help text begins with, one a line (a hard break in Markdown)."""
-    return "  \n".join(["Examples:", *lines])
-
+__all__ = ["NOUNS", "VERBS"]
 
 NOUNS = {
     "audit": "The record of who did what: read it, verify it.",
@@ -61,155 +22,142 @@ NOUNS = {
 }
 """What each noun is about."""
 
-
-def _verb(group: Group, name: str, summary: str, *examples: str, function: str = "") -> Verb:
-    noun, _, verb = name.rpartition(" ")
-    module = noun or verb
-    return Verb(
-        name=name,
-        target=f"gateway.cli.{module}:{function or verb}",
-        summary=summary,
-        group=group,
-        examples=tuple(f"remithub {example}" for example in examples),
-    )
-
-
 VERBS = (
-    _verb(
+    verb(
         Group.TRY,
         "demo",
         "Run the whole job once on your screen, with partners that fail.",
         "demo",
         "demo --once",
     ),
-    _verb(
+    verb(
         Group.TRY,
         "generate",
         "Write invented remittance files from a seed.",
         "generate 835 --payments 100 --seed 7 --out sample.835",
     ),
-    _verb(
+    verb(
         Group.TRY,
         "decode",
         "Read remittance files (X12 835) and say what is wrong with them.",
         "decode sample.835 --summary",
         "decode inbox/*.835 > documents.jsonl",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "run",
         "Run the hub on a folder of configuration.",
         "run --root .",
         "run --role worker --port 0",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "status",
         "Show every interface: state, counts, backlog, money that waits.",
         "status",
         "status --json",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "message list",
         "List messages, newest first.",
         "message list --contract remittance-advice",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "message show",
         "Show one message with its deliveries and attempts.",
         "message show msg_0f3a",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "message trace",
         "Follow one message from the file it came from to the last reply.",
         "message trace msg_0f3a",
     ),
-    _verb(
+    verb(
         Group.RUN, "dlq list", "List what waits for a person.", "dlq list --interface oakfield-erp"
     ),
-    _verb(
+    verb(
         Group.RUN,
         "dlq groups",
         "List it by interface and error, with its money.",
         "dlq groups",
         "dlq groups --state dead --json",
     ),
-    _verb(Group.RUN, "dlq show", "Show one with its attempts.", "dlq show dlv_0f3a"),
-    _verb(
+    verb(Group.RUN, "dlq show", "Show one with its attempts.", "dlq show dlv_0f3a"),
+    verb(
         Group.RUN,
         "dlq replay",
         "Send it through again, from where it failed.",
         "dlq replay dlv_0f3a",
         "dlq replay --group 5d41 --dry-run",
     ),
-    _verb(Group.RUN, "dlq release", "Let a held part go on.", "dlq release prc_0f3a@1024"),
-    _verb(Group.RUN, "dlq park", "Set it aside for later.", "dlq park dlv_0f3a"),
-    _verb(
+    verb(Group.RUN, "dlq release", "Let a held part go on.", "dlq release prc_0f3a@1024"),
+    verb(Group.RUN, "dlq park", "Set it aside for later.", "dlq park dlv_0f3a"),
+    verb(
         Group.RUN,
         "dlq confirm",
         "Settle one whose effect you have seen at the destination.",
         'dlq confirm dlv_0f3a --reason "document 4711 is in the ledger"',
     ),
-    _verb(
+    verb(
         Group.RUN,
         "dlq discard",
         "Close it without effect, with a reason.",
         'dlq discard dlv_0f3a --reason "sent by paper"',
     ),
-    _verb(
+    verb(
         Group.RUN,
         "client list",
         "List the systems that may call, with what they are granted.",
         "client list",
         function="show",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "client password",
         "Make the password and the codes of the account for emergencies.",
         "client password",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "client break-glass",
         "Let the account for emergencies in: the identity provider is away.",
         'client break-glass --reason "the provider does not answer since 9:40"',
         function="break_glass",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "audit list",
         "List who did what, the newest first.",
         "audit list",
         function="show",
     ),
-    _verb(Group.RUN, "audit verify", "Verify the record of who did what.", "audit verify"),
-    _verb(
+    verb(Group.RUN, "audit verify", "Verify the record of who did what.", "audit verify"),
+    verb(
         Group.RUN,
         "key create",
         "Make an API key of a client; its secret is shown this once.",
         "key create oakfield-billing",
         "key create oakfield-billing --scope message.submit --days 30",
     ),
-    _verb(Group.RUN, "key list", "List the keys, without secrets.", "key list", function="show"),
-    _verb(
+    verb(Group.RUN, "key list", "List the keys, without secrets.", "key list", function="show"),
+    verb(
         Group.RUN,
         "key rotate",
         "Make the next key of a client; the old one is good for a day more.",
         "key rotate oakfield-billing --overlap-hours 48",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "key revoke",
         "End a key at once.",
         'key revoke rhk_0f3a --reason "the laptop was stolen"',
     ),
     *(
-        _verb(Group.RUN, f"subscription {verb}", summary, f"subscription {verb}{more}")
-        for verb, summary, more in (
+        verb(Group.RUN, f"subscription {said}", summary, f"subscription {said}{more}")
+        for said, summary, more in (
             ("list", "List what clients have sent to URLs of their own.", ""),
             ("show", "Show one with what becomes of the next message.", " sub-0f3a"),
             ("disable", "Send nothing there for now; it waits.", " sub-0f3a"),
@@ -217,52 +165,52 @@ VERBS = (
             ("end", "End it, with what it is still owed.", " sub-0f3a"),
         )
     ),
-    _verb(
+    verb(
         Group.RUN,
         "reload",
         "Make the running hub read its configuration again.",
         "reload",
         "reload --dry-run",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "doctor",
         "Look for what will hurt: keys, clock, disk, permissions, partners.",
         "doctor --prod",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "inventory",
         "List who talks to whom at this site, and what the hub is made of.",
         "inventory --diagram",
     ),
-    _verb(
+    verb(
         Group.RUN,
         "store copy",
         "Copy a stopped hub's database to PostgreSQL, or back, and verify the copy.",
         "store copy --to postgresql://remithub@db.example/remithub --password-secret store-password",
         "store copy --to var/back.db",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "check",
         "Check configuration, contracts, mappings and how they refer to each other.",
         "check",
         "check --root /srv/remithub",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "contract list",
         "List the contracts with version and state.",
         "contract list",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "contract show",
         "Show the fields of one contract.",
         "contract show remittance-advice",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "contract lock",
         "Record the files of newly released versions, which then never change.",
@@ -270,13 +218,13 @@ VERBS = (
     ),
     *(
         Verb(
-            name=f"contract {verb}",
-            target=f"gateway.cli.{module}:{verb}",
+            name=f"contract {said}",
+            target=f"gateway.cli.{module}:{said}",
             summary=summary,
             group=Group.WRITE,
             examples=tuple(f"remithub contract {example}" for example in examples),
         )
-        for module, verb, summary, *examples in (
+        for module, said, summary, *examples in (
             (
                 "contract_check",
                 "check",
@@ -348,32 +296,32 @@ VERBS = (
             ),
         )
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "mapping test",
         "Run the cases of one mapping, or of all.",
         "mapping test",
         "mapping test journal-entry-to-erp-journal",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "mapping run",
         "Run a mapping over a file of documents.",
         "mapping run remittance-advice-to-posting-request advice.json",
     ),
-    _verb(
+    verb(
         Group.WRITE,
         "mapping explain",
         "Say where one target field comes from.",
         "mapping explain remittance-advice-to-posting-request /payment/amount advice.json",
     ),
-    _verb(
+    verb(
         Group.BUILD,
         "connector new",
         "Write the skeleton of a connector, and the conformance case it must pass.",
         "connector new mailbox --kind source",
     ),
-    _verb(
+    verb(
         Group.BUILD,
         "bench",
         "Measure a part of the hub, beside something comparable.",
@@ -381,20 +329,20 @@ VERBS = (
         "bench codec --json",
         function="app",
     ),
-    _verb(
+    verb(
         Group.BUILD,
         "sim",
         "Run the hub in seeded worlds of faults, on virtual time, and check its promises.",
         "sim --seeds 300",
         "sim --seeds 1 --from 4711 --trace",
     ),
-    _verb(
+    verb(
         Group.BUILD,
         "docs",
         "Write the generated tables of the README files, or check them.",
         "docs",
         "docs --check",
     ),
-    _verb(Group.BUILD, "version", "Print the versions that a bug report needs.", "version"),
+    verb(Group.BUILD, "version", "Print the versions that a bug report needs.", "version"),
 )
 """Every verb, in the order of `--help`."""

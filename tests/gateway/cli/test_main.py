@@ -12,7 +12,8 @@ import pytest
 
 from gateway import cli
 from gateway.cli.exits import Exit, exit_code
-from gateway.cli.verbs import NOUNS, VERBS, Verb
+from gateway.cli.verb import Verb
+from gateway.cli.verbs import NOUNS, VERBS
 from gateway.errors import (
     ConfigError,
     Conflict,
