@@ -197,6 +197,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     body: Annotated[Body, Meta(description="JSON body; else the document as it is.")] = UNSET
     content_type: Annotated[str, Meta(description="Media type of the body.")] = "application/json"
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a secret in the path."""
+        _without_secret(self.path)
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ends the delivery after a success, as a refusal of the document."""
@@ -254,6 +258,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = 60.0
 
 
+def _without_secret(path: str) -> None:
+    """A path stands in the logs of every machine on the way, so no secret belongs there (OWASP
+    ASVS 14.2.1); none was ever put in."""
+    if "${secret:" in path:
+        raise ValueError("`path` holds a secret; send it as `auth` or in `headers`")
+
+
 def _one_post() -> list[Step]:
     return [Step(id="send", request=Request(path=""))]
 
@@ -299,6 +310,10 @@ class ProbeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A call without side effects that proves credentials."""
 
     path: Annotated[str, Meta(description="Path below `base_url`, asked with GET.")]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a secret in the path."""
+        _without_secret(self.path)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -75,6 +75,43 @@ settings:
     assert line == "config/interfaces/drop.yaml:7: warning: secret 'erp-token' is not set here"
 
 
+HTTP = """\
+interface: drop
+direction: out
+connector: http_api
+accepts: remittance-advice@^1.0
+settings:
+  base_url: https://erp.example.test
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "line", "pointer"),
+    [
+        (
+            """\
+  deliver:
+    steps:
+    - id: send
+      request: {path: "/x/${secret:erp-token}"}
+""",
+            10,
+            "settings.deliver.steps[0].request",
+        ),
+        ('  check: {path: "${secret:erp-token}/ping"}\n', 7, "settings.check"),
+    ],
+)
+def test_a_secret_in_a_path_is_refused(
+    typed: Typed, settings: str, line: int, pointer: str
+) -> None:
+    write(typed.root, "interfaces/drop.yaml", HTTP + settings)
+    lines = typed("check", code=Exit.FAILED).splitlines()
+    assert (
+        f"config/interfaces/drop.yaml:{line}: `path` holds a secret; send it as `auth` or in"
+        f" `headers` at '{pointer}'"
+    ) in lines
+
+
 def test_a_contract_and_a_mapping_of_ones_own_are_checked(typed: Typed, root: Path) -> None:
     source = root / "mappings/remittance-advice-to-posting-request"
     case = next(iter(sorted((source / "cases").iterdir())))
