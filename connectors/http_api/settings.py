@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from connectors.base import Idempotency
-from connectors.secret_text import SECRET_PATTERN
+from connectors.secret_text import SECRET_PATTERN, secret_names
 from connectors.ssrf import Network
 
 __all__ = [
@@ -261,7 +261,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 def _without_secret(path: str) -> None:
     """A path stands in the logs of every machine on the way, so no secret belongs there (OWASP
     ASVS 14.2.1); none was ever put in."""
-    if "${secret:" in path:
+    if secret_names(path):
         raise ValueError("`path` holds a secret; send it as `auth` or in `headers`")
 
 

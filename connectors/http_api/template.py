@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.secret_text import with_secrets
+from connectors.secret_text import secret_names, with_secrets
 
 __all__ = [
     "FILTER_NAMES",
@@ -126,6 +126,7 @@ def _constant(value: Any) -> Render:
 def _compile_text(text: str, secret: Callable[[str], str]) -> Render:
     """A secret's value is put in as it is: an expression inside it is none. An error shows the
     text as written only."""
+    _must_name_secrets(text)
     pieces = _EXPRESSION.split(text)
     if len(pieces) == 1:
         return _constant(text)
@@ -146,6 +147,13 @@ def _compile_text(text: str, secret: Callable[[str], str]) -> Render:
             raise TemplateFault(f"{text[:120]}: {fault}") from None
 
     return render
+
+
+def _must_name_secrets(text: str) -> None:
+    try:
+        secret_names(text)
+    except ValueError as fault:
+        raise TemplateFault(str(fault)) from None
 
 
 def _piece(source: str, secret: Callable[[str], str]) -> Render:

@@ -1,7 +1,6 @@
 """What `remithub check` looks at: every wrong file of a root folder, each with file and line."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,7 @@ from gateway.app.contract_folder import contract_folder
 from gateway.cli.contract_checking import contract_faults
 from gateway.cli.mapping_folder import MappingFolder
 from gateway.cli.product_checking import product_faults
-from gateway.cli.secret_checking import literal_secrets
+from gateway.cli.secret_checking import literal_secrets, secret_references
 from gateway.cli.sprawling import doubled_interfaces, doubled_mappings
 from gateway.errors import ConfigError, HubError
 from gateway.governance import LintFinding, Profile, compile_validator
@@ -29,8 +28,6 @@ from gateway.settings import Config, RoutesFile, Secrets, load, read_config
 from gateway.translation import Limits
 
 __all__ = ["Trouble", "Weight", "troubles"]
-
-_SECRET = re.compile(r"\$\{secret:([^}]+)\}")
 
 
 class Weight(StrEnum):
@@ -202,9 +199,13 @@ def _config(root: Path, registry: Registry, environment: Mapping[str, str]) -> I
     except ConfigError as error:
         yield _trouble(error, "config/")
         return
-    yield from _secrets(root, config, environment)
+    secrets = Secrets(root / config.hub.secrets_folder, environment)
     yield from (_trouble(fault, "config/") for fault in access_faults(config))
-    for fault in (*product_faults(config, registry), *literal_secrets(config)):
+    for fault in (
+        *secret_references(config, secrets),
+        *product_faults(config, registry),
+        *literal_secrets(config),
+    ):
         weight = Weight.FAILURE if fault.grave else Weight.WARNING
         yield msgspec.structs.replace(_trouble(fault.error, "config/"), weight=weight)
     while True:
@@ -233,23 +234,6 @@ def _without(config: Config, error: HubError) -> Config | None:
     rest = {key: one for key, one in config.interfaces.items() if key != name}
     routes = tuple(route for route in config.routes.routes if route.to != name)
     return msgspec.structs.replace(config, interfaces=rest, routes=RoutesFile(routes=routes))
-
-
-def _secrets(root: Path, config: Config, environment: Mapping[str, str]) -> Iterator[Trouble]:
-    """Name the secrets that are not there; on the machine that only checks, none may be."""
-    secrets = Secrets(root / config.hub.secrets_folder, environment)
-    for name, file in config.files.items():
-        for number, line in enumerate(file.text.splitlines(), 1):
-            for wanted in _SECRET.findall(line.partition(" #")[0]):
-                try:
-                    secrets(wanted)
-                except KeyError:
-                    yield Trouble(
-                        file=f"config/{name}",
-                        line=number,
-                        reason=f"secret '{wanted}' is not set here",
-                        weight=Weight.WARNING,
-                    )
 
 
 def _unrouted(bundle: Bundle) -> Iterator[Trouble]:

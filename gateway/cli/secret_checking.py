@@ -1,4 +1,4 @@
-"""What `remithub check` has against settings: credentials that stand there as they are."""
+"""What `remithub check` has against settings: credentials that stand there as they are, or nowhere."""
 
 import math
 import re
@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from connectors.secret_text import secret_names
 from gateway.cli.product_checking import ConfigFault
-from gateway.settings import Config
+from gateway.settings import Config, Secrets
 
-__all__ = ["literal_secrets"]
+__all__ = ["literal_secrets", "secret_references"]
 
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
 _SCHEME = re.compile(r"(?i)(basic|bearer|token|apikey)?\s*")
@@ -43,7 +44,8 @@ _PUBLIC = re.compile(r"\.(host_keys|thumbprints)\b")
 def literal_secrets(config: Config) -> Iterator[ConfigFault]:
     """Yield texts that are, or look like, a credential: files of settings are kept and shown."""
     for name, file in config.files.items():
-        for path, text in _texts(file.tree.data, "$"):
+        for path, whole in _texts(file.tree.data, "$"):
+            text = _REFERENCE.sub("", whole)
             if _is_credential(path, text):
                 reason = "holds a credential as it is; say ${secret:NAME}"
                 yield ConfigFault(config.place(name, path, f"'{path[2:]}' {reason}"))
@@ -52,8 +54,26 @@ def literal_secrets(config: Config) -> Iterator[ConfigFault]:
                 yield ConfigFault(config.place(name, path, f"'{path[2:]}' {reason}"), grave=False)
 
 
+def secret_references(config: Config, secrets: Secrets) -> Iterator[ConfigFault]:
+    """Yield what stands for no secret, and the secrets that are not there: on the machine that
+    only checks, none may be."""
+    for name, file in config.files.items():
+        for path, text in _texts(file.tree.data, "$"):
+            try:
+                wanted = secret_names(text)
+            except ValueError as fault:
+                yield ConfigFault(config.place(name, path, f"'{path[2:]}': {fault}"))
+                continue
+            for one in wanted:
+                try:
+                    secrets(one)
+                except KeyError:
+                    reason = f"secret '{one}' is not set here"
+                    yield ConfigFault(config.place(name, path, reason), grave=False)
+
+
 def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Yield every text with its place, what is a reference left out."""
+    """Yield every text with its place."""
     match value:
         case dict():
             for name, inner in value.items():
@@ -62,7 +82,7 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str]]:
             for at, inner in enumerate(value):
                 yield from _texts(inner, f"{path}[{at}]")
         case str():
-            yield path, _REFERENCE.sub("", value)
+            yield path, value
 
 
 def _is_credential(path: str, text: str) -> bool:

@@ -120,6 +120,8 @@ def test_what_the_scope_lacks_is_a_fault_that_shows_no_value(node):
         {"$code": "x"},
         {"$each": "in.lines"},
         {"$apply": "nothing", "to": 1},
+        "Key ${secret:A",
+        "${secret:A|upper}",
     ],
 )
 def test_what_cannot_be_compiled_is_refused_at_once(node):

@@ -112,6 +112,32 @@ def test_a_secret_in_a_path_is_refused(
     ) in lines
 
 
+def test_a_secret_is_known_by_where_it_stands_and_not_by_its_line(typed: Typed) -> None:
+    text = """\
+  # it was ${secret:gone} once
+  headers:
+    X-Ticket: "no #7 ${secret:ticket}"
+    X-Folded: >-
+      one
+      ${secret:folded}
+"""
+    write(typed.root, "interfaces/drop.yaml", HTTP + text)
+    lines = [one for one in typed("check").splitlines() if "secret" in one]
+    assert lines == [
+        "config/interfaces/drop.yaml:9: warning: secret 'ticket' is not set here",
+        "config/interfaces/drop.yaml:10: warning: secret 'folded' is not set here",
+    ]
+
+
+@pytest.mark.parametrize("written", ["${secret:quill", "${secret:7quill}", "${ secret:quill}"])
+def test_what_stands_for_no_secret_is_refused(typed: Typed, written: str) -> None:
+    write(typed.root, "interfaces/drop.yaml", HTTP + f"  headers: {{X-Key: '{written}'}}\n")
+    lines = typed("check", code=Exit.FAILED).splitlines()
+    (wrong,) = [one for one in lines if "warning" not in one]
+    assert wrong.startswith("config/interfaces/drop.yaml:7: 'settings.headers.X-Key': a secret is")
+    assert "quill" not in wrong
+
+
 def test_a_contract_and_a_mapping_of_ones_own_are_checked(typed: Typed, root: Path) -> None:
     source = root / "mappings/remittance-advice-to-posting-request"
     case = next(iter(sorted((source / "cases").iterdir())))
