@@ -17,6 +17,7 @@ from decimal import Decimal
 import msgspec
 
 from gateway.errors import Reject
+from gateway.formats import UNREADABLE
 from gateway.model.states import AttemptOutcome, PartState
 from gateway.pipeline.bundle import Bundle, process_lane
 from gateway.pipeline.confirm import confirm
@@ -117,7 +118,7 @@ class Flow:
         artifact = await self.reading.artifact(item.item_id)
         bundle = await self.reading.bundle(artifact, item, self._bundles)
         number = await self.reading.attempt_number(item)
-        if artifact.interface in bundle.sinks:
+        if artifact.interface in bundle.sinks and "delivery_id" in artifact.meta:
             return await self._process_reply(artifact, bundle, item, number)
         source = bundle.sources.get(artifact.interface)
         if source is None:
@@ -209,7 +210,7 @@ class Flow:
                 raise Reject("This interface expects no answer.", code="reply_not_expected")
             answer = EXACT.decode(await self._store.body(artifact.body_id))
             messages = confirm(answer, reply, artifact.interface, bundle, context)
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return await self._settling.settle(item, number, given_up(item, "reply_unreadable"))
         except Reject as refusal:
             plan = given_up(item, refusal.code, refusal.message)

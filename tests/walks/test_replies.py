@@ -116,3 +116,19 @@ async def test_an_answer_that_nests_without_end_makes_no_second_effect(
     await asking.hub.operator.act(Action.REPLAY, Selection(everything=True), actor="ann")
     await asking.settled()
     assert len(partner.effects) == 1
+
+
+@pytest.mark.parametrize("content", [b'"\xff"', b'{"at": 1e9999999999999999999}', b"{}"])
+async def test_a_file_of_a_feed_that_became_a_destination_is_no_answer_of_it(asking, content):
+    await asking.start()
+    await asking.hand_over(content)
+    await asking.settled()
+    text = (asking.root / "config/interfaces/partner.yaml").read_text()
+    asking.write(
+        "config/interfaces/feed.yaml", text.replace("interface: partner", "interface: feed")
+    )
+    await asking.hub.reload()
+    await asking.hub.operator.act(Action.REPLAY, Selection(everything=True), actor="ann")
+    await asking.settled()
+    (aside,) = await asking.hub.operator.find(Selection())
+    assert aside.code == "interface_removed"
