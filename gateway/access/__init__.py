@@ -16,6 +16,7 @@ from gateway.access.denials import DENIED, Denials
 from gateway.access.emergency import Emergency
 from gateway.access.fetching import Fetcher
 from gateway.access.keys import KeyFacts, Keys, NewKey
+from gateway.access.paging import Pager
 from gateway.access.passwords import NewPassword, new_password
 from gateway.access.people import People, Started
 from gateway.access.presented import COOKIE, Presented, read_presented
@@ -57,6 +58,7 @@ __all__ = [
     "Keys",
     "NewKey",
     "NewPassword",
+    "Pager",
     "People",
     "Presented",
     "ProposalFacts",

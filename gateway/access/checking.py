@@ -3,12 +3,19 @@
 import ipaddress
 from collections.abc import Collection, Iterable, Iterator
 
+from connectors.ssrf import Network
 from gateway.access.actor import Duty
 from gateway.access.authenticate import FOR_SYSTEMS
 from gateway.access.fetching import must_be_secure
 from gateway.access.rights import Right
 from gateway.errors import ConfigError, TryAgain
-from gateway.settings import ClientSettings, Config, IssuerSettings, PeopleSettings
+from gateway.settings import (
+    BreakGlassSettings,
+    ClientSettings,
+    Config,
+    IssuerSettings,
+    PeopleSettings,
+)
 
 __all__ = ["access_faults", "may_listen", "must_make_sense"]
 
@@ -22,7 +29,7 @@ def must_make_sense(config: Config) -> None:
 
 
 def access_faults(config: Config) -> Iterator[ConfigError]:
-    """Give what is wrong about proxies, issuers, people, clients and the scopes of products."""
+    """Give what is wrong about proxies, issuers, people, pages, clients and the scopes of products."""
     access = config.hub.access
     for at, proxy in enumerate(access.proxies):
         try:
@@ -37,6 +44,7 @@ def access_faults(config: Config) -> Iterator[ConfigError]:
         yield from _issuer(config, issuer, f"$.access.issuers[{at}]")
     if access.people is not None:
         yield from _people(config, access.people)
+    yield from _page(config, access.break_glass)
     for client in config.clients.values():
         yield from _client(config, client)
     yield from _products(config)
@@ -70,6 +78,13 @@ def _people(config: Config, people: PeopleSettings) -> Iterator[ConfigError]:
             if role not in known:
                 place = f"$.access.people.roles.{group}"
                 yield config.place(_HUB, place, _unknown("role", role, known))
+
+
+def _page(config: Config, account: BreakGlassSettings | None) -> Iterator[ConfigError]:
+    page = account.page if account is not None else None
+    if page is not None and page.url.startswith("http:") and page.network is Network.PUBLIC:
+        reason = "a page crosses a public network over HTTPS only"
+        yield config.place(_HUB, "$.access.break_glass.page.url", reason)
 
 
 def _client(config: Config, client: ClientSettings) -> Iterator[ConfigError]:

@@ -4,9 +4,11 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 
 from gateway.access.actor import Duty
 from gateway.access.codes import code_at, step_at
+from gateway.access.paging import Alarm, Page, Pager
 from gateway.access.passwords import read_kept
 from gateway.access.refusals import Unauthenticated
 from gateway.access.sessions import BREAK_GLASS_SECONDS, Begun, Sessions
@@ -44,14 +46,17 @@ class Emergency:
         store: Store,
         ports: Ports,
         sessions: Sessions,
+        pager: Pager,
         secret: Callable[[str], str],
     ) -> None:
         self._config = config
         self._store = store
         self._ports = ports
         self._sessions = sessions
+        self._pager = pager
         self._secret = secret
         self._failures: list[tuple[float, str]] = []
+        self._paged_until = 0.0
 
     async def prove(self) -> None:
         """Somebody has signed in at the provider: the local account is out of use from now on."""
@@ -94,19 +99,36 @@ class Emergency:
         known = hmac.compare_digest(user.encode(), settings.user.encode())
         good = await self._are_good(settings.secret, password, code)
         if not (known and good and await self._first_use(code)):
-            self._failures.append((self._ports.clock.monotonic(), source))
+            await self._count_failure(settings.user, source)
             raise Unauthenticated(
                 "The name, the password or the code is wrong.", next_step="try again."
             )
         self._failures = [failure for failure in self._failures if failure[1] != source]
-        log.critical("Emergency access begins for %s: tell the security contact.", settings.user)
-        return await self._sessions.begin(
+        log.critical("Emergency access begins for %s.", settings.user)
+        begun = await self._sessions.begin(
             f"break-glass/{settings.user}",
             [Duty.BREAK_GLASS],
             seconds=BREAK_GLASS_SECONDS,
             reason=reason,
             said="break-glass.begin",
             detail={"source": source, "factors": "password code"},
+        )
+        self._page(Alarm.BEGUN, settings.user, source, begun.seconds, session=begun.name)
+        return begun
+
+    def _page(
+        self, alarm: Alarm, account: str, source: str, seconds: float, session: str = ""
+    ) -> None:
+        now = self._ports.clock.now()
+        self._pager.tell(
+            Page(
+                alarm=alarm,
+                account=account,
+                address=source,
+                session=session,
+                at=now,
+                until=now + timedelta(seconds=seconds),
+            )
         )
 
     def _seconds(self) -> int:
@@ -126,19 +148,40 @@ class Emergency:
     async def _first_use(self, code: str) -> bool:
         """Mark the present step as used; False where it was."""
         used = {"key": USED_STEP, "value": step_at(self._seconds())}
+        raised = Statement("hub_raise", used, expect=1)
+        counts = (("", "break_glass_begun", 1),)
         try:
-            await self._store.commit(Unit(statements=(Statement("hub_raise", used, expect=1),)))
+            await self._store.commit(Unit(statements=(raised,), counts=counts))
         except UnitConflict:
             return False
         return True
 
+    async def _count_failure(self, account: str, source: str) -> None:
+        """Remember a wrong try. One that shuts somebody out is on record; of many such, the first
+        in a quarter of an hour pages: anybody can have wrong tries."""
+        now = self._ports.clock.monotonic()
+        self._failures.append((now, source))
+        if not self._is_locked(source):
+            return
+        entry = AuditEntry(
+            "hub", "break-glass.lock", "", outcome="denied", detail={"source": source}
+        )
+        counts = (("", "break_glass_locked", 1),)
+        await self._store.commit(Unit(counts=counts, audit=(entry,)))
+        if now >= self._paged_until:
+            self._paged_until = now + LOCKED_SECONDS
+            self._page(Alarm.LOCKED, account, source, LOCKED_SECONDS)
+
     def _must_not_be_locked(self, source: str) -> None:
-        since = self._ports.clock.monotonic() - LOCKED_SECONDS
-        self._failures = [failure for failure in self._failures if failure[0] > since]
-        own = sum(where == source for _, where in self._failures)
-        if own >= LOCKED_AFTER or len(self._failures) >= LOCKED_FOR_ALL_AFTER:
+        if self._is_locked(source):
             raise Conflict(
                 "Too many wrong passwords.",
                 code="break_glass_locked",
                 next_step="wait a quarter of an hour.",
             )
+
+    def _is_locked(self, source: str) -> bool:
+        since = self._ports.clock.monotonic() - LOCKED_SECONDS
+        self._failures = [failure for failure in self._failures if failure[0] > since]
+        own = sum(where == source for _, where in self._failures)
+        return own >= LOCKED_AFTER or len(self._failures) >= LOCKED_FOR_ALL_AFTER

@@ -43,9 +43,11 @@ _SIGN_IN = "sign in again."
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """A new session: what goes into the cookie, and the token that unsafe requests must repeat."""
+    """A new session: what goes into the cookie, and the token that unsafe requests must repeat.
+    `name` is what it is shown as."""
 
     session: str
+    name: str
     csrf: str
     seconds: int
 
@@ -107,7 +109,7 @@ class Sessions:
         forget = Statement("session_forget", {"before": now - KEPT_MS})
         unit = Unit(statements=(Statement("session_insert", row), forget), audit=(entry,))
         await self._store.commit(unit)
-        return Begun(session=session, csrf=csrf, seconds=seconds)
+        return Begun(session=session, name=_shown(name), csrf=csrf, seconds=seconds)
 
     def _secret(self) -> str:
         ids = self._ports.ids

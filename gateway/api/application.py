@@ -79,7 +79,7 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
         denials=ways.denials,
         ids=ports.ids,
         clock=ports.clock,
-        closing=ways.fetcher.close,
+        closing=ways.close,
     )
 
 

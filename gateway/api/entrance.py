@@ -1,6 +1,7 @@
 """Puts together what decides who gets in: keys, tokens, sessions, and the sign-in of people."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,7 @@ from gateway.access import (
     Emergency,
     Fetcher,
     Keys,
+    Pager,
     People,
     Proposals,
     Sessions,
@@ -23,7 +25,7 @@ __all__ = ["Entrance", "entrance"]
 
 
 class Entrance(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that access is made of, for the door and the routes. `fetcher` is to be closed."""
+    """Everything that access is made of, for the door and the routes. To be closed."""
 
     authenticator: Authenticator
     keys: Keys
@@ -32,7 +34,13 @@ class Entrance(msgspec.Struct, frozen=True, kw_only=True):
     emergency: Emergency
     denials: Denials
     proposals: Proposals
+    pager: Pager
     fetcher: Fetcher
+
+    async def close(self) -> None:
+        """Give up what is under way to others, and let the connections go."""
+        await self.pager.close()
+        await self.fetcher.close()
 
 
 def entrance(services: Services, token: str, root: Path) -> Entrance:
@@ -44,7 +52,9 @@ def entrance(services: Services, token: str, root: Path) -> Entrance:
     tokens = AccessTokens(
         config=lambda: services.bundle.config, root=root, fetch=fetcher.get, clock=ports.clock
     )
-    emergency, people = _for_people(services, sessions, fetcher, root)
+    secret = _secrets(services, root)
+    pager = Pager(config=lambda: services.bundle.config, store=store, ports=ports, secret=secret)
+    emergency, people = _for_people(services, sessions, fetcher, pager, secret)
     authenticator = Authenticator(
         token=token,
         keys=keys,
@@ -60,24 +70,35 @@ def entrance(services: Services, token: str, root: Path) -> Entrance:
         emergency=emergency,
         denials=Denials(ports.clock.monotonic),
         proposals=Proposals(store, ports),
+        pager=pager,
         fetcher=fetcher,
     )
 
 
-def _for_people(
-    services: Services, sessions: Sessions, fetcher: Fetcher, root: Path
-) -> tuple[Emergency, People]:
-    """Return the ways in of people."""
+def _secrets(services: Services, root: Path) -> Callable[[str], str]:
+    """Return what resolves secrets where the configuration in force says."""
 
     def secret(name: str) -> str:
         folder = root / services.bundle.config.hub.secrets_folder
         return Secrets(folder, os.environ)(name)
 
+    return secret
+
+
+def _for_people(
+    services: Services,
+    sessions: Sessions,
+    fetcher: Fetcher,
+    pager: Pager,
+    secret: Callable[[str], str],
+) -> tuple[Emergency, People]:
+    """Return the ways in of people."""
     emergency = Emergency(
         config=lambda: services.bundle.config,
         store=services.store,
         ports=services.ports,
         sessions=sessions,
+        pager=pager,
         secret=secret,
     )
     people = People(

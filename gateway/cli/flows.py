@@ -64,12 +64,14 @@ def _sink(one: SinkSettings, config: Config) -> Connection:
 
 
 def _own(config: Config) -> Iterator[Connection]:
-    """Yield what the hub itself needs: the store, issuers, the provider."""
+    """Yield what the hub itself needs: the store, issuers, the provider, the security contact."""
     hub = config.hub
     named = [("store", "postgres", hub.store.postgres)] if hub.store.postgres else []
     named += [("issuer", "https", issuer.jwks_url) for issuer in hub.access.issuers]
     if hub.access.people is not None:
         named.append(("provider", "https", hub.access.people.issuer))
+    if hub.access.break_glass is not None and hub.access.break_glass.page is not None:
+        named.append(("security-contact", "webhook", hub.access.break_glass.page.url))
     for name, by, address in named:
         if address:
             yield Connection(name=name, origin=HUB, target=name, by=by, at=_host(address))

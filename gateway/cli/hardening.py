@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from cryptography import x509
 
+from connectors.secret_text import with_secrets
+from connectors.webhook.keys import signing_keys
 from gateway.access.passwords import read_kept
 from gateway.cli.examination import Mark, Sight
-from gateway.settings import AccessSettings, Config, Secrets, TlsSettings
+from gateway.settings import AccessSettings, Config, PageSettings, Secrets, TlsSettings
 
 __all__ = ["harden"]
 
@@ -138,6 +140,22 @@ def _emergency(access: AccessSettings, secrets: Secrets) -> Iterator[Sight]:
     if kept is None:
         advice = "keep what `remithub client password` prints as that secret."
         yield _broken(about, "its password is not there, or has no codes", advice)
+    yield from _page(access.break_glass.page, secrets)
+
+
+def _page(page: PageSettings | None, secrets: Secrets) -> Iterator[Sight]:
+    about = "security contact"
+    if page is None:
+        advice = "configure `access.break_glass.page`."
+        yield _odd(about, "nobody is told when the local account is used", advice)
+        return
+    if _in_the_clear(page.url):
+        yield _broken(about, "the page goes over plain HTTP", "use its HTTPS address.")
+    try:
+        signing_keys([with_secrets(text, secrets) for text in page.secrets])
+    except (KeyError, ValueError):
+        advice = "keep a key as the secret that `access.break_glass.page.secrets` names."
+        yield _broken(about, "the page cannot be signed", advice)
 
 
 def _machine(root: Path, environment: Mapping[str, str]) -> Iterator[Sight]:

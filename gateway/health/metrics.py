@@ -82,6 +82,12 @@ METRICS = (
     _gauge("set_aside", "items", "interface state", "What did not succeed, by state."),
     _gauge("set_aside_cents", "cents", "interface state", "Money in what did not succeed."),
     _gauge("poll_success_timestamp_seconds", "seconds", "interface", "The last good poll."),
+    _counter(
+        "break_glass_total",
+        "events",
+        "outcome",
+        "Emergency access: begun, locked after wrong tries; its pages: told, failed.",
+    ),
     _gauge("disk_free_bytes", "bytes", "", "Free on the volume of the database."),
     _gauge("disk_low_bytes", "bytes", "", "With less free nothing is taken in; 0: no mark."),
     _gauge("store_database_bytes", "bytes", "", "Size of the database file."),
@@ -97,6 +103,7 @@ METRICS = (
 """What `/metrics` shows, in its order."""
 
 BREAKER_STATES = ("closed", "open", "half_open")
+BREAK_GLASS = ("begun", "locked", "told", "failed")
 
 _BY_NAME = {metric.name.removeprefix("remithub_"): metric for metric in METRICS}
 _PREFIXES = {
@@ -120,6 +127,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool
     now: int
     interfaces: tuple[InterfaceHealth, ...]
+    own: Mapping[str, int]
+    """The hub's own counters, of no interface."""
     room: Room
     store: StoreStats
 
@@ -132,6 +141,7 @@ async def snapshot(
         ready=ready,
         now=now,
         interfaces=tuple(interfaces),
+        own={row["name"]: row["value"] for row in await store.fetch("counters", interface="")},
         room=room,
         store=await store.stats(),
     )
@@ -173,6 +183,8 @@ def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 def _samples(taken: Snapshot) -> Iterator[tuple[str, tuple[str, ...], float]]:
     yield "ready", (), float(taken.ready and taken.room.enough)
+    for outcome in BREAK_GLASS:  # from 0 on: a first one that is not seen to rise alarms nobody
+        yield "break_glass_total", (outcome,), float(taken.own.get(f"break_glass_{outcome}", 0))
     yield "disk_free_bytes", (), float(taken.room.free_bytes)
     yield "disk_low_bytes", (), float(taken.room.low_bytes)
     for interface in taken.interfaces:

@@ -7,6 +7,7 @@ from gateway.settings.access import (
     Certificate,
     ClientSettings,
     IssuerSettings,
+    PageSettings,
     PeopleSettings,
     TlsSettings,
 )
@@ -65,6 +66,7 @@ __all__ = [
     "KeyPolicy",
     "OnDead",
     "Operation",
+    "PageSettings",
     "PeopleSettings",
     "Priority",
     "ProductSettings",

@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from connectors.secret_text import SECRET_PATTERN
 from connectors.ssrf import Network
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Certificate",
     "ClientSettings",
     "IssuerSettings",
+    "PageSettings",
     "PeopleSettings",
     "TlsSettings",
 ]
@@ -29,8 +31,8 @@ _ALGORITHMS = ("RS256", "ES256", "EdDSA", "Ed25519")
 InNetwork = Annotated[
     Network,
     Meta(
-        description="`public`: connected to at public addresses only. `internal`: anywhere; for a"
-        " provider in a network of ours."
+        description="`public`: connected to at public addresses only. `internal`: anywhere; for one"
+        " in a network of ours."
     ),
 ]
 
@@ -99,6 +101,31 @@ class PeopleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = _ALGORITHMS
 
 
+class PageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the security contact is told when that account is used, or shut after wrong tries: a
+    signed CloudEvent (Standard Webhooks), sent again for some minutes until it is taken. It says who,
+    when, from which address, until when; never the reason that was given, which may name a patient
+    and stays on the audit record."""
+
+    url: Annotated[
+        str,
+        Meta(
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?$",
+            description="Address it is posted to.",
+        ),
+    ]
+    secrets: Annotated[
+        tuple[Annotated[str, Meta(pattern=SECRET_PATTERN)], ...],
+        Meta(
+            min_length=1,
+            max_length=2,
+            description="Keys that sign, for this alone, as `${secret:NAME}`: `whsec_`"
+            " (HMAC-SHA256) or `whsk_` (Ed25519). Two while a key is changed.",
+        ),
+    ]
+    network: InNetwork = Network.PUBLIC
+
+
 class BreakGlassSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The local administrator for emergencies: no other person has a password here."""
 
@@ -106,6 +133,9 @@ class BreakGlassSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     secret: Annotated[
         str, Meta(description="The secret that holds what `remithub client password` printed.")
     ]
+    page: Annotated[
+        PageSettings | None, Meta(description="Where the security contact is told.")
+    ] = None
 
 
 class AccessSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

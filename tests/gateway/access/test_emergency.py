@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.access import Sessions
+from gateway.access import Pager, Sessions
 from gateway.access.codes import code_at, step_at
 from gateway.access.emergency import LOCKED_AFTER, LOCKED_FOR_ALL_AFTER, Emergency
 from gateway.access.passwords import new_password
@@ -24,12 +24,14 @@ def emergency(store: Store, ports: Ports) -> Emergency:
         hub=HubSettings(access=access), interfaces={}, routes=RoutesFile(routes=()), files={}
     )
     sessions = Sessions(store, ports, lambda: "hilltop")
+    secret = {"warden": MADE.kept}.__getitem__
     return Emergency(
         config=lambda: config,
         store=store,
         ports=ports,
         sessions=sessions,
-        secret={"warden": MADE.kept}.__getitem__,
+        pager=Pager(config=lambda: config, store=store, ports=ports, secret=secret),
+        secret=secret,
     )
 
 

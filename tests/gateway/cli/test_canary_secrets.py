@@ -111,7 +111,8 @@ store: {{password_secret: store-password}}
 access:
   people: {{issuer: "{0}", network: internal, client_id: hub, client_secret: client-secret,
            public_url: "https://hub.example"}}
-  break_glass: {{user: warden, secret: warden}}
+  break_glass: {{user: warden, secret: warden,
+                page: {{url: "{0}/pager", network: internal, secrets: ["${{secret:pager}}"]}}}}
 """
 HOST_KEY = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 SFTP = (
@@ -174,6 +175,7 @@ class Site:
         names = ("client-secret", "warden", "store-password", *(f"spare-{at}" for at in range(7)))
         for name in names:
             self.plant(name, self.planted.make(name))
+        self.plant("pager", self.planted.key("pager"))
         for name in ("AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "HUB_TOKEN", "REMITHUB_SECRET_UNUSED"):
             self.environment[name] = self.planted.make(name)
 

@@ -75,6 +75,15 @@ settings:
     assert line == "config/interfaces/drop.yaml:7: warning: secret 'erp-token' is not set here"
 
 
+def test_a_page_that_would_cross_the_internet_in_the_clear_is_refused(typed: Typed) -> None:
+    page = 'page: {url: "http://pager.example", secrets: ["${secret:pager}"]}'
+    account = f"  break_glass:\n    user: warden\n    secret: warden\n    {page}\n"
+    write(typed.root, "hub.yaml", f"access:\n{account}")
+    lines = typed("check", code=Exit.FAILED).splitlines()
+    assert "config/hub.yaml:5: a page crosses a public network over HTTPS only" in lines
+    assert "config/hub.yaml:5: warning: secret 'pager' is not set here" in lines
+
+
 HTTP = """\
 interface: drop
 direction: out

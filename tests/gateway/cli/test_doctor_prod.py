@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.webhook import secret_text
 from gateway.access.passwords import new_password
 from gateway.cli.exits import Exit
 from gateway.cli.hardening import harden
@@ -26,6 +27,7 @@ NOW = dt.datetime.now(dt.UTC)
 PEOPLE = """\
   people: {issuer: "https://login.example", client_id: hub, public_url: "https://hub.example"}
 """
+KEY = secret_text(b"a key of the pager's, 24 or more")
 PARTNER = """\
 interface: erp
 direction: out
@@ -111,6 +113,26 @@ def test_ways_in_that_are_too_wide_or_have_no_way_out_are_found(tmp_path: Path) 
     assert "emergency access" not in found(root, REMITHUB_SECRET_WARDEN=kept)
     without_codes = kept.rpartition("$")[0]
     assert "emergency access" in found(root, REMITHUB_SECRET_WARDEN=without_codes)
+
+
+@pytest.mark.parametrize(
+    ("page", "key", "said"),
+    [
+        ("", "", "nobody is told when the local account is used"),
+        ("https://pager.example", "", "the page cannot be signed"),
+        ("https://pager.example", "whsec_short", "the page cannot be signed"),
+        ("http://pager.example", KEY, "the page goes over plain HTTP"),
+        ("https://pager.example", KEY, None),
+    ],
+)
+def test_a_local_account_that_nobody_is_told_of_is_found(
+    tmp_path: Path, page: str, key: str, said: str | None
+) -> None:
+    root = make_root(tmp_path)
+    told = f', page: {{url: "{page}", network: internal, secrets: ["${{secret:pager}}"]}}'
+    glass = f"  break_glass: {{user: warden, secret: warden{told if page else ''}}}\n"
+    write(root, "hub.yaml", f"access:\n{glass}")
+    assert found(root, REMITHUB_SECRET_PAGER=key).get("security contact") == said
 
 
 def test_debugging_and_a_configuration_that_all_may_write_are_found(tmp_path: Path) -> None:

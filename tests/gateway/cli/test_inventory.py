@@ -26,6 +26,10 @@ store: {postgres: "postgresql://hub@db.example:5432/hub?sslmode=verify-full"}
 access:
   proxies: [10.20.0.1]
   people: {issuer: "https://login.example", client_id: hub, public_url: "https://hub.example"}
+  break_glass:
+    user: warden
+    secret: warden
+    page: {url: "https://pager.example/Quillmark?sig=Quillmark", secrets: ["${secret:pager}"]}
 """
 
 
@@ -43,8 +47,9 @@ def test_every_connection_is_listed_and_no_secret(typed: Typed) -> None:
     by_name = {one["name"]: one for one in found["connections"]}
     assert set(by_name) == {
         *("intake", "claims", "acks-a", "acks-b", "drop", "erp"),
-        *("billing", "store", "provider"),
+        *("billing", "store", "provider", "security-contact"),
     }
+    assert by_name["security-contact"]["at"] == "pager.example"
     assert by_name["erp"]["at"] == "erp.example:8443"
     assert by_name["store"]["at"] == "db.example:5432"
     assert by_name["billing"]["origin"] == "billing"
