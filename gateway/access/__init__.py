@@ -19,7 +19,7 @@ from gateway.access.keys import KeyFacts, Keys, NewKey
 from gateway.access.paging import Pager
 from gateway.access.passwords import NewPassword, new_password
 from gateway.access.people import People, Started
-from gateway.access.presented import COOKIE, Presented, read_presented
+from gateway.access.presented import COOKIE, PEER, Peer, Presented, read_presented, thumbprint
 from gateway.access.proposals import ProposalFacts, Proposals, Wanted
 from gateway.access.refusals import Forbidden, Unauthenticated, refusal
 from gateway.access.rights import RIGHTS, Condition, Right, condition_of
@@ -41,6 +41,7 @@ __all__ = [
     "FOR_SYSTEMS",
     "IDLE_SECONDS",
     "LOCAL_NAME",
+    "PEER",
     "RIGHTS",
     "AccessTokens",
     "Actor",
@@ -59,6 +60,7 @@ __all__ = [
     "NewKey",
     "NewPassword",
     "Pager",
+    "Peer",
     "People",
     "Presented",
     "ProposalFacts",
@@ -83,4 +85,5 @@ __all__ = [
     "new_password",
     "read_presented",
     "refusal",
+    "thumbprint",
 ]

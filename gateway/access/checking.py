@@ -37,9 +37,7 @@ def access_faults(config: Config) -> Iterator[ConfigError]:
         except ValueError:
             place = f"$.access.proxies[{at}]"
             yield config.place(_HUB, place, f"'{proxy}' is no address or network")
-    if access.certificate_header and not access.proxies:
-        reason = "a certificate header is believed from `proxies` only, and there are none"
-        yield config.place(_HUB, "$.access.certificate_header", reason)
+    yield from _certificates(config)
     for at, issuer in enumerate(access.issuers):
         yield from _issuer(config, issuer, f"$.access.issuers[{at}]")
     if access.people is not None:
@@ -55,6 +53,16 @@ def access_faults(config: Config) -> Iterator[ConfigError]:
             f"the API may not listen on '{config.hub.api.host}': beyond loopback it needs"
             " `access.tls` or `access.proxies`, and `clients/` or `access.people`",
         )
+
+
+def _certificates(config: Config) -> Iterator[ConfigError]:
+    access = config.hub.access
+    if access.certificate_header and not access.proxies:
+        reason = "a certificate header is believed from `proxies` only, and there are none"
+        yield config.place(_HUB, "$.access.certificate_header", reason)
+    if access.tls and access.tls.client_revocations and not access.tls.client_authorities:
+        reason = "what is revoked counts for `client_authorities` only, and there are none"
+        yield config.place(_HUB, "$.access.tls.client_revocations", reason)
 
 
 def _issuer(config: Config, issuer: IssuerSettings, place: str) -> Iterator[ConfigError]:

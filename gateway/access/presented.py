@@ -13,17 +13,37 @@ import msgspec
 
 from gateway.settings import AccessSettings
 
-__all__ = ["COOKIE", "CSRF_HEADER", "Presented", "read_presented"]
+__all__ = [
+    "COOKIE",
+    "CSRF_HEADER",
+    "PEER",
+    "Peer",
+    "Presented",
+    "read_presented",
+    "thumbprint",
+]
 
 COOKIE = "__Host-remithub"
 """The session's cookie: this host only, HTTPS only, every path (RFC 6265bis, 4.1.3.2)."""
 
 CSRF_HEADER = b"x-csrf-token"
 
+PEER = "remithub.peer"
+"""The key in an ASGI scope for the Peer, where the server's own word for it does not do."""
+
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"x-forwarded-host"})
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2}:?){32}")
 _MAX_CERTIFICATE = 32_768
+
+
+class Peer(msgspec.Struct, frozen=True):
+    """Who is at the other end of a connection. `certificate` is the thumbprint of the one that was
+    shown and verified there; `around` says that it came past what ends TLS."""
+
+    address: str
+    certificate: str = ""
+    around: bool = False
 
 
 class Presented(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,8 +72,8 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
     headers: list[tuple[bytes, bytes]] = scope["headers"]
     named = dict(headers)
     repeated = len(named) < len(headers) and _times(headers, b"authorization") > 1
-    client = scope.get("client")
-    peer = client[0] if client else ""
+    end = scope.get(PEER) or Peer((scope.get("client") or ("",))[0])
+    peer = end.address
     through = _is_proxy(peer, settings.proxies)
     scheme, _, credential = named.get(b"authorization", b"").partition(b" ")
     bearer = credential.strip() if scheme.lower() == b"bearer" and not repeated else b""
@@ -66,8 +86,9 @@ def read_presented(scope: Any, settings: AccessSettings) -> Presented:
         unsafe=scope["method"] not in _SAFE,
         source=_source(peer, named, settings) if through else peer,
         here=_is_loopback(peer) and not forwarded,
-        around=not (through or settings.tls or _is_loopback(peer)),
-        thumbprint=_thumbprint(named, settings) if through else "",
+        around=end.around or not (through or settings.tls or _is_loopback(peer)),
+        # A proxy's own certificate is not that of whoever it speaks for.
+        thumbprint=_handed_on(named, settings) if through else end.certificate,
     )
 
 
@@ -115,7 +136,7 @@ def _cookie(header: bytes) -> str:
     return found[0].decode("latin-1") if len(found) == 1 else ""
 
 
-def _thumbprint(named: dict[bytes, bytes], settings: AccessSettings) -> str:
+def _handed_on(named: dict[bytes, bytes], settings: AccessSettings) -> str:
     """Read the header a proxy hands the certificate on in: PEM (percent-encoded or with its line
     breaks as blanks), DER in base64 (RFC 9440 between colons), or the SHA-256 in hexadecimal."""
     if not settings.certificate_header:
@@ -129,9 +150,14 @@ def _thumbprint(named: dict[bytes, bytes], settings: AccessSettings) -> str:
     body = re.sub(r"-----(BEGIN|END) CERTIFICATE-----|\s", "", text).strip(":")
     try:
         der = base64.b64decode(body, validate=True)
-        return _base64url(hashlib.sha256(der).digest()) if der else ""
+        return thumbprint(der) if der else ""
     except (binascii.Error, ValueError):
         return ""
+
+
+def thumbprint(der: bytes) -> str:
+    """Return how a certificate is named in tokens and settings (RFC 8705, 3.1)."""
+    return _base64url(hashlib.sha256(der).digest())
 
 
 def _base64url(digest: bytes) -> str:

@@ -1,13 +1,14 @@
 """Puts the routes together into one ASGI application, with problems and the door around it."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
 from litestar.datastructures import State
 
-from gateway.access import Forbidden, Unauthenticated
+from gateway.access import Forbidden, Peer, Unauthenticated
 from gateway.api import (
     artifacts,
     audit,
@@ -63,10 +64,16 @@ ROUTES = (
 )
 
 
-def application(services: Services, token: str, *, root: Path = Path()) -> Door:
+def application(
+    services: Services,
+    token: str,
+    *,
+    root: Path = Path(),
+    peers: Mapping[tuple[str, int], Peer] | None = None,
+) -> Door:
     """Return the API over those services; every request but few needs a credential, and every
     route the right that `gateway.api.rules` says. `token` is good on this machine only; files
-    that the settings name are below `root`. To be closed at the end."""
+    that the settings name are below `root`; `peers` are the door's. To be closed at the end."""
     ports, store = services.ports, services.store
     ways = entrance(services, token, root)
     versions = Versions(store, ports.clock)
@@ -80,6 +87,7 @@ def application(services: Services, token: str, *, root: Path = Path()) -> Door:
         ids=ports.ids,
         clock=ports.clock,
         closing=ways.close,
+        peers=peers,
     )
 
 

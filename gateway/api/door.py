@@ -1,6 +1,6 @@
 """The door in front of the routes: asks who it is, names the request, bounds its body's time."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from itertools import count
 
@@ -10,8 +10,10 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import (
     DENIED,
+    PEER,
     Authenticator,
     Denials,
+    Peer,
     Presented,
     Unauthenticated,
     read_presented,
@@ -44,7 +46,11 @@ _LAST = ((b"connection", b"close"),)
 
 
 class Door:
-    """An ASGI application around another: nothing passes that has not said who it is."""
+    """An ASGI application around another: nothing passes that has not said who it is.
+
+    `peers` says who is at the other end of a connection, by the address that the server sees; what
+    is not in it came past it and is refused. None: the server sees clients themselves.
+    """
 
     def __init__(
         self,
@@ -57,7 +63,9 @@ class Door:
         ids: Ids,
         clock: Clock,
         closing: Callable[[], Awaitable[None]],
+        peers: Mapping[tuple[str, int], Peer] | None = None,
     ) -> None:
+        self._peers = peers
         self._closing = closing
         self._inside = inside
         self._clock = clock
@@ -108,7 +116,7 @@ class Door:
             await outlet.send(message)
 
         try:
-            if not _is_open(scope):
+            if self._is_around(scope) or not _is_open(scope):
                 scope[CALLER] = await self._caller(scope)  # type: ignore[literal-required]  # a key of ours
         except HubError as refused:
             await _refuse(marked, facts, refused)
@@ -118,6 +126,16 @@ class Door:
         except Exception:
             if not outlet.given_up:  # else there is nobody left to tell
                 raise
+
+    def _is_around(self, scope: Scope) -> bool:
+        """Note in the scope who is at its other end; say whether that is nobody we know."""
+        if self._peers is None:
+            return False
+        address, port = scope["client"] or ("", 0)
+        found = self._peers.get((address, int(port)))  # granian's ports are text
+        peer = found or Peer(address, around=True)
+        scope[PEER] = peer  # type: ignore[literal-required]  # a key of ours
+        return peer.around
 
     async def _caller(self, scope: Scope) -> Caller:
         """Return who sent it. Raises Unauthenticated; TryAgain where the store cannot tell."""

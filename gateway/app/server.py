@@ -16,12 +16,13 @@ from granian.server.embed import Server as Granian
 
 from gateway.api import application, open_token
 from gateway.api.door import Door
+from gateway.app.front import LOOPBACK, Front
 from gateway.app.hub import Hub
 from gateway.app.services import HubServices
-from gateway.errors import ConfigError, TryAgain
+from gateway.app.tls import Contexts, TlsFiles, tls_files
+from gateway.errors import TryAgain
 from gateway.model.roles import Role
 from gateway.ports import Clock, Ports
-from gateway.settings import TlsSettings
 
 __all__ = ["ADDRESS_FILE", "Address", "Listening", "serve", "serving"]
 
@@ -62,9 +63,12 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
     token: str
 
 
-class _Tls(msgspec.Struct, frozen=True):
-    certificate: Path
-    key: Path
+class _Server(msgspec.Struct, frozen=True):
+    """What serves, and the front before it where there is one."""
+
+    granian: Granian
+    task: asyncio.Task[None]
+    front: Front | None = None
 
 
 @contextlib.asynccontextmanager
@@ -88,10 +92,11 @@ async def serving(
         services = HubServices(hub)
         services.begin()
         await hub.start()
-        app = application(services, token, root=root)
+        tls = tls_files(root, hub.bundles.current.config.hub.access.tls)
+        front = Front(Contexts(tls), hub.ports.clock) if tls and tls.authorities else None
+        app = application(services, token, root=root, peers=front.peers if front else None)
         port = _free_port(settings.host, settings.port if port is None else port)
-        tls = _tls(root, hub.bundles.current.config.hub.access.tls)
-        server = await _start(app, settings.host, port, hub.ports.clock, tls)
+        server = await _open(app, settings.host, port, hub.ports.clock, tls, front)
     except BaseException:
         await hub.close()
         raise
@@ -110,7 +115,7 @@ async def serving(
     finally:
         if announced and file.exists() and file.read_bytes() == _text(address):
             file.unlink(missing_ok=True)
-        await _stop(hub, app, *server)
+        await _stop(hub, app, server)
 
 
 async def serve(
@@ -136,9 +141,26 @@ async def serve(
             loop.remove_signal_handler(number)
 
 
+async def _open(
+    app: object, host: str, port: int, clock: Clock, tls: TlsFiles | None, front: Front | None
+) -> _Server:
+    """Start the server there; or, where there is a front, that one, and the server on loopback,
+    where it answers nobody else."""
+    if front is None:
+        return await _start(app, host, port, clock, tls)
+    behind = _free_port(LOOPBACK, 0)
+    server = await _start(app, LOOPBACK, behind, clock)
+    try:
+        front.open(host, port, behind)
+    except OSError:
+        server.task.cancel()
+        raise _unavailable(host, port) from None
+    return _Server(server.granian, server.task, front)
+
+
 async def _start(
-    app: object, host: str, port: int, clock: Clock, tls: _Tls | None = None
-) -> tuple[Granian, asyncio.Task[None]]:
+    app: object, host: str, port: int, clock: Clock, tls: TlsFiles | None = None
+) -> _Server:
     server = Granian(
         app,
         address=host,
@@ -157,12 +179,12 @@ async def _start(
     )
     task = asyncio.create_task(server.serve(), name="api")
     deadline = clock.monotonic() + _START_SECONDS
-    while not await _answers(host, port):
+    while not await _answers(host, port) or task.done():  # done: it is another that answers
         if task.done() or clock.monotonic() > deadline:
             task.cancel()
             raise _unavailable(host, port)
         await clock.sleep(0.02)
-    return server, task
+    return _Server(server, task)
 
 
 async def _answers(host: str, port: int) -> bool:
@@ -174,13 +196,17 @@ async def _answers(host: str, port: int) -> bool:
     return True
 
 
-async def _stop(hub: Hub, app: Door, server: Granian, task: asyncio.Task[None]) -> None:
+async def _stop(hub: Hub, app: Door, server: _Server) -> None:
     """Take nothing more, let what is under way end, close; give up waiting after a while."""
     hub.ready = False
-    server.stop()  # type: ignore[no-untyped-call]  # granian has no types there
-    _, late = await asyncio.wait([task], timeout=ANSWER_SECONDS)
+    if server.front:
+        await server.front.shut()
+    server.granian.stop()  # type: ignore[no-untyped-call]  # granian has no types there
+    _, late = await asyncio.wait([server.task], timeout=ANSWER_SECONDS)
     for request in late:
         request.cancel()
+    if server.front:
+        await server.front.close()
     try:
         async with asyncio.timeout(STOP_SECONDS - ANSWER_SECONDS):
             await app.close()  # what it has to write, before the store closes
@@ -215,17 +241,6 @@ def _host(host: str) -> str:
     """Return how this machine reaches it: an address that means every address is here, too."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  what it is called here
     return f"[{shown}]" if ":" in shown else shown
-
-
-def _tls(root: Path, settings: TlsSettings | None) -> _Tls | None:
-    """Return the files. Raises ConfigError where one is not there: granian would panic."""
-    if settings is None:
-        return None
-    found = _Tls(root / settings.certificate, root / settings.key)
-    for place in (found.certificate, found.key):
-        if not place.is_file():
-            raise ConfigError(f"the TLS file {place} is not there", file="hub.yaml")
-    return found
 
 
 def _write(file: Path, address: Address) -> None:

@@ -52,6 +52,20 @@ class TlsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     certificate: Annotated[str, Meta(description="PEM file with the chain.")]
     key: Annotated[str, Meta(description="PEM file with the private key, unencrypted.")]
+    client_authorities: Annotated[
+        str,
+        Meta(
+            description="PEM file of the authorities whose certificates clients may show; without"
+            " it none is asked for."
+        ),
+    ] = ""
+    client_revocations: Annotated[
+        str,
+        Meta(
+            description="PEM file of the lists of what those authorities have revoked, one of each;"
+            " after its `nextUpdate` a list lets nobody of that authority in."
+        ),
+    ] = ""
 
 
 class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

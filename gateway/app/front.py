@@ -1,0 +1,137 @@
+"""Ends TLS where clients show certificates: granian, behind it, would not tell which was shown.
+
+Each connection is carried, byte for byte, to one of its own at the server behind, which listens
+on loopback. Who it is stands in `peers` under this one's local address, from before a byte is sent
+until the socket is closed; the address is bound, so nobody else can have it in that time.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+
+from gateway.access import Peer, thumbprint
+from gateway.app.ends import End, join
+from gateway.app.tls import Contexts
+from gateway.ports import Clock
+
+__all__ = ["LOOPBACK", "Front"]
+
+log = logging.getLogger("remithub")
+
+LOOPBACK = "127.0.0.1"
+
+MAX_CONNECTIONS = 1024
+"""At a time, handshakes among them; more wait to be accepted, as they do at granian."""
+
+HANDSHAKE_SECONDS = 15.0
+"""How long a client may take to shake hands, and to close once it was told to."""
+
+LAST_SECONDS = 1.0
+"""How long clients have at the end to take what was answered."""
+
+_BACKLOG = 1024
+_NO_DESCRIPTOR_SECONDS = 0.2
+
+
+class Front:
+    """Accepts, shakes hands, carries. To be opened once and closed."""
+
+    def __init__(self, contexts: Contexts, clock: Clock) -> None:
+        self.peers: dict[tuple[str, int], Peer] = {}
+        self._contexts = contexts
+        self._clock = clock
+        self._carried: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
+
+    def open(self, host: str, port: int, behind: int) -> None:
+        """Listen there, for the server behind that loopback port. Raises OSError."""
+        self._listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._listener.settimeout(0)
+            self._listener.bind((host, port))
+            self._listener.listen(_BACKLOG)
+        except OSError:
+            self._listener.close()
+            raise
+        self._accepting = asyncio.create_task(self._accept(behind), name="front")
+
+    async def shut(self) -> None:
+        """Accept nobody more."""
+        self._accepting.cancel()
+        await asyncio.wait([self._accepting])
+        self._listener.close()
+
+    async def close(self) -> None:
+        """After `shut`: let the last answers out, then let go of every connection."""
+        if self._carried:
+            await asyncio.wait(self._carried, timeout=LAST_SECONDS)
+        for task in self._carried:
+            task.cancel()
+        await asyncio.gather(*self._carried, return_exceptions=True)
+
+    async def _accept(self, behind: int) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._places.acquire()
+            try:
+                near, address = await loop.sock_accept(self._listener)
+            except OSError:  # no descriptor is free, or the client has gone
+                self._places.release()
+                await self._clock.sleep(_NO_DESCRIPTOR_SECONDS)
+                continue
+            task = asyncio.create_task(self._carry(near, address[0], behind))
+            self._carried.add(task)
+            task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Task[None]) -> None:
+        self._carried.discard(task)
+        self._places.release()
+
+    async def _carry(self, near: socket.socket, address: str, behind: int) -> None:
+        """Shake hands, then carry until both ends are closed."""
+        client, server = End(), End()
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: client,
+                near,
+                ssl=self._contexts.current(),
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
+            )
+            await self._connect(server, Peer(address, _shown(client)), behind)
+            join(client, server)
+            await client.lost.wait()
+            await server.lost.wait()
+        except ssl.SSLCertVerificationError as fault:
+            log.info("The certificate of %s does not count: %s.", address, fault.verify_message)
+        except OSError:  # no handshake, or nobody is behind any more
+            pass
+        finally:
+            await client.end()
+            await server.end()
+
+    async def _connect(self, server: End, peer: Peer, behind: int) -> None:
+        """Connect to the server behind. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        own = socket.socket()
+        try:
+            own.settimeout(0)
+            own.bind((LOOPBACK, 0))
+            name = own.getsockname()
+            self.peers[name] = peer
+            server.farewell = lambda: self.peers.pop(name, None)
+            await loop.sock_connect(own, (LOOPBACK, behind))
+            await loop.create_connection(lambda: server, sock=own)
+        except BaseException:
+            if not server.made:
+                server.farewell()
+                own.close()
+            raise
+
+
+def _shown(client: End) -> str:
+    """Return the thumbprint of the certificate that was shown and verified, "" of none."""
+    der = client.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    return thumbprint(der) if der else ""
