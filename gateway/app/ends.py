@@ -4,24 +4,27 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
-__all__ = ["End", "join"]
+__all__ = ["End"]
 
 
 class End(asyncio.Protocol):
     """One end of a connection that is carried: what comes in here goes out at the other.
 
-    Where one end is slow the other waits; where one closes, so does the other, once it has sent
-    what it holds. TLS knows no half-closed connection, so there is none behind it either.
+    The first is made without an other, and waits for it; the second is made with it. Where one is
+    slow the other waits; where one closes, so does the other, once it has sent what it holds. TLS
+    knows no half-closed connection, so there is none behind it either.
     """
 
     transport: asyncio.Transport
-    other: "End"
 
-    def __init__(self) -> None:
+    def __init__(
+        self, other: "End | None" = None, farewell: Callable[[], object] = lambda: None
+    ) -> None:
+        """`farewell` is called when the connection has ended, before its socket is closed."""
+        self.other = other or self
         self.made = False
         self.lost = asyncio.Event()
-        self.farewell: Callable[[], object] = lambda: None
-        """Called before the socket is closed."""
+        self._farewell = farewell
 
     async def end(self) -> None:
         """Close at once, if it is not."""
@@ -30,10 +33,13 @@ class End(asyncio.Protocol):
             await self.lost.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait until there is an other end."""
-        self.transport = cast(asyncio.Transport, transport)
-        self.transport.pause_reading()
-        self.made = True
+        """Wait for the other end, or let bytes flow where it was there first."""
+        self.transport, self.made = cast(asyncio.Transport, transport), True
+        if self.other is self:
+            self.transport.pause_reading()
+        elif not self.other.lost.is_set():
+            self.other.other = self
+            self.other.transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Hand it on."""
@@ -49,17 +55,6 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Have the other one close."""
-        self.farewell()
+        self._farewell()
         self.lost.set()
-        if hasattr(self, "other"):
-            self.other.transport.close()
-
-
-def join(one: End, other: End) -> None:
-    """Let bytes flow between them, both being made."""
-    one.other, other.other = other, one
-    for end in (one, other):
-        if end.lost.is_set():
-            end.other.transport.close()
-        else:
-            end.transport.resume_reading()
+        self.other.transport.close()

@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from gateway.access import Peer, thumbprint
-from gateway.app.ends import End, join
+from gateway.app.ends import End
 from gateway.app.tls import Contexts
 from gateway.ports import Clock
 
@@ -57,6 +57,12 @@ class Front:
             raise
         self._accepting = asyncio.create_task(self._accept(behind), name="front")
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        found: int = self._listener.getsockname()[1]
+        return found
+
     async def shut(self) -> None:
         """Accept nobody more."""
         self._accepting.cancel()
@@ -91,7 +97,7 @@ class Front:
 
     async def _carry(self, near: socket.socket, address: str, behind: int) -> None:
         """Shake hands, then carry until both ends are closed."""
-        client, server = End(), End()
+        client = End()
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: client,
@@ -100,35 +106,32 @@ class Front:
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=HANDSHAKE_SECONDS,
             )
-            await self._connect(server, Peer(address, _shown(client)), behind)
-            join(client, server)
-            await client.lost.wait()
-            await server.lost.wait()
+            await self._carry_on(client, Peer(address, _shown(client)), behind)
         except ssl.SSLCertVerificationError as fault:
             log.info("The certificate of %s does not count: %s.", address, fault.verify_message)
         except OSError:  # no handshake, or nobody is behind any more
             pass
         finally:
             await client.end()
-            await server.end()
 
-    async def _connect(self, server: End, peer: Peer, behind: int) -> None:
-        """Connect to the server behind. Raises OSError."""
+    async def _carry_on(self, client: End, peer: Peer, behind: int) -> None:
+        """Connect to the server behind, and wait for the ends. Raises OSError."""
         loop = asyncio.get_running_loop()
-        own = socket.socket()
-        try:
+        with socket.socket() as own:
             own.settimeout(0)
             own.bind((LOOPBACK, 0))
             name = own.getsockname()
+            server = End(client, farewell=lambda: self.peers.pop(name, None))
             self.peers[name] = peer
-            server.farewell = lambda: self.peers.pop(name, None)
-            await loop.sock_connect(own, (LOOPBACK, behind))
-            await loop.create_connection(lambda: server, sock=own)
-        except BaseException:
-            if not server.made:
-                server.farewell()
-                own.close()
-            raise
+            try:
+                await loop.sock_connect(own, (LOOPBACK, behind))
+                await loop.create_connection(lambda: server, sock=own)
+                await client.lost.wait()
+                server.transport.close()  # it may have been lost before this one was made
+                await server.lost.wait()
+            finally:
+                await server.end()
+                self.peers.pop(name, None)
 
 
 def _shown(client: End) -> str:

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -92,10 +93,11 @@ def token(bound: Issued | None = None) -> str:
 
 def _sockets() -> Iterator[socket.socket]:
     """Every TCP socket of this process, as copies."""
-    for name in os.listdir("/proc/self/fd"):
+    for number in (int(entry.name) for entry in Path("/proc/self/fd").iterdir()):
         with contextlib.suppress(OSError):
-            found = socket.socket(fileno=os.dup(int(name)))
-            with found:
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(number)) as found:
                 if found.family == socket.AF_INET and found.type == socket.SOCK_STREAM:
                     yield found
 
@@ -233,9 +235,10 @@ def test_nobody_else_can_have_the_address_that_stands_for_a_client(site: Site) -
         before = _from_to(behind)
         assert client.get("/v1/interfaces").status_code == 200
         (own,) = _from_to(behind) - before
-        with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+        with socket.socket() as thief:
             thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            thief.bind(own)
+            with pytest.raises(OSError, match="in use"):
+                thief.bind(own)
         source = ("127.0.0.2", own[1])  # the same port at another address of this machine
         with contextlib.closing(
             http.client.HTTPConnection("127.0.0.1", behind, source_address=source, timeout=30)

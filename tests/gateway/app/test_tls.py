@@ -14,11 +14,16 @@ from tests.gateway.app.test_listening import TLS, certificate
 from tests.gateway.live import Live, live_hub, make_root, write
 
 
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+ASKING = TLS.replace("}}", ", client_authorities: var/tls/hub.pem}}")
+
+
+@pytest.fixture(scope="module", params=[TLS, ASKING], ids=["by granian", "by the front"])
+def live(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Live]:
     root: Path = make_root(tmp_path_factory.mktemp("hub"))
     certificate(root)
-    write(root, "hub.yaml", f"api: {{port: 0}}\n{TLS}")
+    write(root, "hub.yaml", f"api: {{port: 0}}\n{request.param}")
     with live_hub(root) as running:
         yield running
 
