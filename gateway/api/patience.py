@@ -12,7 +12,7 @@ from litestar.types.asgi_types import HTTPReceiveMessage
 from gateway.errors import HubError
 from gateway.ports import Clock
 
-__all__ = ["BodyTooSlow", "Outlet", "patient"]
+__all__ = ["READING_SECONDS", "BodyTooSlow", "Outlet", "patient"]
 
 SILENCE_SECONDS = 30.0
 """Without a byte for this long, a client is taken for gone."""

@@ -1,30 +1,43 @@
-"""The two ends of a connection that is carried from one socket to another, byte for byte."""
+"""The two ends of a connection whose TLS ends here, and which goes on in plain text."""
 
 import asyncio
+import contextlib
+import ssl
 from collections.abc import Callable
 from typing import cast
 
-__all__ = ["End"]
+from gateway.api.patience import READING_SECONDS
+
+__all__ = ["PlainEnd", "TlsEnd"]
+
+LINGER_SECONDS = 2.0
+"""How long what a client still sends is thrown away once all was said: a socket that is closed with
+bytes unread resets the connection, and the answer may be lost with it."""
+
+_RECORD_BYTES = 16_384
 
 
-class End(asyncio.Protocol):
-    """One end of a connection that is carried: what comes in here goes out at the other.
+class _End(asyncio.Protocol):
+    """What comes in here goes out at the other end.
 
-    The first is made without an other, and waits for it; the second is made with it. Where one is
-    slow the other waits; where one closes, so does the other, once it has sent what it holds. TLS
-    knows no half-closed connection, so there is none behind it either.
+    Where one is slow the other waits; where one closes, so does the other, once it has sent what it
+    holds. TLS knows no half-closed connection, so there is none behind it either.
     """
 
     transport: asyncio.Transport
 
-    def __init__(
-        self, other: "End | None" = None, farewell: Callable[[], object] = lambda: None
-    ) -> None:
-        """`farewell` is called when the connection has ended, before its socket is closed."""
-        self.other = other or self
+    def __init__(self) -> None:
+        self.other: _End = self
         self.made = False
         self.lost = asyncio.Event()
-        self._farewell = farewell
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self.transport.write(data)
+
+    def close(self) -> None:
+        """Send what is held, then close."""
+        self.transport.close()
 
     async def end(self) -> None:
         """Close at once, if it is not."""
@@ -33,17 +46,8 @@ class End(asyncio.Protocol):
             await self.lost.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the other end, or let bytes flow where it was there first."""
+        """Begin."""
         self.transport, self.made = cast(asyncio.Transport, transport), True
-        if self.other is self:
-            self.transport.pause_reading()
-        elif not self.other.lost.is_set():
-            self.other.other = self
-            self.other.transport.resume_reading()
-
-    def data_received(self, data: bytes) -> None:
-        """Hand it on."""
-        self.other.transport.write(data)
 
     def pause_writing(self) -> None:
         """Have the other one wait."""
@@ -55,6 +59,124 @@ class End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Have the other one close."""
-        self._farewell()
         self.lost.set()
-        self.other.transport.close()
+        self.other.close()
+
+
+class TlsEnd(_End):
+    """The client's. asyncio's own TLS would end a handshake that fails without a word why."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        """`shaken` is done with the handshake. Raises OSError."""
+        super().__init__()
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._in, self._out, server_side=True)
+        self.shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._fault: OSError = ConnectionResetError()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    def join(self, other: "PlainEnd") -> None:
+        """Go on at that end, which is made; not while it is being made: uvloop would lose its hold
+        of a socket that is closed then."""
+        self.other = other
+        if self._timers or self.lost.is_set():
+            other.close()
+        else:
+            self.transport.resume_reading()
+            self._read()
+
+    def write(self, data: bytes) -> None:
+        """Send, sealed."""
+        if self._timers or self.transport.is_closing():
+            return
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self.tls.write(rest) :]
+        except ssl.SSLError:  # it broke the protocol before
+            self.transport.abort()
+        else:
+            self._send()
+
+    def close(self) -> None:
+        """Say that nothing more comes, send what is held; close when the client has, or soon."""
+        if self._timers or self.transport.is_closing():
+            return
+        with contextlib.suppress(ssl.SSLError):  # the client's word is not waited for
+            self.tls.unwrap()
+        self._send()
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        later = asyncio.get_running_loop().call_later
+        self._timers.append(later(LINGER_SECONDS, self.transport.close))
+        self._timers.append(later(READING_SECONDS, self.transport.abort))
+
+    def data_received(self, data: bytes) -> None:
+        """Open it and hand it on."""
+        if self._timers:
+            return
+        self._in.write(data)
+        if self.shaken.done():
+            self._read()
+        else:
+            self._shake()
+
+    def _shake(self) -> None:
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as fault:
+            self._fault = fault
+            self._send()  # the alert
+            self.transport.close()
+        else:
+            self.transport.pause_reading()  # until there is another end
+            self.shaken.set_result(None)
+        self._send()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Have the other one close."""
+        super().connection_lost(exc)
+        for timer in self._timers:
+            timer.cancel()
+        if not self.shaken.done():
+            self.shaken.set_exception(self._fault)
+
+    def _read(self) -> None:
+        opened, ended = [], False
+        try:
+            while block := self.tls.read(_RECORD_BYTES):
+                opened.append(block)
+            ended = True  # it says that nothing more comes
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError:
+            ended = True
+        self._send()
+        if opened:
+            self.other.write(b"".join(opened))
+        if ended:
+            self.other.close()
+
+    def _send(self) -> None:
+        if self._out.pending:
+            self.transport.write(self._out.read())
+
+
+class PlainEnd(_End):
+    """The server's. `farewell` is called when it is lost, before its socket is closed."""
+
+    def __init__(self, client: TlsEnd, farewell: Callable[[], object]) -> None:
+        super().__init__()
+        self.other: TlsEnd = client
+        self._farewell = farewell
+
+    def data_received(self, data: bytes) -> None:
+        """Hand it on."""
+        self.other.write(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Have the client's close."""
+        self._farewell()
+        super().connection_lost(exc)

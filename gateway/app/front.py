@@ -11,7 +11,7 @@ import socket
 import ssl
 
 from gateway.access import Peer, thumbprint
-from gateway.app.ends import End
+from gateway.app.ends import PlainEnd, TlsEnd
 from gateway.app.tls import Contexts
 from gateway.ports import Clock
 
@@ -25,7 +25,7 @@ MAX_CONNECTIONS = 1024
 """At a time, handshakes among them; more wait to be accepted, as they do at granian."""
 
 HANDSHAKE_SECONDS = 15.0
-"""How long a client may take to shake hands, and to close once it was told to."""
+"""How long a client may take to shake hands."""
 
 LAST_SECONDS = 1.0
 """How long clients have at the end to take what was answered."""
@@ -97,15 +97,11 @@ class Front:
 
     async def _carry(self, near: socket.socket, address: str, behind: int) -> None:
         """Shake hands, then carry until both ends are closed."""
-        client = End()
+        client = TlsEnd(self._contexts.current())
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: client,
-                near,
-                ssl=self._contexts.current(),
-                ssl_handshake_timeout=HANDSHAKE_SECONDS,
-                ssl_shutdown_timeout=HANDSHAKE_SECONDS,
-            )
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: client, near)
+            async with asyncio.timeout(HANDSHAKE_SECONDS):
+                await client.shaken
             await self._carry_on(client, Peer(address, _shown(client)), behind)
         except ssl.SSLCertVerificationError as fault:
             log.info("The certificate of %s does not count: %s.", address, fault.verify_message)
@@ -114,27 +110,27 @@ class Front:
         finally:
             await client.end()
 
-    async def _carry_on(self, client: End, peer: Peer, behind: int) -> None:
+    async def _carry_on(self, client: TlsEnd, peer: Peer, behind: int) -> None:
         """Connect to the server behind, and wait for the ends. Raises OSError."""
         loop = asyncio.get_running_loop()
         with socket.socket() as own:
             own.settimeout(0)
             own.bind((LOOPBACK, 0))
             name = own.getsockname()
-            server = End(client, farewell=lambda: self.peers.pop(name, None))
+            server = PlainEnd(client, lambda: self.peers.pop(name, None))
             self.peers[name] = peer
             try:
                 await loop.sock_connect(own, (LOOPBACK, behind))
                 await loop.create_connection(lambda: server, sock=own)
-                await client.lost.wait()
-                server.transport.close()  # it may have been lost before this one was made
+                client.join(server)
                 await server.lost.wait()
+                await client.lost.wait()
             finally:
                 await server.end()
                 self.peers.pop(name, None)
 
 
-def _shown(client: End) -> str:
+def _shown(client: TlsEnd) -> str:
     """Return the thumbprint of the certificate that was shown and verified, "" of none."""
-    der = client.transport.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    der = client.tls.getpeercert(binary_form=True)
     return thumbprint(der) if der else ""

@@ -13,7 +13,6 @@ import pytest
 from tests.gateway.app.test_listening import TLS, certificate
 from tests.gateway.live import Live, live_hub, make_root, write
 
-
 ASKING = TLS.replace("}}", ", client_authorities: var/tls/hub.pem}}")
 
 
