@@ -34,6 +34,8 @@ def harden(
     yield from _database(config.hub.store.postgres)
     if access.tls is not None:
         yield from _certificate(root, access.tls, now)
+        if access.tls.client_authorities:
+            yield from _of_clients(root, access.tls, now)
     yield from _access(access)
     yield from _emergency(access, Secrets(root / config.hub.secrets_folder, environment))
     yield from _machine(root, environment)
@@ -107,6 +109,31 @@ def _certificate(root: Path, tls: TlsSettings, now: datetime) -> Iterator[Sight]
     days = (own.not_valid_after_utc - now).days
     if days < LEAST_DAYS:
         yield _broken("certificate", f"it ends in {days} days", "renew it.")
+
+
+def _of_clients(root: Path, tls: TlsSettings, now: datetime) -> Iterator[Sight]:
+    """Find what will shut out clients that show a certificate."""
+    about = "certificates of clients"
+    try:
+        authorities = x509.load_pem_x509_certificates((root / tls.client_authorities).read_bytes())
+        lists = _revocations(root / tls.client_revocations) if tls.client_revocations else []
+    except (OSError, ValueError):
+        yield _broken(about, "a file cannot be read", "see `access.tls.client_authorities`.")
+        return
+    current = {one.issuer for one in lists if (one.next_update_utc or now) >= now}
+    for one in authorities:
+        name, days = one.subject.rfc4514_string(), (one.not_valid_after_utc - now).days
+        if days < LEAST_DAYS:
+            yield _broken(about, f"the authority {name} ends in {days} days", "add its next one.")
+        if tls.client_revocations and one.subject not in current:
+            found = f"no list of what {name} has revoked is current: nobody with its is let in"
+            yield _odd(about, found, "fetch it, and often; of one that signs no clients, none.")
+
+
+def _revocations(file: Path) -> list[x509.CertificateRevocationList]:
+    begin = b"-----BEGIN X509 CRL-----"
+    pieces = file.read_bytes().split(begin)[1:]
+    return [x509.load_pem_x509_crl(begin + piece) for piece in pieces]
 
 
 def _access(access: AccessSettings) -> Iterator[Sight]:

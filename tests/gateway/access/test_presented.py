@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.access import Presented, read_presented
+from gateway.access import PEER, Peer, Presented, read_presented
 from gateway.settings import AccessSettings, TlsSettings
 
 PROXY = "10.1.2.3"
@@ -17,10 +17,13 @@ PEM = f"-----BEGIN CERTIFICATE-----\n{base64.b64encode(DER).decode()}\n-----END 
 THUMBPRINT = base64.urlsafe_b64encode(hashlib.sha256(DER).digest()).rstrip(b"=").decode()
 
 
-def shown(peer: str, settings: AccessSettings = BEHIND, **headers: str) -> Presented:
+def shown(
+    peer: str, settings: AccessSettings = BEHIND, front: Peer | None = None, **headers: str
+) -> Presented:
     scope: Any = {
         "method": "GET",
         "client": (peer, 1),
+        **({PEER: front} if front else {}),
         "headers": [
             (name.replace("_", "-").lower().encode(), value.encode())
             for name, value in headers.items()
@@ -66,6 +69,26 @@ def test_plain_text_past_the_proxy_is_seen() -> None:
     assert not shown("127.0.0.1").around
     tls = AccessSettings(tls=TlsSettings(certificate="c", key="k"), proxies=("10.0.0.0/8",))
     assert not shown("8.8.8.8", tls).around
+
+
+def test_where_the_hub_ends_tls_in_front_the_client_counts_and_not_who_hands_it_on() -> None:
+    tls = AccessSettings(
+        tls=TlsSettings(certificate="c", key="k"),
+        proxies=("10.1.2.0/24",),
+        certificate_header="X-Client-Cert",
+    )
+    far = shown("127.0.0.1", tls, Peer("10.9.9.9", THUMBPRINT))
+    assert (far.source, far.thumbprint, far.here, far.around) == (
+        "10.9.9.9",
+        THUMBPRINT,
+        False,
+        False,
+    )
+    assert shown("127.0.0.1", tls, Peer("127.0.0.1")).here
+    assert shown("127.0.0.1", tls, Peer("127.0.0.1", around=True)).around
+    assert shown("127.0.0.1", tls, Peer(PROXY, THUMBPRINT)).thumbprint == ""
+    behind = shown("127.0.0.1", tls, Peer(PROXY, "other"), X_Client_Cert=quote(PEM))
+    assert behind.thumbprint == THUMBPRINT
 
 
 def test_this_machine_is_loopback_without_a_word_of_anybody_else() -> None:

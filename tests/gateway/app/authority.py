@@ -26,13 +26,13 @@ class Issued:
 class Authority:
     """Issues certificates and lists of revoked ones into a folder, as `NAME.pem` and `NAME.key`."""
 
-    def __init__(self, folder: Path, name: str = "ca") -> None:
+    def __init__(self, folder: Path, name: str = "ca", ends_in: dt.timedelta = DAY) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.file = folder / f"{name}.pem"
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        made = self._signed(self._name, self._key.public_key(), DAY, ca=True)
+        made = self._signed(self._name, self._key.public_key(), ends_in, ca=True)
         self.file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
 
     def issue(

@@ -122,6 +122,11 @@ def test_a_tls_file_that_is_not_there_is_an_error_of_ours(tmp_path: Path) -> Non
         ("hub.yaml", "access:\n  proxies: [10.0.0.0/99]\n", "hub.yaml:2"),
         (
             "hub.yaml",
+            "access:\n  tls:\n    certificate: a\n    key: b\n    client_revocations: c\n",
+            "hub.yaml:5",
+        ),
+        (
+            "hub.yaml",
             (
                 "access:\n  issuers:\n  - issuer: https://a.example\n    audience: b\n"
                 "    jwks_url: http://a.example/keys\n"

@@ -12,6 +12,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.hardening import harden
 from gateway.ports import SystemIds
 from gateway.settings import read_config
+from tests.gateway.app.authority import DAY, Authority
 from tests.gateway.app.test_listening import TLS, certificate
 from tests.gateway.cli.live_verbs import Typed
 from tests.gateway.live import make_root, write
@@ -95,6 +96,22 @@ def test_a_certificate_that_vouches_for_itself_is_found(tmp_path: Path) -> None:
     said = [one.found for one in harden(root, config, {}, NOW) if one.about == "certificate"]
     assert said[0] == "it vouches for itself"
     assert said[1].startswith("it ends in ")
+
+
+def test_what_will_shut_out_clients_with_certificates_is_found(tmp_path: Path) -> None:
+    root = make_root(tmp_path)
+    certificate(root)
+    more = "client_authorities: var/tls/ca.pem, client_revocations: var/tls/crl.pem"
+    write(root, "hub.yaml", TLS.replace("}}", f", {more}}}}}"))
+    about = "certificates of clients"
+    assert found(root)[about] == "a file cannot be read"
+    authority, crl = Authority(root / "var/tls", ends_in=365 * DAY), root / "var/tls/crl.pem"
+    authority.revoke(crl)
+    assert about not in found(root)
+    authority.revoke(crl, ends_in=-DAY)
+    assert "revoked is current" in found(root)[about]
+    Authority(root / "var/tls").revoke(crl)
+    assert found(root)[about].startswith("the authority CN=ca ends in ")
 
 
 def test_ways_in_that_are_too_wide_or_have_no_way_out_are_found(tmp_path: Path) -> None:
