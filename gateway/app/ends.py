@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable
 from typing import cast
@@ -167,9 +168,10 @@ class TlsEnd(_End):
 class PlainEnd(_End):
     """The server's. `farewell` is called when it is lost, before its socket is closed."""
 
-    def __init__(self, client: TlsEnd, farewell: Callable[[], object]) -> None:
+    def __init__(self, client: TlsEnd, own: socket.socket, farewell: Callable[[], object]) -> None:
         super().__init__()
         self.other: TlsEnd = client
+        self._own = own
         self._farewell = farewell
 
     def data_received(self, data: bytes) -> None:
@@ -177,6 +179,11 @@ class PlainEnd(_End):
         self.other.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Have the client's close."""
+        """Have the client's close. A server that refuses a body may reset the connection while that
+        is sent; what it answered before is there to be read."""
+        if exc is not None:
+            with contextlib.suppress(OSError):
+                while answer := self._own.recv(_RECORD_BYTES):
+                    self.other.write(answer)
         self._farewell()
         super().connection_lost(exc)

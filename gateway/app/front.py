@@ -117,7 +117,7 @@ class Front:
             own.settimeout(0)
             own.bind((LOOPBACK, 0))
             name = own.getsockname()
-            server = PlainEnd(client, lambda: self.peers.pop(name, None))
+            server = PlainEnd(client, own, lambda: self.peers.pop(name, None))
             self.peers[name] = peer
             try:
                 await loop.sock_connect(own, (LOOPBACK, behind))

@@ -242,6 +242,28 @@ def test_where_one_end_closes_the_other_does(run: Run, place: Place) -> None:
     run(story())
 
 
+def test_one_that_broke_the_protocol_is_told_and_let_go(run: Run, place: Place) -> None:
+    def broken() -> str:
+        context = client_context(place.authority.file)
+        with (
+            socket.create_connection((LOOPBACK, place.port), timeout=30) as raw,
+            context.wrap_socket(raw) as wrapped,
+        ):
+            wrapped.sendall(b"hello")
+            assert wrapped.recv(5) == b"hello"
+            os.write(raw.fileno() if raw.fileno() >= 0 else wrapped.fileno(), b"no record at all")
+            with pytest.raises(ssl.SSLError) as told:
+                wrapped.recv(1)
+            return told.value.reason
+
+    async def story() -> None:
+        async with place.open(echo) as here:
+            assert "ALERT" in await asyncio.to_thread(broken)
+            await eventually(lambda: not here.front.peers)
+
+    run(story())
+
+
 def test_a_silent_client_and_one_without_tls_are_let_go(
     run: Run, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
