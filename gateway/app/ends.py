@@ -21,8 +21,8 @@ _RECORD_BYTES = 16_384
 class _End(asyncio.Protocol):
     """What comes in here goes out at the other end.
 
-    Where one is slow the other waits; where one closes, so does the other, once it has sent what it
-    holds. TLS knows no half-closed connection, so there is none behind it either.
+    Where one is slow the other waits; where one has ended the other says so, and ends when its far
+    side does. TLS knows no half-closed connection, so whoever has ended is not answered any more.
     """
 
     transport: asyncio.Transport
@@ -31,14 +31,27 @@ class _End(asyncio.Protocol):
         self.other: _End = self
         self.made = False
         self.lost = asyncio.Event()
+        self._timers: list[asyncio.TimerHandle] = []
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is sent here."""
+        return bool(self._timers) or self.transport.is_closing()
 
     def write(self, data: bytes) -> None:
-        """Send."""
-        self.transport.write(data)
+        """Send, unless it is closed."""
+        if not self.closed:
+            self.transport.write(data)
 
     def close(self) -> None:
-        """Send what is held, then close."""
-        self.transport.close()
+        """Send what is held and say that nothing more comes; end when the far side does, or late."""
+        if not self.closed:
+            self._later(READING_SECONDS, self.transport.abort)
+            self.transport.write_eof()
+            self.transport.resume_reading()
+
+    def _later(self, seconds: float, end: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(seconds, end))
 
     async def end(self) -> None:
         """Close at once, if it is not."""
@@ -60,6 +73,8 @@ class _End(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Have the other one close."""
+        for timer in self._timers:
+            timer.cancel()
         self.lost.set()
         self.other.close()
 
@@ -74,21 +89,20 @@ class TlsEnd(_End):
         self.tls = context.wrap_bio(self._in, self._out, server_side=True)
         self.shaken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fault: OSError = ConnectionResetError()
-        self._timers: list[asyncio.TimerHandle] = []
 
     def join(self, other: "PlainEnd") -> None:
         """Go on at that end, which is made; not while it is being made: uvloop would lose its hold
         of a socket that is closed then."""
         self.other = other
-        if self._timers or self.lost.is_set():
+        if self.closed:
             other.close()
         else:
             self.transport.resume_reading()
             self._read()
 
     def write(self, data: bytes) -> None:
-        """Send, sealed."""
-        if self._timers or self.transport.is_closing():
+        """Send, sealed, unless it is closed."""
+        if self.closed:
             return
         rest = memoryview(data)
         try:
@@ -100,21 +114,18 @@ class TlsEnd(_End):
             self._send()
 
     def close(self) -> None:
-        """Say that nothing more comes, send what is held; close when the client has, or soon."""
-        if self._timers or self.transport.is_closing():
+        """As above, but not so late."""
+        if self.closed:
             return
         with contextlib.suppress(ssl.SSLError):  # the client's word is not waited for
             self.tls.unwrap()
         self._send()
-        self.transport.write_eof()
-        self.transport.resume_reading()
-        later = asyncio.get_running_loop().call_later
-        self._timers.append(later(LINGER_SECONDS, self.transport.close))
-        self._timers.append(later(READING_SECONDS, self.transport.abort))
+        super().close()
+        self._later(LINGER_SECONDS, self.transport.close)
 
     def data_received(self, data: bytes) -> None:
         """Open it and hand it on."""
-        if self._timers:
+        if self.closed:
             return
         self._in.write(data)
         if self.shaken.done():
@@ -139,8 +150,6 @@ class TlsEnd(_End):
     def connection_lost(self, exc: Exception | None) -> None:
         """Have the other one close."""
         super().connection_lost(exc)
-        for timer in self._timers:
-            timer.cancel()
         if not self.shaken.done():
             self.shaken.set_exception(self._fault)
 
@@ -166,13 +175,12 @@ class TlsEnd(_End):
 
 
 class PlainEnd(_End):
-    """The server's. `farewell` is called when it is lost, before its socket is closed."""
+    """The server's. `own` is its socket, which stays open until after the end."""
 
-    def __init__(self, client: TlsEnd, own: socket.socket, farewell: Callable[[], object]) -> None:
+    def __init__(self, client: TlsEnd, own: socket.socket) -> None:
         super().__init__()
         self.other: TlsEnd = client
         self._own = own
-        self._farewell = farewell
 
     def data_received(self, data: bytes) -> None:
         """Hand it on."""
@@ -185,5 +193,4 @@ class PlainEnd(_End):
             with contextlib.suppress(OSError):
                 while answer := self._own.recv(_RECORD_BYTES):
                     self.other.write(answer)
-        self._farewell()
         super().connection_lost(exc)

@@ -1,8 +1,8 @@
 """Ends TLS where clients show certificates: granian, behind it, would not tell which was shown.
 
 Each connection is carried, byte for byte, to one of its own at the server behind, which listens
-on loopback. Who it is stands in `peers` under this one's local address, from before a byte is sent
-until the socket is closed; the address is bound, so nobody else can have it in that time.
+on loopback. Who it is stands in `peers` under this one's local address from before a byte is sent
+until after the end; the address is bound for longer, so nobody else can have it in that time.
 """
 
 import asyncio
@@ -31,6 +31,8 @@ LAST_SECONDS = 1.0
 """How long clients have at the end to take what was answered."""
 
 _BACKLOG = 1024
+_UNDER_WAY_SECONDS = 0.5
+"""How long a request of whoever has left may take from the server behind to the door."""
 _NO_DESCRIPTOR_SECONDS = 0.2
 
 
@@ -116,18 +118,18 @@ class Front:
         with socket.socket() as own:
             own.settimeout(0)
             own.bind((LOOPBACK, 0))
-            name = own.getsockname()
-            server = PlainEnd(client, own, lambda: self.peers.pop(name, None))
+            name, server = own.getsockname(), PlainEnd(client, own)
             self.peers[name] = peer
             try:
                 await loop.sock_connect(own, (LOOPBACK, behind))
-                await loop.create_connection(lambda: server, sock=own)
+                await loop.create_connection(lambda: server, sock=own.dup())
                 client.join(server)
                 await server.lost.wait()
                 await client.lost.wait()
+                await self._clock.sleep(_UNDER_WAY_SECONDS)
             finally:
                 await server.end()
-                self.peers.pop(name, None)
+                del self.peers[name]
 
 
 def _shown(client: TlsEnd) -> str:

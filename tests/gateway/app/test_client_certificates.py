@@ -153,6 +153,25 @@ def test_a_bound_token_is_good_together_with_its_certificate_and_not_without(sit
     assert site.status(token(), site.other) == 200
 
 
+def test_whoever_leaves_before_the_answer_is_not_taken_for_somebody_else(site: Site) -> None:
+    def denied() -> int:
+        entries = site.live.get("/v1/audit", limit=1000)["entries"]
+        return sum(one["outcome"] == "denied" for one in entries)
+
+    before, others = denied(), _from_to(site.behind)
+    context = client_context(site.live.root / "var/tls/hub.pem", site.billing)
+    named = f"Authorization: Bearer {token(site.billing)}"
+    request = f"GET /v1/interfaces HTTP/1.1\r\nHost: hub\r\n{named}\r\n\r\n".encode()
+    for _ in range(40):
+        with (
+            socket.create_connection(("127.0.0.1", site.port), timeout=30) as raw,
+            context.wrap_socket(raw) as wrapped,
+        ):
+            wrapped.sendall(request)
+    until(lambda: _from_to(site.behind) <= others)
+    assert denied() == before
+
+
 def test_a_client_that_must_show_one_is_let_in_by_its_own_only(site: Site) -> None:
     assert site.status(site.keys["strict"], site.strict) == 200
     assert site.status(site.keys["strict"], site.other) == 401
