@@ -59,12 +59,6 @@ class Front:
             raise
         self._accepting = asyncio.create_task(self._accept(behind), name="front")
 
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        found: int = self._listener.getsockname()[1]
-        return found
-
     async def shut(self) -> None:
         """Accept nobody more."""
         self._accepting.cancel()

@@ -52,7 +52,7 @@ class Place:
             before = asyncio.all_tasks()
             self.front = Front(self.contexts(revocations=revocations), SystemClock())
             self.front.open(LOOPBACK, 0, inner)
-            self.port = self.front.port
+            self.port = self.front._listener.getsockname()[1]
             try:
                 yield self
             finally:
