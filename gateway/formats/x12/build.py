@@ -1,7 +1,7 @@
 """Builds one remittance from the segments of its transaction set."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from gateway.formats.x12.balance import close_claim, payment_balances
@@ -108,9 +108,13 @@ def _unknown(state: State, segment_id: str) -> None:
 
 def _bad_amounts(state: State, elements: list[str]) -> None:
     """Note amounts that are missing (they count as 0) or are no amounts (nothing can balance)."""
+    faults = state.amounts.faults
+    if state.is_full and not any(faults):
+        faults.clear()  # what is missing changes no sum, and nothing more can be noted
+        return
     segment_id = elements[0]
     places = iter(_MONEY.get(segment_id, ()))
-    for raw in state.amounts.faults:
+    for raw in faults:
         at = next((at for at in places if (elements[at] if at < len(elements) else "") == raw), 0)
         if segment_id in ("AMT", "MIA", "MOA"):
             state.warn("amount_unreadable" if raw else "amount_missing", segment_id, at)
@@ -119,7 +123,7 @@ def _bad_amounts(state: State, elements: list[str]) -> None:
             _mark_unknown(state, segment_id, at)
         else:
             state.suspect("amount_missing", segment_id, at)
-    state.amounts.faults.clear()
+    faults.clear()
 
 
 def _mark_unknown(state: State, segment_id: str, at: int) -> None:
@@ -147,14 +151,15 @@ def _check_complete(state: State) -> None:
         state.suspect("payee_missing", "N1", index=0)
 
 
-def _usual(state: State, segments: Sequence[str]) -> Iterator[str]:
-    """Yield segments as they would be with the usual delimiters."""
+def _usual(state: State, segments: Sequence[str]) -> Iterable[str]:
+    """Return segments as they would be with the usual delimiters."""
     marks = {state.separator: "*"}
     if state.component:
         marks[state.component] = ":"
+    if all(mark == usual for mark, usual in marks.items()):
+        return segments
     table = str.maketrans(marks)
-    for segment in segments:
-        yield segment.translate(table)
+    return (segment.translate(table) for segment in segments)
 
 
 def _finish(state: State, segments: Sequence[str]) -> Remittance:

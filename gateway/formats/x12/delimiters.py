@@ -27,6 +27,7 @@ _FIXED_WIDTH = 103
 """Position of the 16th separator in an ISA of the standard's fixed widths (X12.5)."""
 _LEAST_SEPARATORS = 11
 _BREAKS = str.maketrans("", "", "\r\n")
+_NO_BLANKS = str.maketrans("", "", BLANKS)
 SEPARATOR = r"[^0-9A-Za-z \r\n\0\x0b\x0c]"
 """Pattern of what may separate elements: a tab, an underscore, letters beyond ASCII, too."""
 _MARKS = "".join(chr(code) for code in range(33, 127) if not chr(code).isalnum())
@@ -93,7 +94,7 @@ def bare_delimiters(text: str) -> tuple[int, Delimiters] | None:
     return match.start(), found
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)  # every character of latin-1: a file may use them all
 def _next_segment(separator: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return patterns for the segment behind an ISA: right at its end, and anywhere."""
     mark = re.escape(separator)
@@ -105,9 +106,9 @@ def _next_segment(separator: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
 def _complete(separator: str, pieces: list[str], following: re.Match[str] | None) -> Header:
     """Assemble a header that has all its separators; the last piece is what stands behind them."""
     values, rest = pieces[:_ELEMENTS], pieces[_ELEMENTS]
-    separator_at = sum(map(len, values)) + len(values) - 1
+    head = separator.join(values)
     oddities = []
-    if separator_at != _FIXED_WIDTH or any("\n" in value or "\r" in value for value in values):
+    if len(head) != _FIXED_WIDTH or "\n" in head or "\r" in head:
         oddities.append("isa_not_fixed_width")
     between = _clean(following[0]) if following else _clean(rest[:40])[:2]
     component, terminator, odd = _tail(between, separator, rest)
@@ -130,7 +131,8 @@ def _damaged(separator: str, window: str) -> Header | None:
 
 
 def _header(values: list[str], marks: Delimiters, oddities: tuple[str, ...]) -> Header:
-    cleaned = [value.translate(_BREAKS).strip(BLANKS) for value in values]
+    head = marks.element.join(values).translate(_BREAKS)
+    cleaned = [value.strip(BLANKS) for value in head.split(marks.element)]
     cleaned += [""] * (_ELEMENTS - len(cleaned)) + [marks.component]
     repetition = cleaned[11]
     if len(repetition) != 1 or repetition.isalnum():
@@ -152,7 +154,7 @@ def _newline(rest: str) -> str:
 
 
 def _clean(between: str) -> str:
-    return "".join(char for char in between if char not in BLANKS)
+    return between.translate(_NO_BLANKS)
 
 
 def _ending(text: str) -> str:
@@ -170,7 +172,7 @@ def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str,
     Of several marks the terminator is the one that also stands right before ST, else the second
     or the last. A single mark is the terminator when it stands there, else the component separator.
     """
-    found = re.search(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}", rest)
+    found = _before_set(separator).search(rest) if f"ST{separator}" in rest else None
     before_set = found[1] if found else ""
     for mark in (before_set, between[1:2], between[-1:]):
         if mark and mark in between[1:] and mark != between[0] and not _is_data(mark):
@@ -181,6 +183,12 @@ def _tail(between: str, separator: str, rest: str) -> tuple[str, str, tuple[str,
     if before_set == between[0]:
         return "", between[0], ("component_separator_missing",)
     return between[0], newline, ("terminator_is_newline",)
+
+
+@lru_cache(maxsize=256)
+def _before_set(separator: str) -> re.Pattern[str]:
+    """Return what finds the mark that stands right before a transaction set."""
+    return re.compile(rf"([^{BLANKS}])[{BLANKS}]*ST{re.escape(separator)}")
 
 
 def _is_data(mark: str) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from gateway.formats.format import Blocks
 from gateway.formats.x12.delimiters import BLANKS, Delimiters, bare_delimiters
-from gateway.formats.x12.scanner import MAX_PIECE_BYTES, Piece, scan
+from gateway.formats.x12.scanner import MAX_PIECE_BYTES, THE_REST, Piece, scan
 from gateway.formats.x12.segments import (
     behind_first,
     behind_header,
@@ -72,7 +72,8 @@ def _survey(blocks: Blocks, limit: int, bare: tuple[int, Delimiters] | None) -> 
     pieces: list[Piece] = []
     size = 0
     for piece in scan(blocks, limit=limit, bare=bare):
-        over.see(piece)
+        if piece.kind != THE_REST:
+            over.see(piece)
         size += piece.length
         if size <= _KEPT_BYTES:
             pieces.append(piece)

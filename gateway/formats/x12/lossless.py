@@ -8,7 +8,7 @@ from gateway.errors import Reject
 from gateway.formats.format import Blocks
 from gateway.formats.x12.delimiters import BLANKS, Delimiters
 from gateway.formats.x12.envelope import survey
-from gateway.formats.x12.scanner import Piece, scan
+from gateway.formats.x12.scanner import THE_REST, Piece, scan
 from gateway.formats.x12.segments import behind_header
 
 __all__ = ["RawSegment", "read_segments", "render"]
@@ -21,7 +21,8 @@ class RawSegment(msgspec.Struct, frozen=True, kw_only=True):
 
     `lead` is what stands before it (line breaks, mail text), `text` the segment with any line
     breaks inside, `end` its terminator or nothing. `offset` is where `text` begins, in bytes.
-    `delimiters` are None for bytes outside any interchange, which come as a `lead` alone.
+    `delimiters` are None for bytes outside any interchange, and for those behind more control
+    segments than are read, which come as a `lead` alone.
     """
 
     offset: int
@@ -54,7 +55,7 @@ def read_segments(blocks: Blocks) -> Iterator[RawSegment]:
                 next_step="ask the sender for smaller transaction sets.",
             )
         end = piece.offset + piece.length
-        if piece.delimiters is None or not piece.kind:
+        if piece.delimiters is None or piece.kind in ("", THE_REST):
             lead += piece.text
             continue
         for segment in _segments(piece, piece.delimiters, lead):

@@ -18,6 +18,7 @@ MEANINGS: dict[str, str] = {
     "non_ascii_bytes": "The file holds bytes beyond ASCII; they are read as UTF-8, else Latin-1.",
     "version_unknown": "The version is neither 005010X221A1 nor 004010X091A1; read as the former.",
     "envelope_faults": "The file has so many faulty envelopes that all the rest is held.",
+    "control_segments_too_many": "So many envelopes for so few bytes: the rest is not read.",
     "group_outside_interchange": "A GS stands outside any interchange.",
     "set_outside_interchange": "The transaction set stands outside any interchange.",
     "segment_outside_transaction_set": "Segments stand between transaction sets.",

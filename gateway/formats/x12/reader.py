@@ -15,10 +15,17 @@ from gateway.formats.x12.build import Remittance, build
 from gateway.formats.x12.codes import VERSIONS
 from gateway.formats.x12.delimiters import BLANKS, Delimiters
 from gateway.formats.x12.envelope import Survey, survey
-from gateway.formats.x12.scanner import MAX_PIECE_BYTES, MAX_SEGMENT_BYTES, Piece, scan
+from gateway.formats.x12.scanner import (
+    MAX_PIECE_BYTES,
+    MAX_SEGMENT_BYTES,
+    THE_REST,
+    Piece,
+    scan,
+)
 from gateway.formats.x12.segments import (
     count_segments,
     first_segment,
+    is_ended,
     readable,
     segment_offsets,
     shorten,
@@ -104,6 +111,9 @@ class _Reading:
         ends = self.waiting is not None and piece.kind == "SE"
         yield from self._waited(piece if ends else None)
         self.end_offset = piece.offset + piece.length
+        if piece.kind == THE_REST:
+            yield self._unread(piece, 0, "control_segments_too_many", piece.text[:3])
+            return
         if piece.delimiters is not None and piece.kind:
             self._enter(piece, piece.delimiters)
         lost = self._lost(piece) if piece.kind != "ST" and not ends else None
@@ -173,16 +183,19 @@ class _Reading:
         found = _LOST_SET.search(piece.text, begin)
         if found is None or not (self.survey.interchanges or self.survey.bare):
             return None
+        return self._unread(piece, found.start(), "transaction_set_unread", "ST")
+
+    def _unread(self, piece: Piece, begin: int, code: str, segment_id: str) -> Part:
+        """Make an unreadable part of a piece from its `begin` on."""
         self.ordinal += 1
-        offset = piece.offset + found.start()
-        code = "transaction_set_unread"
-        lost = Finding(code=code, severity=Severity.SUSPECT, offset=offset, segment_id="ST")
+        offset = piece.offset + begin
+        fault = Finding(code=code, severity=Severity.SUSPECT, offset=offset, segment_id=segment_id)
         return Part(
             ordinal=self.ordinal,
             offset=offset,
-            length=piece.length - found.start(),
+            length=piece.length - begin,
             document=None,
-            findings=(*self._envelope_findings(), lost),
+            findings=(*self._envelope_findings(), fault),
             error=code,
         )
 
@@ -270,7 +283,7 @@ class _Reading:
         self, piece: Piece, end: Piece | None, length: int, facts: dict[str, Any]
     ) -> Part:
         delimiters = piece.delimiters or Delimiters()
-        state = State(self.memory, delimiters)
+        state = State(self.memory, delimiters, len(piece.text))
         text, cuts = shorten(piece.text, delimiters, MAX_SEGMENT_BYTES)
         if text.count(delimiters.segment) > _MAX_SEGMENTS:
             return self._error(piece, length, facts, "transaction_set_too_large")
@@ -285,7 +298,7 @@ class _Reading:
                 segments = [readable(segment) for segment in segments]
         if end is None:
             state.suspect("se_missing", "SE", index=len(segments) - 1)
-            if not _is_ended(piece.text, delimiters.segment):
+            if not is_ended(piece.text, delimiters.segment):
                 state.suspect("data_truncated", "", index=len(segments) - 1)
         else:
             self._check_end(state, end, len(segments) + 1, facts["control"])
@@ -378,21 +391,7 @@ class _Reading:
         piece's, without what was cut out of it."""
         if not state.notes:
             return []
+        offset = piece.offset
         places = segment_offsets(text, piece.delimiters or Delimiters(), cuts)
-        notes = sorted(state.notes, key=lambda note: note[2])
-        return [
-            Finding(
-                code=code,
-                severity=severity,
-                offset=piece.offset + (places[index] if index < len(places) else piece.length),
-                segment=self.waiting_segment + index,
-                segment_id=segment_id,
-                element=element,
-            )
-            for code, severity, index, segment_id, element in notes
-        ]
-
-
-def _is_ended(text: str, end: str) -> bool:
-    """Tell whether the last segment of a text has its terminator."""
-    return text.rstrip(BLANKS.replace(end, "")).endswith(end)
+        end = offset + piece.length
+        return state.findings([offset + at for at in places], end, self.waiting_segment)

@@ -20,17 +20,30 @@ from gateway.formats.x12.delimiters import (
     read_header,
 )
 
-__all__ = ["MAX_PIECE_BYTES", "MAX_SEGMENT_BYTES", "Piece", "scan"]
+__all__ = ["MAX_PIECE_BYTES", "MAX_SEGMENT_BYTES", "THE_REST", "Piece", "scan"]
 
 MAX_PIECE_BYTES = 32 * 1024 * 1024
 """The largest transaction set that is read as one; of a larger piece only the head is kept."""
 MAX_SEGMENT_BYTES = 64 * 1024
 """The longest segment that is looked into."""
 
+THE_REST = "rest"
+"""The kind of the piece that is all the rest of an artifact whose envelopes are too many."""
+
+_FREE_PIECES = 8_192
+_PIECE_BYTES = 32
+"""An artifact may have so many control segments, and one more for so many bytes. The smallest 835s,
+without claims, have one in fifty bytes: what has more is envelopes for their own sake, each of
+which costs more to read than a segment full of money."""
+_MOST_DELIMITERS = 256
+"""How many pairs of separator and terminator the interchanges of one artifact may have: each has
+patterns of its own, which cost a hundred envelopes to make."""
+
 _HEAD_BYTES = 512
 _OTHER_BYTES = 1024 * 1024
 _FILL_BYTES = 64 * 1024
 _LOOKBACK = 48
+_MOST_BLANKS = 64
 _BREAKS = str.maketrans("", "", "\r\n")
 _STRICT_ISA = re.compile(
     r"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1.{10}\1..\1.{15}\1..\1.{15}\1[0-9]{6}\1[0-9]{4}"
@@ -48,9 +61,9 @@ _FIRST_ISA = re.compile(_ISA_ANYWHERE)
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
     """A control segment and everything up to the next one.
 
-    `kind` is its segment id, or empty for what stands before the first. `offset` and `length` are
-    bytes. `header` is set on ISA. With `cut`, the piece was larger than the limit and `text` is
-    only its head. `delimiters` are those it was read with, None before the first ISA.
+    `kind` is its segment id, empty for what stands before the first, or `THE_REST`. `offset` and
+    `length` are bytes. `header` is set on ISA. With `cut`, the piece was larger than the limit and
+    `text` is only its head. `delimiters` are those it was read with, None before the first ISA.
     """
 
     kind: str
@@ -80,21 +93,23 @@ def scan(
     yield from scanner.pieces()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=2 * _MOST_DELIMITERS)
 def _patterns(element: str, segment: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Return patterns that find the next control segment: inside an interchange, and after IEA.
 
-    Line breaks inside a segment id come from hard wrapping.
+    Line breaks inside a segment id come from hard wrapping. A terminator that is a blank itself
+    has a bounded number of blanks behind it: in a run of them, each begins a run of its own.
     """
     mark, end = re.escape(element), re.escape(segment)
     gap = r"[\r\n]*"
     names = "|".join(gap.join(name) for name in ("ST", "SE", "GS", "GE", "IEA", "TA1"))
     ids = rf"(?:{names})(?={gap}(?:{mark}|{end}))|I{gap}S{gap}A(?={gap}{SEPARATOR})"
-    inside = rf"{end}[{BLANKS}]*({ids})"
+    most = _MOST_BLANKS if segment in BLANKS else ""
+    inside = rf"{end}[{BLANKS}]{{0,{most}}}+({ids})"
     return re.compile(inside), re.compile(rf"{inside}|{_ISA_ANYWHERE}")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _header_token(element: str) -> re.Pattern[str]:
     """Return what finds the beginning of an ISA; half the time of `str.find`."""
     return re.compile(re.escape(f"ISA{element}"))
@@ -123,6 +138,8 @@ class _Scanner:
         """Where in the buffer the rest of the open piece begins; what came before is held."""
         self.held: list[str] = []
         self.held_bytes = 0
+        self.opened = 0
+        self.met: set[tuple[str, str]] = set()
 
     def begin_at(self, start: int, delimiters: Delimiters) -> Iterator[Piece]:
         """Open a piece at `start` with guessed delimiters: a file without an ISA."""
@@ -137,7 +154,7 @@ class _Scanner:
     def pieces(self) -> Iterator[Piece]:
         """Yield the open piece and all that follow."""
         while True:
-            found, cut = self._find()
+            found, cut = (None, len(self.buffer)) if self.kind == THE_REST else self._find()
             if found is None and self._more(cut):
                 continue
             piece, hidden = self._close(found[0] if found else len(self.buffer))
@@ -253,7 +270,7 @@ class _Scanner:
 
         Only one of the standard's widths with a GS or TA1 behind it: data may say "ISA" too.
         """
-        if self.delimiters is None:
+        if self.delimiters is None or self.kind == THE_REST:
             return None
         for token in _header_token(self.delimiters.element).finditer(text, 3):
             at = token.start()
@@ -276,8 +293,15 @@ class _Scanner:
     def _open(self, index: int, kind: str, header: Header | None) -> None:
         self.begin = index
         self.search_from = index + 2
-        self.kind = kind
+        self.opened += 1
+        self.kind = THE_REST if self._too_many() else kind
         self.header = header
         self.loose = kind == "IEA"
         if header is not None:
             self.delimiters = header.delimiters
+            self.met.add((self.delimiters.element, self.delimiters.segment))
+
+    def _too_many(self) -> bool:
+        """Tell whether there are more control segments, or delimiters, than are read."""
+        most = _FREE_PIECES + (self.base + self.begin) // _PIECE_BYTES
+        return self.opened > most or len(self.met) > _MOST_DELIMITERS

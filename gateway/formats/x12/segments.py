@@ -8,6 +8,7 @@ __all__ = [
     "behind_header",
     "count_segments",
     "first_segment",
+    "is_ended",
     "raw_segments",
     "readable",
     "segment_offsets",
@@ -130,7 +131,14 @@ def count_segments(text: str, delimiters: Delimiters) -> int:
     end = delimiters.segment
     if end in BLANKS or end + end in text:
         return sum(1 for segment in text.split(end) if segment.strip(BLANKS))
+    if text.endswith(end):
+        return text.count(end)
     return text.count(end) + bool(text[text.rfind(end) + 1 :].strip(BLANKS))
+
+
+def is_ended(text: str, end: str) -> bool:
+    """Tell whether the last segment of a text has its terminator."""
+    return text.rstrip(BLANKS.replace(end, "")).endswith(end)
 
 
 def readable(segment: str) -> str:

@@ -1,15 +1,19 @@
 """What is known of one transaction set while its segments go by."""
 
+from operator import itemgetter
 from typing import Any
 
 from gateway.formats.x12.delimiters import Delimiters
 from gateway.formats.x12.values import Amounts, Dates, Quantities
-from gateway.model.finding import Severity
+from gateway.model.finding import Finding, Severity
 
-__all__ = ["MAX_NOTES", "Memory", "Note", "Procedures", "State"]
+__all__ = ["Memory", "Note", "Procedures", "State"]
 
-MAX_NOTES = 2_000
-"""How many findings one transaction set may have; the last then says that there are more."""
+_MAX_NOTES = 2_000
+_FREE_NOTES = 10
+_NOTE_BYTES = 16
+"""A transaction set may have so many findings at the most, and fewer where it is small: so many,
+and one more for so many bytes. The last then says that there are more."""
 
 _REMEMBERED = 50_000
 
@@ -98,6 +102,7 @@ class State:
         "lines_charge",
         "lines_paid",
         "lx",
+        "most_notes",
         "noted",
         "notes",
         "party",
@@ -116,18 +121,18 @@ class State:
         "trn_seen",
     )
 
-    def __init__(self, memory: Memory, delimiters: Delimiters) -> None:
+    def __init__(self, memory: Memory, delimiters: Delimiters, size: int) -> None:
+        """Begin a transaction set of that many bytes."""
+        self.most_notes = min(_MAX_NOTES, _FREE_NOTES + size // _NOTE_BYTES)
         self.amounts = memory.amounts
         self.quantities = memory.quantities
         self.dates = memory.dates
         self.separator = delimiters.element
         self.component = delimiters.component
         self.procedures = memory.procedures_for(delimiters.component)
-        self.index = 0
         self.notes: list[Note] = []
         self.noted: set[tuple[str, str, int]] = set()
-        self.bpr_seen = False
-        self.trn_seen = False
+        self.bpr_seen = self.trn_seen = False
         self.currency = "USD"
         self.payment: dict[str, Any] = {}
         self.payer: dict[str, Any] | None = None
@@ -145,17 +150,19 @@ class State:
         self.claim_charge = self.claim_paid = self.claim_cas = self.level_cas = 0
         self.pr_cents = self.lines_charge = self.lines_paid = 0
         self.line_charge = self.line_paid = self.cas_cents = 0
-        self.claim_index = self.line_index = 0
+        self.index = self.claim_index = self.line_index = 0
         self.total_unknown = self.claim_unknown = self.line_unknown = False
 
     def suspect(self, code: str, segment_id: str, element: int = 0, *, index: int = -1) -> None:
         """Note a fault that holds the set; `index` is the segment meant, else the present one."""
-        self.add(code, Severity.SUSPECT, self.index if index < 0 else index, segment_id, element)
+        if len(self.notes) <= self.most_notes:
+            place = self.index if index < 0 else index
+            self.add(code, Severity.SUSPECT, place, segment_id, element)
 
     def warn(self, code: str, segment_id: str, element: int = 0, *, index: int = -1) -> None:
         """Note an oddity once per code, segment id and element."""
         key = (code, segment_id, element)
-        if key not in self.noted and len(self.noted) < MAX_NOTES:
+        if key not in self.noted and len(self.noted) < self.most_notes:
             self.noted.add(key)
             place = self.index if index < 0 else index
             self.add(code, Severity.WARNING, place, segment_id, element)
@@ -164,7 +171,27 @@ class State:
         self, code: str, severity: Severity, index: int, segment_id: str, element: int
     ) -> None:
         """Note anything; past the limit only that there was more, as suspect."""
-        if len(self.notes) < MAX_NOTES:
+        if len(self.notes) < self.most_notes:
             self.notes.append((code, severity, index, segment_id, element))
-        elif len(self.notes) == MAX_NOTES:
+        elif len(self.notes) == self.most_notes:
             self.notes.append(("more_findings", Severity.SUSPECT, index, "", 0))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing more can be noted."""
+        return len(self.notes) > self.most_notes
+
+    def findings(self, places: list[int], end: int, first_segment: int) -> list[Finding]:
+        """Return what was noted, in order; `places` are the offsets of the segments in the file,
+        `end` that of what follows them, and `first_segment` the number of ST in it."""
+        return [
+            Finding(
+                code=code,
+                severity=severity,
+                offset=places[index] if index < len(places) else end,
+                segment=first_segment + index,
+                segment_id=segment_id,
+                element=element,
+            )
+            for code, severity, index, segment_id, element in sorted(self.notes, key=itemgetter(2))
+        ]

@@ -43,6 +43,8 @@ class Amounts(dict[str, tuple[int, str]]):
         return self._unusual(raw)
 
     def _unusual(self, raw: str) -> tuple[int, str]:
+        if not raw:
+            return self._fault(raw)
         text = raw.strip()
         negative = text[:1] == "-"
         whole, _, places = (text[1:] if negative else text).partition(".")
