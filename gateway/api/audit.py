@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import get
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 
 from gateway.api.services import HubRequest, services
 from gateway.errors import TryAgain
@@ -17,6 +17,10 @@ __all__ = ["ROUTES"]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Entries of one answer.")]
 Object = Annotated[
     str, QueryParameter(name="object", description="Only what is about this id or name.")
+]
+Before = Annotated[
+    str,
+    QueryParameter(pattern="^[A-Za-z0-9_-]*$", description="What `next` of the page before said."),
 ]
 
 
@@ -51,7 +55,7 @@ class AuditVerdict(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/v1/audit", summary="Who did what", tags=["audit"])
 async def list_audit(
-    request: HubRequest, about: Object = "", before: FromQuery[str] = "", limit: Limit = 100
+    request: HubRequest, about: Object = "", before: Before = "", limit: Limit = 100
 ) -> AuditPage:
     """Return the record, the newest entry first. That it was read is on it, too."""
     store = services(request).store

@@ -268,7 +268,6 @@ OWN_QUESTIONS: dict[str, list[dict[str, Any]]] = {
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "state": {"enum": ["", *(state.value for state in RetryState)]},
-    "before": {"pattern": r"^([0-9]{1,18}(\.[A-Za-z0-9_]*)?)?$"},
     "mode": {"enum": ["", *Mode]},
     "profile": {"enum": list(CompatProfile)},
 }

@@ -44,6 +44,13 @@ from gateway.store import Row
 __all__ = ["ROUTES", "takers"]
 
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Messages of one answer.")]
+Before = Annotated[
+    str,
+    QueryParameter(
+        pattern=r"^([0-9]{1,18}(\.[A-Za-z0-9_]*)?)?$",
+        description="What `next` of the page before said.",
+    ),
+]
 
 
 class MessageView(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +199,7 @@ async def list_messages(
     correlation: FromQuery[str] = "",
     artifact: FromQuery[str] = "",
     contract: FromQuery[str] = "",
-    before: FromQuery[str] = "",
+    before: Before = "",
     limit: Limit = 100,
 ) -> MessagePage:
     """List by one of correlation, artifact or contract; without one, over all contracts."""
@@ -237,8 +244,6 @@ def _place(before: str) -> dict[str, Any]:
     if not before:
         return {}
     at, _, name = before.partition(".")
-    if not (before.isascii() and at.isdecimal() and len(at) <= _AT_DIGITS):
-        raise UsageFault("`before` is what `next` of the page before said.")
     return {"before_at": int(at), "before_id": name}
 
 
@@ -276,8 +281,6 @@ async def show_message(
 
 
 _NO_MESSAGE = "There is no such message."
-_AT_DIGITS = 18
-"""Of a moment in milliseconds since the epoch, at most: it fits in 64 bits."""
 
 
 class _Form(StrEnum):
