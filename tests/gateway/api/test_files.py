@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from gateway.store import Row, Statement, Unit
 from tests.gateway.live import Live, advice, until
 
 FILES = "/v1/interfaces/intake/files"
@@ -35,6 +37,37 @@ def test_identical_bytes_are_taken_once_unless_asked_again(live: Live) -> None:
     third = live.post(f"{FILES}?again=true", advice(2)).json()
     assert third["duplicate"] is False
     assert third["artifact_id"] != first["artifact_id"]
+
+
+def test_of_two_nodes_that_get_one_key_at_once_one_takes_what_it_got(live: Live) -> None:
+    """The other node's commit falls between this one's look at the key and its own commit."""
+    first = live.post(FILES, advice(21)).json()
+    store, fetch = live.hub.store, live.hub.store.fetch
+
+    async def beaten(query: str, **params: Any) -> list[Row]:
+        rows = await fetch(query, **params)
+        if query == "idempotency_get":
+            store.fetch = fetch  # type: ignore[method-assign]  # put back what stood there
+            row = {
+                **params,
+                "fingerprint": first["sha256"],
+                "reference": first["artifact_id"],
+                "status": 202,
+                "at": 1,
+                "expires_at": 2**53,
+            }
+            insert = Statement("idempotency_insert", row, expect=1)
+            await store.commit(Unit(statements=(insert,)))
+        return rows
+
+    store.fetch = beaten  # type: ignore[method-assign]  # the moment cannot be hit otherwise
+    late = live.post(FILES, advice(22), Idempotency_Key="key-21")
+    assert late.status_code == 503
+    again = live.post(FILES, advice(22), Idempotency_Key="key-21")
+    assert again.json()["code"] == "idempotency_payload_differs"
+    assert live.post(FILES, advice(22)).json()["duplicate"] is False, "nothing of it was kept"
+    same = live.post(FILES, advice(21), Idempotency_Key="key-21")
+    assert same.headers["idempotency-replayed"] == "true"
 
 
 def test_a_key_gives_the_first_answer_again(live: Live) -> None:
